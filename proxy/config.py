@@ -1,0 +1,201 @@
+"""veil.yaml as pydantic models. An unknown key, a bad value or a missing file stops the start with one clear line.
+
+Paths in the document are relative to the document. Nothing here opens a key: see `proxy.store.keys`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from proxy.errors import ConfigError
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_RESERVED_PATHS = {"livez", "readyz", "metrics", "console", "viewer", "audit"}
+
+
+def _ae_title(value: str) -> str:
+    # PS3.5 6.2: AE, 16 characters at most, no backslash or control characters, not only spaces
+    if not re.fullmatch(r"[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?", value):
+        raise ValueError("an AE title has 1 to 16 printable ASCII characters and no backslash")
+    return value
+
+
+AeTitle = Annotated[str, AfterValidator(_ae_title)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dimse(_Strict):
+    """Where modalities connect. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: Port = 11112
+    max_pdu: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
+    associations: Annotated[int, Field(ge=1, le=1000)] = 50
+    idle_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+
+
+class Http(_Strict):
+    """Where DICOMweb is served, below ``/dicomweb/<project path>``."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8042
+    public_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+[^/]$")] | None = None
+
+
+class Limits(_Strict):
+    """Bounds that hold for every sender."""
+
+    instance_bytes: Annotated[int, Field(ge=1 << 20)] = 4 << 30
+    inflated_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 30
+    inflate_ratio: Annotated[int, Field(ge=2)] = 100
+    nesting_depth: Annotated[int, Field(ge=1, le=64)] = 32
+    elements: Annotated[int, Field(ge=100)] = 200_000
+    spool_bytes: Annotated[int, Field(ge=1 << 20)] = 100 << 30
+    quarantine_bytes: Annotated[int, Field(ge=1 << 20)] = 50 << 30
+    memory_bytes: Annotated[int, Field(ge=16 << 20)] = 6 << 30
+
+
+class Workers(_Strict):
+    """De-identification processes; 0 takes one per core. Memory and seconds are for one instance."""
+
+    count: Annotated[int, Field(ge=0, le=64)] = 0
+    memory_mib: Annotated[int, Field(ge=256)] = 2048
+    seconds: Annotated[float, Field(gt=0)] = 60.0
+
+
+class ArchiveDestination(_Strict):
+    """The embedded archive, which QIDO-RS and WADO-RS read."""
+
+    type: Literal["archive"]
+
+
+class DimseDestination(_Strict):
+    """A PACS that takes C-STORE."""
+
+    type: Literal["dimse"]
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    called_ae: AeTitle
+    calling_ae: AeTitle = "VEIL"
+    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+
+
+class DicomwebDestination(_Strict):
+    """A PACS that takes STOW-RS; ``url`` is the base to which ``/studies`` is appended."""
+
+    type: Literal["dicomweb"]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+    headers: dict[str, str] = Field(default_factory=dict)
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+
+
+Destination = Annotated[ArchiveDestination | DimseDestination | DicomwebDestination, Field(discriminator="type")]
+
+
+class Project(_Strict):
+    """A pseudonymisation domain: AE titles, URL path, profile, key and destinations."""
+
+    ae_titles: list[AeTitle] = Field(min_length=1)
+    path: Name
+    profile: Name = "research"
+    key_file: Path
+    key_epoch: Annotated[int, Field(ge=1)] = 1
+    patient_id_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{0,16}$")] = ""
+    blank_patient_id: Literal["hold", "per-study"] = "hold"
+    uninspected_pixels: Literal["hold", "forward"] = "hold"
+    held_answer: Literal["accept", "refuse"] = "accept"
+    date_shift_days: Annotated[int, Field(ge=1, le=36500)] = 365
+    destinations: list[Name] = Field(min_length=1)
+
+
+class Audit(_Strict):
+    """At least one sink; the file sink is the source of truth."""
+
+    sinks: list[Literal["file"]] = Field(default=["file"], min_length=1)
+
+
+class Config(_Strict):
+    """The whole document."""
+
+    version: Literal[1]
+    data_dir: Path = Path("data")
+    node_key_file: Path
+    insecure_network: bool = False
+    dimse: Dimse = Dimse()
+    http: Http = Http()
+    limits: Limits = Limits()
+    workers: Workers = Workers()
+    audit: Audit = Audit()
+    destinations: dict[Name, Destination] = Field(min_length=1)
+    projects: dict[Name, Project] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        titles: dict[str, str] = {}
+        paths: dict[str, str] = {}
+        for name, project in self.projects.items():
+            for destination in project.destinations:
+                if destination not in self.destinations:
+                    raise ValueError(f"projects.{name}.destinations: no destination is called '{destination}'")
+            for title in project.ae_titles:
+                if titles.setdefault(title, name) != name:
+                    raise ValueError(f"projects.{name}.ae_titles: '{title}' already selects project '{titles[title]}'")
+            if project.path in _RESERVED_PATHS or paths.setdefault(project.path, name) != name:
+                raise ValueError(f"projects.{name}.path: '{project.path}' is taken")
+        if not self.insecure_network:
+            for where, host in (("dimse.host", self.dimse.host), ("http.host", self.http.host)):
+                if host not in _LOOPBACK:
+                    raise ValueError(
+                        f"{where}: '{host}' is reachable from the network, and this version neither encrypts nor asks "
+                        "who calls; use 127.0.0.1, or set insecure_network: true behind a network you trust"
+                    )
+        return self
+
+
+def load_config(path: Path) -> Config:
+    """Read, validate and resolve ``path``; raises `ConfigError` with the place in the document."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), error.strerror or "cannot be read", "write one with: veil init DIR") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "document"
+        raise ConfigError(str(path), f"{line}: not valid YAML") from None
+    if not isinstance(document, dict):
+        raise ConfigError(str(path), "the document is not a mapping", "write one with: veil init DIR")
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        raise _one_line(path, error) from None
+    return _resolved(config, path.resolve().parent)
+
+
+def _one_line(path: Path, error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        problem = "this key is not known"
+    more = error.error_count() - 1
+    return ConfigError(f"{path}: {where}" if where else str(path), problem, f"and {more} more" if more else "")
+
+
+def _resolved(config: Config, base: Path) -> Config:
+    projects = {n: p.model_copy(update={"key_file": base / p.key_file}) for n, p in config.projects.items()}
+    update = {
+        "data_dir": base / config.data_dir,
+        "node_key_file": base / config.node_key_file,
+        "projects": projects,
+    }
+    return config.model_copy(update=update)

@@ -1,0 +1,68 @@
+"""One instance's bytes in anonymous memory (memfd), shared with a worker by file descriptor.
+
+Received bytes are clear PHI: they live here and nowhere else, never in a named file. Sealed against growth before a
+worker maps it. Linux only (memfd_create(2)).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from types import TracebackType
+from typing import Self
+
+
+class ArenaFull(Exception):
+    """More bytes were written than the arena's limit allows."""
+
+
+class Arena:
+    """An append-only byte buffer with a hard limit. Close it when the instance has an outcome."""
+
+    def __init__(self, limit: int) -> None:
+        """``limit`` in bytes; `write` beyond it raises `ArenaFull`."""
+        self.fd = os.memfd_create("veil-instance", os.MFD_CLOEXEC)
+        self.limit = limit
+        self.size = 0
+        self._map: mmap.mmap | None = None
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Append ``data``; returns the number of bytes written, always all of them."""
+        view = memoryview(data)
+        if self.size + len(view) > self.limit:
+            raise ArenaFull(f"more than {self.limit} bytes")
+        done = 0
+        while done < len(view):
+            done += os.write(self.fd, view[done:])
+        self.size += done
+        return done
+
+    def adopt(self) -> None:
+        """Take the size from the descriptor, after someone else wrote through it."""
+        self.size = os.fstat(self.fd).st_size
+
+    def view(self) -> memoryview:
+        """The bytes, read-only and uncopied; valid until `close`."""
+        if self.size == 0:
+            return memoryview(b"")
+        if self._map is None:
+            self._map = mmap.mmap(self.fd, self.size, prot=mmap.PROT_READ)
+        return memoryview(self._map)
+
+    def close(self) -> None:
+        """Give the memory back. Views still held elsewhere keep their pages until they are dropped."""
+        if self._map is not None:
+            try:
+                self._map.close()
+            except BufferError:  # a view is still alive somewhere; its owner drops the pages
+                pass
+            self._map = None
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
