@@ -1,0 +1,55 @@
+"""Fixtures shared by every test: real peers and free ports. Keep it small.
+
+A peer is a program pip cannot install (`tests/install-peers.sh` does). Where it is missing the test is skipped and
+says so; with ``VEIL_REQUIRE_PEERS=1``, as in CI, it fails instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+#: Debian puts daemons where an ordinary user's PATH does not look, and Orthanc's binary has a capital letter.
+_ALSO = ("/usr/sbin", "/usr/local/sbin", "/sbin")
+_NAMES = {"orthanc": ("Orthanc", "orthanc")}
+
+
+def _find(name: str) -> Path | None:
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_ALSO])
+    for candidate in _NAMES.get(name, (name,)):
+        if found := shutil.which(candidate, path=path):
+            return Path(found)
+    return None
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], Path]:
+    """``program("storescu")`` is the path of a peer; the test is skipped, or in CI fails, where it is missing."""
+
+    def require(name: str) -> Path:
+        found = _find(name)
+        if found is not None:
+            return found
+        message = f"{name} is not installed: run tests/install-peers.sh"
+        if os.environ.get("VEIL_REQUIRE_PEERS") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+
+    return require
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """``free_port()`` is a loopback TCP port that nothing listened on a moment ago."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
