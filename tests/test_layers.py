@@ -1,0 +1,80 @@
+"""Imports run one way: cli → app → {dimse, dicomweb} → service → {store, audit, archive, workers} → {deid, wire} → errors."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "proxy"
+
+#: room → rooms it may import besides itself. Siblings are absent on purpose.
+BELOW_SERVICE = {"errors", "deid", "wire"}
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "deid": {"errors"},
+    "wire": {"errors"},
+    "store": BELOW_SERVICE,
+    "audit": BELOW_SERVICE,
+    "archive": BELOW_SERVICE,
+    "workers": BELOW_SERVICE,
+    "service": BELOW_SERVICE | {"store", "audit", "archive", "workers"},
+    "config": {"errors"},
+    "logs": {"errors"},
+    "dimse": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs"},
+    "dicomweb": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs"},
+}
+#: store, audit, archive and workers implement the protocols of service/ports.py, so they may name its types.
+PORTS = "proxy.service.ports"
+TOP = {"app", "cli", "commands", "__init__"}
+
+#: PURE rooms may not reach the outside at all.
+IMPURE = {
+    "os", "socket", "asyncio", "logging", "structlog", "threading", "subprocess", "time", "random", "secrets",
+    "pathlib", "tempfile", "shutil", "aiohttp", "pynetdicom", "sqlalchemy", "yaml",
+}  # fmt: skip
+
+
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module or "")
+            names |= {f"{node.module}.{alias.name}" for alias in node.names if node.module == "proxy"}
+    return names
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_one_way(path: Path) -> None:
+    here = room(path)
+    if here in TOP:
+        return
+    wanted = {n for n in imports(path) if n.startswith("proxy.")}
+    if here in {"store", "audit", "archive", "workers"}:
+        wanted.discard(PORTS)
+    rooms = {n.split(".")[1] for n in wanted} - {here}
+    rooms -= {n for n in rooms if n.isupper() or n.startswith("__")}  # constants of proxy/__init__.py
+    assert rooms <= ALLOWED[here], f"{here} may not import {sorted(rooms - ALLOWED[here])}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in {"deid", "wire"}], ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_core_is_pure(path: Path) -> None:
+    outside = {n.split(".")[0] for n in imports(path)} & IMPURE
+    assert not outside, f"{path.name} reaches outside: {sorted(outside)}"
+
+
+def test_only_app_imports_everything() -> None:
+    for path in FILES:
+        if room(path) not in TOP:
+            assert "proxy.app" not in imports(path)
