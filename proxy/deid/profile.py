@@ -1,0 +1,158 @@
+"""Compiles the tables and a profile into a `Policy`: what happens to an element, found by its tag number.
+
+Never by keyword: dictionaries lag the standard. Masked rows (curves, overlays, private) are decided by group. An
+unknown key, an unknown word or an option that the engine does not implement is a `ConfigError`. Pure; compiled once,
+pickled to the workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import proxy
+from proxy.deid.iod import IodTypes, compile_types
+from proxy.deid.part10 import Limits
+from proxy.deid.profile_words import Unlisted, read_profile
+from proxy.deid.pseudonym import HmacPseudonyms, PseudonymProvider
+from proxy.deid.tables import SopClass, Tables, TransferSyntax, tag_number
+from proxy.errors import ConfigError
+
+__all__ = ["Limits", "Policy", "PolicySpec", "Tables", "compile_policy"]
+
+#: CID 7050: the profile itself; the option's code is found by its column
+_BASIC = "basic profile itself"
+#: PS3.15 E.3.6: rows whose values are moved, by VR; other rows of that column keep the basic action
+_TEMPORAL = frozenset({"DA", "DT", "TM"})
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySpec:
+    """What a project asks for: plain values from the configuration, and the parsed profile."""
+
+    project: str
+    profile: Mapping[str, Any]
+    root_key: bytes = field(repr=False)
+    key_epoch: int = 1
+    patient_id_prefix: str = ""
+    blank_patient_id: str = "hold"
+    uninspected_pixels: str = "hold"
+    date_shift_days: int = 365
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that decides what leaves. Immutable and picklable; ``root_key`` is its only secret."""
+
+    project: str
+    profile: str
+    options: tuple[str, ...]
+    edition: str
+    key_epoch: int
+    patient_id_prefix: str
+    blank_patient_id: str
+    uninspected_pixels: str
+    date_shift_days: int
+    limits: Limits
+    digest: str
+    #: tag → basic action code of Table E.1-1, concrete rows only: use `code`
+    codes: Mapping[int, str] = field(repr=False)
+    #: tag → VR of the rows of ``codes``
+    vrs: Mapping[int, str] = field(repr=False)
+    #: tags whose value is moved (rtn_long_modif) where it is a date or time, whatever the basic action
+    shifted: frozenset[int] = field(repr=False)
+    unlisted: Unlisted = field(repr=False)
+    iod: IodTypes = field(repr=False)
+    sop_classes: Mapping[str, SopClass] = field(repr=False)
+    transfer_syntaxes: Mapping[str, TransferSyntax] = field(repr=False)
+    #: CID 7050 codes and meanings that an instance de-identified under this policy states
+    methods: tuple[tuple[str, str], ...]
+    root_key: bytes = field(repr=False)
+
+    def code(self, tag: int) -> str:
+        """The action code for ``tag``, masked rows included; "" where no row of Table E.1-1 names it."""
+        group = tag >> 16
+        if group & 1 or group < 0x0008:
+            return "X"  # private; or command, file meta, directory: never part of a stored data set
+        if group in _PLANES:
+            return "X"  # without their data the rest of a curve or overlay is invalid: the whole group goes
+        return self.codes.get(tag, "")
+
+    @property
+    def longitudinal(self) -> str:
+        """(0028,0303) Longitudinal Temporal Information Modified (PS3.15 E.2, E.3.6)."""
+        return "MODIFIED" if "rtn_long_modif" in self.options else "REMOVED"
+
+    def pseudonyms(self) -> PseudonymProvider:
+        """The provider under this policy's key."""
+        return HmacPseudonyms(self.root_key, self.patient_id_prefix, self.date_shift_days)
+
+
+#: PS3.5 7.6: (50xx,eeee) and (60xx,eeee) are sixteen even groups each
+_PLANES = frozenset(base + 2 * n for base in (0x5000, 0x6000) for n in range(16))
+_MASKS = {"(50xx,xxxx)", "(60xx,3000)", "(60xx,4000)", "(gggg,eeee) gggg odd"}
+
+
+def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
+    """Check ``spec`` and turn it into a decision table."""
+    _check(spec)
+    profile = read_profile(spec.profile)
+    codes: dict[int, str] = {}
+    vrs: dict[int, str] = {}
+    for row in tables.attributes:
+        tag = tag_number(row.tag)
+        if tag is None and (row.tag not in _MASKS or row.basic != "X"):
+            raise ConfigError("rules/standard/ps3.15-e1-1.csv", f"a masked row that is not known: {row.tag}")
+        if tag is not None:
+            codes[tag], vrs[tag] = row.basic, row.vr
+    moved = {tag_number(r.tag) for r in tables.attributes if r.vr in _TEMPORAL and "rtn_long_modif" in r.options}
+    return Policy(
+        project=spec.project,
+        profile=profile.name,
+        options=profile.options,
+        edition=tables.edition,
+        key_epoch=spec.key_epoch,
+        patient_id_prefix=spec.patient_id_prefix,
+        blank_patient_id=spec.blank_patient_id,
+        uninspected_pixels=spec.uninspected_pixels,
+        date_shift_days=spec.date_shift_days,
+        limits=spec.limits,
+        digest=_digest(tables, spec),
+        codes=codes,
+        vrs=vrs,
+        shifted=frozenset(t for t in moved if t is not None) if "rtn_long_modif" in profile.options else frozenset(),
+        unlisted=profile.unlisted,
+        iod=compile_types(tables, (tag for tag, code in codes.items() if "/" in code or code == "Z")),
+        sop_classes=dict(tables.sop_classes),
+        transfer_syntaxes=dict(tables.transfer_syntaxes),
+        methods=tuple((m.code, m.meaning) for m in tables.methods if m.option in (_BASIC, *profile.options)),
+        root_key=spec.root_key,
+    )
+
+
+def _check(spec: PolicySpec) -> None:
+    where = f"projects.{spec.project}"
+    if spec.blank_patient_id not in ("hold", "per-study"):
+        raise ConfigError(f"{where}.blank_patient_id", "it is hold or per-study")
+    if spec.uninspected_pixels not in ("hold", "forward"):
+        raise ConfigError(f"{where}.uninspected_pixels", "it is hold or forward")
+    try:
+        HmacPseudonyms(spec.root_key, spec.patient_id_prefix, spec.date_shift_days)
+    except ValueError as error:
+        raise ConfigError(where, str(error)) from None
+
+
+def _digest(tables: Tables, spec: PolicySpec) -> str:
+    # the release of Veil counts: another engine may decide otherwise on the same rules
+    document = {
+        "veil": proxy.__version__,
+        "tables": tables.digest,
+        "limits": asdict(spec.limits),
+        **{name: getattr(spec, name) for name in PolicySpec.__slots__ if name not in ("root_key", "limits", "profile")},
+        "profile": dict(spec.profile),
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

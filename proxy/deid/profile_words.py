@@ -1,0 +1,103 @@
+"""The words of a profile (rules/profiles/*.yaml), checked to the letter; rules/README.md describes them.
+
+Nothing is assumed: a profile that leaves a VR out, or says a word that would let a name or a UID through, is refused.
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.deid.tables import tag_number
+from proxy.errors import ConfigError
+
+#: columns of Table E.1-1 and the options of CID 7050 that work on pixels
+_OPTIONS = frozenset(
+    {"rtn_safe_priv", "rtn_uids", "rtn_dev_id", "rtn_inst_id", "rtn_pat_chars", "rtn_long_full", "rtn_long_modif"}
+    | {"clean_desc", "clean_struct", "clean_graph", "clean_pixel", "clean_visual_features"}
+)
+_IMPLEMENTED = frozenset({"rtn_long_modif"})
+_VALUES = frozenset({"keep", "remove"})
+_DATES = frozenset({"remove", "shift"})
+#: VR → what a profile may do with an attribute that no row names (PS3.5 6.2, all but SQ)
+_BY_VR: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(
+        "AE AS AT CS DS FD FL IS LO LT OB OD OF OL OV OW SH SL SS ST SV UC UL UR US UT UV".split(),
+        _VALUES,
+    ),
+    **dict.fromkeys(("DA", "DT", "TM"), _DATES),
+    "PN": frozenset({"remove"}),
+    "UN": frozenset({"remove"}),
+    "UI": frozenset({"remap", "remove"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """What happens to attributes that no row of Table E.1-1 names. Private and unknown ones are removed."""
+
+    by_vr: Mapping[str, str]
+    attributes: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile that has been read."""
+
+    name: str
+    options: tuple[str, ...]
+    unlisted: Unlisted
+
+
+def read_profile(document: Mapping[str, Any]) -> Profile:
+    """Check every key and word of ``document``; `ConfigError` names the first that is wrong."""
+    name = document.get("name")
+    where = f"profile {name}" if isinstance(name, str) else "profile"
+    _keys(where, document, {"version", "name", "table", "options", "unlisted"})
+    if document["version"] != 1 or not isinstance(name, str) or document["table"] != "ps3.15-e1-1":
+        raise ConfigError(where, "version is 1, name a word and table ps3.15-e1-1")
+    return Profile(name, _options(where, document["options"]), _unlisted(f"{where}: unlisted", document["unlisted"]))
+
+
+def _options(where: str, listed: Any) -> tuple[str, ...]:
+    if not isinstance(listed, list) or len(set(map(str, listed))) != len(listed):
+        raise ConfigError(f"{where}: options", "it is a list of different words")
+    for option in listed:
+        if option not in _OPTIONS:
+            raise ConfigError(f"{where}: options", f"'{option}' is not an option of PS3.15 Annex E")
+        if option not in _IMPLEMENTED:
+            raise ConfigError(f"{where}: options", f"'{option}' is not implemented in this version")
+    return tuple(sorted(listed))
+
+
+def _unlisted(where: str, document: Any) -> Unlisted:
+    _keys(where, document, {"private", "unknown", "by_vr", "attributes"})
+    for key in ("private", "unknown"):
+        if document[key] != "remove":
+            raise ConfigError(f"{where}.{key}", "only 'remove' is implemented")
+    by_vr = document["by_vr"]
+    _keys(f"{where}.by_vr", by_vr, set(_BY_VR))
+    for vr, word in by_vr.items():
+        if word not in _BY_VR[vr]:
+            raise ConfigError(f"{where}.by_vr.{vr}", "it is " + " or ".join(sorted(_BY_VR[vr])))
+    attributes: dict[int, str] = {}
+    if not isinstance(document["attributes"], Mapping):
+        raise ConfigError(f"{where}.attributes", "it is a mapping of tags")
+    for text, word in document["attributes"].items():
+        tag = tag_number(str(text))
+        if tag is None or word not in _VALUES:
+            raise ConfigError(f"{where}.attributes", f"'{text}' is no tag, or its word not keep or remove")
+        attributes[tag] = word
+    return Unlisted(dict(by_vr), attributes)
+
+
+def _keys(where: str, document: Any, wanted: set[str]) -> None:
+    if not isinstance(document, Mapping):
+        raise ConfigError(where, "it is not a mapping")
+    for key in document:
+        if key not in wanted:
+            raise ConfigError(f"{where}.{key}", "this key is not known")
+    if missing := sorted(wanted - set(document)):
+        raise ConfigError(where, f"'{missing[0]}' is missing")

@@ -1,0 +1,175 @@
+"""Reads the rules: CSV tables of the standard and YAML profiles. The only place that opens a file under ``rules/``.
+
+Strict: an unexpected header, an unknown word or a duplicate key is a `ConfigError`, and nothing starts. Knows files and
+their form only; what a profile's keys mean is checked where it is compiled (`proxy.deid.profile`).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from proxy.deid.tables import Attribute, AttributeType, Method, SopClass, Tables, TransferSyntax
+from proxy.errors import ConfigError
+
+EDITION = "PS3.15 2026d"
+_OPTIONS = (
+    "rtn_safe_priv", "rtn_uids", "rtn_dev_id", "rtn_inst_id", "rtn_pat_chars", "rtn_long_full", "rtn_long_modif",
+    "clean_desc", "clean_struct", "clean_graph",
+)  # fmt: skip
+#: file → its header, to the letter
+_HEADERS = {
+    "ps3.15-e1-1": ("tag", "keyword", "vr", "retired", "in_std_iod", "basic", *_OPTIONS),
+    "cid-7050": (
+        "code_value", "scheme", "code_meaning", "option", "ps3_15_section", "column_in_e1_1", "required_marker",
+        "status",
+    ),
+    "iod-modules": ("sop_class_uid", "iod", "module", "usage"),
+    "module-attribute-types": ("module", "path", "tag", "keyword", "type"),
+    "sop-classes-burned-in-risk": (
+        "sop_class_uid", "name", "retired", "risk", "risk_kinds", "suggested_default", "reason",
+    ),
+    "transfer-syntaxes": ("uid", "name", "implicit", "little", "deflated", "handling"),
+}  # fmt: skip
+#: (file, column) → the words that may stand there
+_WORDS = {
+    ("ps3.15-e1-1", "basic"): {"X", "Z", "D", "U", "X/Z", "X/D", "Z/D", "X/Z/D", "X/Z/U*"},
+    **{("ps3.15-e1-1", option): {"", "K", "C"} for option in _OPTIONS},
+    ("iod-modules", "usage"): {"M", "C", "U"},
+    ("module-attribute-types", "type"): {"1", "1C", "2", "2C", "3", "None"},
+    ("sop-classes-burned-in-risk", "risk"): {"high", "medium", "low"},
+    ("transfer-syntaxes", "implicit"): {"Y", "N"},
+    ("transfer-syntaxes", "little"): {"Y", "N"},
+    ("transfer-syntaxes", "deflated"): {"Y", "N"},
+    ("transfer-syntaxes", "handling"): {"native", "encapsulated", "video", "refuse"},
+}
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+Rows = list[dict[str, str]]
+
+
+def rules_root() -> Path:
+    """``proxy/_rules`` in the wheel, else ``rules`` beside the package in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for root in (package / "_rules", package.parent / "rules"):
+        if (root / "standard").is_dir():
+            return root
+    raise ConfigError("rules", "the rules that belong to this program are missing", "install it again")
+
+
+def load_tables(root: Path | None = None) -> Tables:
+    """Every table of the standard, checked. About 0.1 s; do it once."""
+    folder = (root or rules_root()) / "standard"
+    texts = {name: _read(folder / f"{name}.csv") for name in _HEADERS}
+    rows = {name: _rows(name, text) for name, text in texts.items()}
+    digest = hashlib.sha256(
+        "".join(f"{n}\0{hashlib.sha256(texts[n].encode()).hexdigest()}\n" for n in sorted(texts)).encode()
+    )
+    return Tables(
+        edition=EDITION,
+        digest=hashlib.sha256("".join(sums).encode()).hexdigest(),
+        attributes=tuple(_attribute(row) for row in rows["ps3.15-e1-1"]),
+        sop_classes=_sop_classes(rows["sop-classes-burned-in-risk"]),
+        transfer_syntaxes={row["uid"]: _transfer_syntax(row) for row in rows["transfer-syntaxes"]},
+        iod_modules=_iod_modules(rows["iod-modules"]),
+        types=tuple(_type(row) for row in rows["module-attribute-types"]),
+        methods=tuple(Method(row["code_value"], row["code_meaning"], row["option"]) for row in rows["cid-7050"]),
+    )
+
+
+def load_profile(name: str, root: Path | None = None) -> Mapping[str, Any]:
+    """The mapping in ``profiles/<name>.yaml``, its keys unique; `compile_policy` says what they may be."""
+    folder = (root or rules_root()) / "profiles"
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in known:
+        raise ConfigError("profile", f"there is no profile '{name}'", "known: " + ", ".join(known))
+    path = folder / f"{name}.yaml"
+    try:
+        document = yaml.load(_read(path), Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "not valid YAML"
+        raise ConfigError(
+            f"rules/profiles/{path.name}", f"line {mark.line + 1}: {problem}" if mark else problem
+        ) from None
+    if not isinstance(document, dict) or document.get("name") != name:
+        raise ConfigError(f"rules/profiles/{path.name}", f"not a mapping with 'name: {name}'")
+    return document
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML that does not let a second key silently win over the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' stands twice", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"rules/{path.parent.name}/{path.name}", "cannot be read", "install it again") from None
+
+
+def _rows(name: str, text: str) -> Rows:
+    where = f"rules/standard/{name}.csv"
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    if tuple(reader.fieldnames or ()) != _HEADERS[name]:
+        raise ConfigError(where, "its header is not the expected one")
+    rows = list(reader)
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise ConfigError(where, f"row {number} has the wrong number of cells")
+        for column, cell in row.items():
+            words = _WORDS.get((name, column))
+            if words is not None and cell not in words:
+                raise ConfigError(where, f"row {number}: '{cell}' is no word for {column}")
+    if not rows:
+        raise ConfigError(where, "it is empty")
+    return rows
+
+
+def _attribute(row: dict[str, str]) -> Attribute:
+    options = {option: row[option] for option in _OPTIONS if row[option]}
+    return Attribute(row["tag"], row["keyword"], row["vr"], row["basic"], options)
+
+
+def _sop_classes(rows: Rows) -> dict[str, SopClass]:
+    # the last row stands for private and unknown SOP classes: what is not in this mapping is held
+    return {
+        row["sop_class_uid"]: SopClass(
+            row["sop_class_uid"],
+            row["name"],
+            row["risk"],
+            tuple(row["risk_kinds"].split(";")),
+            row["suggested_default"],
+        )
+        for row in rows
+        if _UID.fullmatch(row["sop_class_uid"])
+    }
+
+
+def _transfer_syntax(row: dict[str, str]) -> TransferSyntax:
+    yes = {column: row[column] == "Y" for column in ("implicit", "little", "deflated")}
+    return TransferSyntax(row["uid"], row["name"], yes["implicit"], yes["little"], yes["deflated"], row["handling"])
+
+
+def _iod_modules(rows: Rows) -> dict[str, tuple[tuple[str, str], ...]]:
+    modules: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        modules.setdefault(row["sop_class_uid"], []).append((row["module"], row["usage"]))
+    return {uid: tuple(listed) for uid, listed in modules.items()}
+
+
+def _type(row: dict[str, str]) -> AttributeType:
+    return AttributeType(row["module"], tuple(filter(None, row["path"].split("."))), row["tag"], row["type"])
