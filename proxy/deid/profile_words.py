@@ -24,9 +24,10 @@ _DATES = frozenset({"remove", "shift"})
 #: VR → what a profile may do with an attribute that no row names (PS3.5 6.2, all but SQ)
 _BY_VR: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(
-        "AE AS AT CS DS FD FL IS LO LT OB OD OF OL OV OW SH SL SS ST SV UC UL UR US UT UV".split(),
+        ("AE", "AS", "AT", "CS", "DS", "FD", "FL", "IS", "LO", "LT", "OB", "OD", "OF", "OL", "OV", "OW", "SH", "SL"),
         _VALUES,
     ),
+    **dict.fromkeys(("SS", "ST", "SV", "UC", "UL", "UR", "US", "UT", "UV"), _VALUES),
     **dict.fromkeys(("DA", "DT", "TM"), _DATES),
     "PN": frozenset({"remove"}),
     "UN": frozenset({"remove"}),

@@ -68,9 +68,7 @@ def load_tables(root: Path | None = None) -> Tables:
     folder = (root or rules_root()) / "standard"
     texts = {name: _read(folder / f"{name}.csv") for name in _HEADERS}
     rows = {name: _rows(name, text) for name, text in texts.items()}
-    digest = hashlib.sha256(
-        "".join(f"{n}\0{hashlib.sha256(texts[n].encode()).hexdigest()}\n" for n in sorted(texts)).encode()
-    )
+    sums = [f"{name}\0{hashlib.sha256(texts[name].encode()).hexdigest()}\n" for name in sorted(texts)]
     return Tables(
         edition=EDITION,
         digest=hashlib.sha256("".join(sums).encode()).hexdigest(),
