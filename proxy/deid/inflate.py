@@ -35,5 +35,7 @@ def inflate(data: memoryview, offset: int, limits: Limits) -> bytes:
 
 def _is_tail(tail: bytes, unpacked: bytes) -> bool:
     """Padding (one NUL makes the length even; some writers add more) or the end of gzip (RFC 1952: CRC32, length)."""
+    if not tail:
+        return True
     gzip_tail = struct.pack("<II", zlib.crc32(unpacked), len(unpacked) & 0xFFFFFFFF)
     return not tail.removeprefix(gzip_tail).strip(b"\0")
