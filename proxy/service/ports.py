@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from proxy.deid.types import Chunk, Claimed, Original, Report
 from proxy.deid.verify import Release
 from proxy.errors import Reason
-from proxy.workers.arena import Arena
+from proxy.workers.arena import Arena as Arena  # adapters take it from here: they may not import a sibling room
 
 
 @dataclass(frozen=True, slots=True)

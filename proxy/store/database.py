@@ -1,0 +1,219 @@
+"""One SQLite connection in one thread owns every read, write and checkpoint. WAL, synchronous=FULL, locking EXCLUSIVE.
+
+One connection, because SQLite 3.7.0 to 3.51.2 can lose committed transactions when two connections write and
+checkpoint a WAL (the WAL-reset bug); the exclusive lock makes a second one impossible. Whoever awaits `Database.run`
+is resumed after the commit is on disk. Functions that wait together share one commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from proxy.errors import ConfigError, SpoolFull, Unavailable, VeilError
+from proxy.store import durable
+from proxy.store.schema import HEAD
+
+T = TypeVar("T")
+
+_PRAGMAS = (
+    "PRAGMA locking_mode = EXCLUSIVE",  # first: then WAL needs no shared memory, and nobody else gets in
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # fsync of the WAL at every commit
+    "PRAGMA wal_autocheckpoint = 0",  # the automatic one swallows its errors; ours is told
+    "PRAGMA foreign_keys = ON",
+)
+_BATCH = 64  # functions that share a commit at most
+_CHECKPOINT_IDLE, _CHECKPOINT_BUSY = 100, 2000  # commits after which the WAL goes into the database
+_PLAIN_MASK = 0xFF  # the low byte of an extended result code is the plain one
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    work: Callable[[sa.Connection], T]
+    future: Future[T] = field(default_factory=Future)
+    result: Any = None
+    error: Exception | None = None
+
+    def settle(self) -> None:
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+class Database:
+    """``await Database.open(path)``, then `run`, then `close`. Needs the `DataLock` of its folder to be held."""
+
+    def __init__(self, path: Path) -> None:
+        """Use `open`."""
+        self._path = path
+        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="veil-database", daemon=True)
+        self._ready: Future[None] = Future()
+        self._closed = False
+        self._commits = 0
+        self._connection: sa.Connection
+
+    @classmethod
+    async def open(cls, path: Path) -> Database:
+        """Open or make the database (0600) and bring its schema up to date. `ConfigError` when it cannot be used."""
+        database = cls(path)
+        database._thread.start()
+        await asyncio.wrap_future(database._ready)
+        return database
+
+    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """``work(connection)`` in a transaction on the database's thread; returns after the commit is durable.
+
+        ``work`` touches nothing but the connection and may be called a second time: when one of the functions that
+        share a commit fails, each is run again by itself. Its exceptions come back to the caller; those of the
+        database as `SpoolFull` (disk full) or `Unavailable`. A failed fsync ends the process.
+        """
+        if self._closed:
+            raise Unavailable("database is closed")
+        job = _Job(work)
+        self._jobs.put(job)
+        return await asyncio.wrap_future(job.future)
+
+    async def close(self) -> None:
+        """Finish what waits, checkpoint, close."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    # ---- everything below runs on the database's own thread ----
+
+    def _serve(self) -> None:
+        try:
+            self._connection = _connect(self._path)
+        except (sa.exc.SQLAlchemyError, OSError, VeilError) as error:
+            self._ready.set_exception(_cannot_open(self._path, error))
+            return
+        self._ready.set_result(None)
+        while batch := self._next():
+            if not self._attempt(batch) and len(batch) > 1:
+                for job in batch:
+                    self._attempt([job])
+            for job in batch:
+                job.settle()
+            if self._commits >= (_CHECKPOINT_IDLE if self._jobs.empty() else _CHECKPOINT_BUSY):
+                self._checkpoint()
+        self._checkpoint()
+        self._connection.close()
+
+    def _next(self) -> list[_Job[Any]]:
+        """Wait for a job, take along what waits behind it; [] when it is time to close."""
+        batch: list[_Job[Any]] = []
+        while not batch or (len(batch) < _BATCH and not self._jobs.empty()):
+            job = self._jobs.get()
+            if job is None:
+                self._jobs.put(None)  # what was taken before it is still served; the next call ends
+                return batch
+            if job.future.set_running_or_notify_cancel():
+                batch.append(job)
+        return batch
+
+    def _attempt(self, jobs: list[_Job[Any]]) -> bool:
+        try:
+            with self._connection.begin():
+                for job in jobs:
+                    job.result, job.error = job.work(self._connection), None
+        except Exception as error:  # noqa: BLE001 - carried to whoever awaits it, not handled here
+            for job in jobs:
+                job.error = _translated(error)
+            return False
+        self._commits += 1
+        return True
+
+    def _checkpoint(self) -> None:
+        """Move the WAL into the database. A failure is not lost: the WAL keeps everything until one succeeds."""
+        try:
+            self._connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+            self._commits = 0
+        except DBAPIError as error:
+            _translated(error)
+
+
+def _connect(path: Path) -> sa.Connection:
+    durable.make_folder(path.parent)
+    # SQLite gives the WAL the mode of the database, so the database exists with the right one before SQLite sees it
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    durable.sync_folder(path.parent)
+    url = sa.URL.create("sqlite", database=str(path))
+    engine = sa.create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": 0})
+    sa.event.listen(engine, "connect", _configure)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    connection = engine.connect()
+    try:
+        with connection.begin():
+            _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun by the event above, not guessed by the driver
+    for pragma in _PRAGMAS:
+        connection.execute(pragma).fetchall()
+
+
+def _migrate(connection: sa.Connection, path: Path) -> None:
+    known = sa.inspect(connection).has_table("alembic_version")
+    version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
+    if version == HEAD:
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise ConfigError(str(path), f"schema '{version}' is not known", "made by a newer veil?") from None
+
+
+def _translated(error: Exception) -> Exception:
+    """What the caller gets for ``error``; does not return when SQLite could not make bytes durable."""
+    if not isinstance(error, DBAPIError) or not isinstance(error.orig, sqlite3.Error):
+        return error
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code in (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC):
+        durable.end_process("fsync of the database failed")
+    plain = code & _PLAIN_MASK
+    if plain == sqlite3.SQLITE_FULL:
+        return SpoolFull("database: disk full")
+    if isinstance(error.orig, sqlite3.OperationalError) or plain in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return Unavailable(f"database: {getattr(error.orig, 'sqlite_errorname', 'error')}")
+    return error
+
+
+def _cannot_open(path: Path, error: Exception) -> Exception:
+    if isinstance(error, VeilError):
+        return error
+    problem = "cannot be opened"
+    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
+        name = getattr(error.orig, "sqlite_errorname", "error")
+        locked = name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+        problem = "already in use by another process" if locked else f"cannot be opened ({name})"
+    elif isinstance(error, OSError):
+        problem = error.strerror or problem
+    return ConfigError(str(path), problem)

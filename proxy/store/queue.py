@@ -1,0 +1,171 @@
+"""Queue rows: one per (instance, destination), durable before anyone is told. Implements `DeliveryQueue`.
+
+States: waiting → in_flight → delivered | waiting again | failed. Every change is one transaction of `Database`.
+A row's ``spool_name`` belongs to one `Spool.write` and is never used again, so no delivery can unlink the file that a
+resend of the same instance has just spooled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from proxy.deid.types import Report
+from proxy.service.ports import QueueRow, SpoolItem
+from proxy.store.database import Database
+from proxy.store.schema import DELIVERED, FAILED, IN_FLIGHT, WAITING, delivery
+
+_ROW = [delivery.c[name] for name in QueueRow.__dataclass_fields__]
+_COPIED = ("sop_class_uid", "transfer_syntax_uid", "study_instance_uid", "series_instance_uid", "patient_id")
+
+
+class Queue:
+    """``await Queue.open(database, spool.remove)``."""
+
+    def __init__(
+        self, database: Database, drop: Callable[[str], Awaitable[None]], clock: Callable[[], float] = time.time
+    ) -> None:
+        """Use `open`."""
+        self._db, self._drop, self._clock = database, drop, clock
+
+    @classmethod
+    async def open(
+        cls, database: Database, drop: Callable[[str], Awaitable[None]], clock: Callable[[], float] = time.time
+    ) -> Queue:
+        """What was in flight when the last process ended waits again. ``drop`` takes spool files no row wants."""
+        queue = cls(database, drop, clock)
+        back = sa.update(delivery).where(delivery.c.state == IN_FLIGHT).values(state=WAITING)
+        await database.run(lambda connection: connection.execute(back).rowcount)
+        return queue
+
+    async def enqueue(self, project: str, destinations: Sequence[str], item: SpoolItem, report: Report) -> list[int]:
+        """See `DeliveryQueue.enqueue`. A file that no row took, and one that lost its last row, are dropped."""
+        now = self._clock()
+
+        def work(connection: sa.Connection) -> tuple[list[int], set[str]]:
+            ids, names = [], {item.name}
+            for destination in destinations:
+                values = _values(project, destination, item, report, now)
+                row_id, replaced = _upsert(connection, values)
+                ids.append(row_id)
+                names.add(replaced)
+            return ids, {name for name in names if not _wanted(connection, name)}
+
+        ids, unwanted = await self._db.run(work)
+        for name in unwanted:
+            await self._drop(name)
+        return ids
+
+    async def claim(self, destination: str, most: int, now: float) -> list[QueueRow]:
+        """Rows due at ``now``, the longest due first, marked as in flight."""
+        due = (
+            sa.select(*_ROW)
+            .where(delivery.c.destination == destination, delivery.c.state == WAITING, delivery.c.due_at <= now)
+            .order_by(delivery.c.due_at, delivery.c.id)
+            .limit(most)
+        )
+
+        def work(connection: sa.Connection) -> list[QueueRow]:
+            rows = [QueueRow(**row) for row in connection.execute(due).mappings()]
+            ids = [row.id for row in rows]
+            connection.execute(sa.update(delivery).where(delivery.c.id.in_(ids)).values(state=IN_FLIGHT))
+            return rows
+
+        return await self._db.run(work)
+
+    async def done(self, row: QueueRow) -> bool:
+        """Delivered. True when no undelivered row refers to the spool file any more."""
+
+        def work(connection: sa.Connection) -> bool:
+            _set(connection, row, state=DELIVERED, last_code="")
+            return not _wanted(connection, row.spool_name)
+
+        return await self._db.run(work)
+
+    async def retry(self, row: QueueRow, at: float, code: str) -> None:
+        """Wait until ``at``; one attempt more."""
+        attempts = delivery.c.attempts + 1
+        await self._db.run(
+            lambda connection: _set(connection, row, state=WAITING, due_at=at, last_code=code, attempts=attempts)
+        )
+
+    async def fail(self, row: QueueRow, code: str) -> None:
+        """Given up; the row and its spool file stay until `requeue_failed` or a resend."""
+        attempts = delivery.c.attempts + 1
+        await self._db.run(lambda connection: _set(connection, row, state=FAILED, last_code=code, attempts=attempts))
+
+    async def requeue_failed(self, destination: str) -> int:
+        """Let every failed row of ``destination`` wait again, with its attempts forgotten; returns how many."""
+        again = (
+            sa.update(delivery)
+            .where(delivery.c.destination == destination, delivery.c.state == FAILED)
+            .values(state=WAITING, due_at=self._clock(), attempts=0)
+        )
+        return await self._db.run(lambda connection: int(connection.execute(again).rowcount))
+
+    async def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """destination → state → rows; states without rows are left out."""
+        query = sa.select(delivery.c.destination, delivery.c.state, sa.func.count()).group_by(
+            delivery.c.destination, delivery.c.state
+        )
+        found: dict[str, dict[str, int]] = {}
+        for destination, state, rows in await self._db.run(lambda connection: connection.execute(query).all()):
+            found.setdefault(destination, {})[state] = rows
+        return found
+
+    async def oldest_waiting(self, now: float) -> Mapping[str, float]:
+        """destination → age in seconds of its oldest row that waits or is in flight."""
+        query = (
+            sa.select(delivery.c.destination, sa.func.min(delivery.c.queued_at))
+            .where(delivery.c.state.in_((WAITING, IN_FLIGHT)))
+            .group_by(delivery.c.destination)
+        )
+        rows = await self._db.run(lambda connection: connection.execute(query).all())
+        return {destination: max(0.0, now - queued_at) for destination, queued_at in rows}
+
+    async def referenced(self) -> set[str]:
+        """Spool files that an undelivered row still needs."""
+        query = sa.select(delivery.c.spool_name).where(delivery.c.state != DELIVERED).distinct()
+        return await self._db.run(lambda connection: set(connection.execute(query).scalars()))
+
+
+def _values(project: str, destination: str, item: SpoolItem, report: Report, now: float) -> dict[str, Any]:
+    return {
+        "project": project,
+        "destination": destination,
+        "sop_instance_uid": report.sop_instance_uid,
+        "sha256": item.sha256,
+        "spool_name": item.name,
+        "size": item.size,
+        **{name: getattr(report, name) for name in _COPIED},
+        "state": WAITING,
+        "attempts": 0,
+        "queued_at": now,
+        "due_at": now,
+        "last_code": "",
+    }
+
+
+def _upsert(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, str]:
+    """The row's id, and the spool file it referred to before (its own new one when the row is new)."""
+    key = ("project", "destination", "sop_instance_uid", "sha256")
+    same = sa.and_(*(delivery.c[name] == values[name] for name in key))
+    old = connection.execute(sa.select(delivery.c.id, delivery.c.state, delivery.c.spool_name).where(same)).first()
+    if old is None:
+        added = connection.execute(sa.insert(delivery).values(values).returning(delivery.c.id))
+        return int(added.scalar_one()), str(values["spool_name"])
+    if old.state in (DELIVERED, FAILED):
+        connection.execute(sa.update(delivery).where(delivery.c.id == old.id).values(values))
+    return int(old.id), str(old.spool_name)
+
+
+def _wanted(connection: sa.Connection, name: str) -> bool:
+    undelivered = sa.and_(delivery.c.spool_name == name, delivery.c.state != DELIVERED)
+    return connection.execute(sa.select(delivery.c.id).where(undelivered).limit(1)).first() is not None
+
+
+def _set(connection: sa.Connection, row: QueueRow, **values: Any) -> None:
+    connection.execute(sa.update(delivery).where(delivery.c.id == row.id).values(values))

@@ -1,0 +1,59 @@
+"""The tables. Only types and constraints that SQLite and PostgreSQL share. Nothing in them is clear PHI.
+
+A change here needs a migration in `proxy.store.migrations.versions` and a new `HEAD`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+#: The newest migration. Kept here so that an up-to-date database opens without importing alembic.
+HEAD = "0001"
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+WAITING, IN_FLIGHT, DELIVERED, FAILED = "waiting", "in_flight", "delivered", "failed"
+
+#: One row per (instance, destination). UIDs and the PatientID are pseudonymous: rows are made from released instances.
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    # AUTOINCREMENT in SQLite: an id is never given to a second row, audit records refer to it
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("destination", sa.Text, nullable=False),
+    sa.Column("sop_instance_uid", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("spool_name", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sop_class_uid", sa.Text, nullable=False),
+    sa.Column("transfer_syntax_uid", sa.Text, nullable=False),
+    sa.Column("study_instance_uid", sa.Text, nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("patient_id", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("queued_at", sa.Double, nullable=False),
+    sa.Column("due_at", sa.Double, nullable=False),
+    sa.Column("last_code", sa.Text, nullable=False),
+    sa.CheckConstraint("state IN ('waiting', 'in_flight', 'delivered', 'failed')", name="state"),
+    sa.UniqueConstraint("project", "destination", "sop_instance_uid", "sha256", name="uq_delivery_instance"),
+    sa.Index("ix_delivery_due", "destination", "state", "due_at", "id"),
+    sa.Index("ix_delivery_spool_name", "spool_name"),
+    sqlite_autoincrement=True,
+)
+
+#: What each key was at first start: a keyed value of a constant, which says nothing about the key itself.
+key_check = sa.Table(
+    "key_check",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False, unique=True),
+)

@@ -1,0 +1,192 @@
+"""Released instances on their way out, as Part 10 files. Implements `Spool`.
+
+Only bytes with a `Release` that the gate recognises get in. What is hashed is the file itself, after it was written:
+the arena is shared with another process and proves nothing. Each write makes a new name, so removing one file can
+never take away another write's. Disk work runs in threads; descriptors are duplicated first, because a cancelled
+caller closes its arena while a thread still reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxy.deid.types import Chunk, Slice
+from proxy.deid.verify import Release
+from proxy.errors import InstanceHeld, Reason, SpoolFull, Unavailable, VeilError
+from proxy.service.ports import Arena, SpoolItem
+from proxy.store.durable import Folder, write_all
+
+if TYPE_CHECKING:
+    from proxy.deid.verify import Gate
+
+_NAME = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}\.dcm")
+_PIECE = 1 << 20  # bytes that are in our own memory at once
+_SMALL = 1 << 16  # slices below this are gathered, larger ones are copied by the kernel
+_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What the janitor found: files it removed, and names that rows refer to but that are not there."""
+
+    removed: int
+    missing: frozenset[str]
+
+
+class DiskSpool:
+    """One flat folder of ``<sha256>-<random>.dcm``, 0600."""
+
+    def __init__(self, root: Path, gate: Gate, max_bytes: int) -> None:
+        """``max_bytes`` is the high-water mark over all files."""
+        self._folder = Folder(root, "spool")
+        self._gate = gate
+        self._max = max_bytes
+        self._lock = threading.Lock()
+        self._used = sum(self._folder.files().values())
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="veil-spool")
+
+    async def write(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> SpoolItem:
+        """See `Spool.write`. `InstanceHeld` when the release is not the gate's or is not of these bytes."""
+        if not self._gate.admits(release):
+            raise InstanceHeld(Reason.ENGINE_ERROR, "the gate did not release these bytes")
+        if _length(chunks, arena.size) != release.size:
+            raise InstanceHeld(Reason.ENGINE_ERROR, "the chunks have not the released length")
+        name = _checked(f"{release.sha256}-{secrets.token_hex(8)}.dcm")
+        source = _duplicate(arena.fd)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._write, name, release, tuple(chunks), source
+        )
+
+    def path(self, name: str) -> Path:
+        """Where ``name`` lies. ValueError for what is not a spool name."""
+        return self._folder.root / _checked(name)
+
+    async def remove(self, name: str) -> None:
+        """Unlink; a file that is gone already, or stays, is no error: the next janitor sees to it."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._drop, _checked(name))
+
+    async def sweep(self, referenced: set[str]) -> Swept:
+        """The janitor, before anything is received: removes temporary files and files no queue row refers to."""
+
+        def work() -> Swept:
+            found = self._folder.files().keys()
+            removed = sum(self._drop(name) for name in found if name not in referenced)
+            self._folder.sync()
+            return Swept(removed, frozenset(referenced - found))
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    @property
+    def used(self) -> int:
+        """Bytes in the folder, those being written included."""
+        return self._used
+
+    def close(self) -> None:
+        """Wait for writes under way, then give the descriptors back."""
+        self._pool.shutdown()
+        self._folder.close()
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            if size > 0 and self._used + size > self._max:
+                raise SpoolFull("spool: above its high-water mark")
+            self._used += size
+
+    def _drop(self, name: str) -> bool:
+        size = self._folder.size(name)
+        dropped = self._folder.drop(name)
+        if dropped:
+            self._count(-size)
+        return dropped
+
+    def _write(self, name: str, release: Release, chunks: tuple[Chunk, ...], source: int) -> SpoolItem:
+        def fill(fd: int) -> None:
+            _copy(fd, chunks, source)
+            if not _is(fd, release):
+                raise InstanceHeld(Reason.ENGINE_ERROR, "the written bytes are not the released ones")
+
+        try:
+            self._count(release.size)
+            try:
+                self._folder.publish(name, fill)
+            except VeilError:
+                self._count(-release.size)
+                raise
+        finally:
+            os.close(source)
+        return SpoolItem(name, release.sha256, release.size)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError("not a spool file name")
+    return name
+
+
+def _duplicate(fd: int) -> int:
+    try:
+        return os.dup(fd)
+    except OSError as error:
+        raise Unavailable(f"spool: {error.strerror}") from None
+
+
+def _length(chunks: Sequence[Chunk], limit: int) -> int:
+    """The chunks' total length; `InstanceHeld` for a slice outside the arena."""
+    total = 0
+    for chunk in chunks:
+        if isinstance(chunk, Slice):
+            if chunk.offset < 0 or chunk.length < 0 or chunk.offset + chunk.length > limit:
+                raise InstanceHeld(Reason.ENGINE_ERROR, "a slice lies outside the instance")
+            total += chunk.length
+        else:
+            total += len(chunk)
+    return total
+
+
+def _copy(fd: int, chunks: tuple[Chunk, ...], source: int) -> None:
+    """Write the chunks in order. Never maps the arena: a process that shrinks it must not kill this one (SIGBUS)."""
+    gathered: list[bytes] = []
+    waiting = 0
+    for chunk in chunks:
+        if isinstance(chunk, Slice) and chunk.length >= _SMALL:
+            write_all(fd, [b"".join(gathered)])
+            gathered, waiting = [], 0
+            _copy_run(fd, source, chunk)
+            continue
+        piece = os.pread(source, chunk.length, chunk.offset) if isinstance(chunk, Slice) else chunk
+        gathered.append(piece)
+        waiting += len(piece)
+        if waiting >= _PIECE:
+            write_all(fd, [b"".join(gathered)])
+            gathered, waiting = [], 0
+    write_all(fd, [b"".join(gathered)])
+
+
+def _copy_run(fd: int, source: int, run: Slice) -> None:
+    offset, left = run.offset, run.length
+    while left:
+        copied = os.sendfile(fd, source, offset, min(left, 8 * _PIECE))
+        if copied == 0:  # the arena ends early; the digest will not match
+            return
+        offset += copied
+        left -= copied
+
+
+def _is(fd: int, release: Release) -> bool:
+    digest, offset = hashlib.sha256(), 0
+    buffer = memoryview(bytearray(_PIECE))
+    while count := os.preadv(fd, [buffer], offset):
+        digest.update(buffer[:count])
+        offset += count
+    return offset == release.size and hmac.compare_digest(digest.hexdigest(), release.sha256)
