@@ -1,0 +1,180 @@
+"""`AuditLog`: the audit stream of one node. Implements `proxy.service.ports.AuditTrail`.
+
+One thread numbers, chains and writes; callers wait for the disk on the event loop. Events that arrive while the disk
+is busy share the next fdatasync (group commit). A disk that hangs fails its callers after ``timeout`` seconds: no
+record, no operation. May hold AE titles, addresses and pseudonymous UIDs; never values of a dataset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from proxy.audit.chain import Position, seal
+from proxy.audit.resume import resume
+from proxy.audit.sink_file import FileSink, end_process
+from proxy.errors import AuditUnavailable
+from proxy.service.ports import AuditEvent
+
+#: requests that share one fdatasync at most, and events that may wait for a slow disk
+_BATCH, _WAITING = 512, 20_000
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Request:
+    """Events that become durable together, and the caller who waits for them."""
+
+    __slots__ = ("error", "events", "future", "loop")
+
+    def __init__(self, events: Sequence[AuditEvent]) -> None:
+        self.events = events
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[None] = self.loop.create_future()
+        self.error: Exception | None = None
+
+    def settle(self) -> None:
+        """Runs on the event loop."""
+        if self.future.done():
+            return  # the caller gave up: a record too many, never an operation without one
+        if self.error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(self.error)
+
+
+class AuditLog:
+    """The trail in ``folder``, written by ``node``. `open` it before use; `close` waits for what is under way."""
+
+    def __init__(
+        self,
+        folder: Path,
+        node: str,
+        *,
+        segment_bytes: int = 64 << 20,
+        timeout: float = 2.0,
+        clock: Callable[[], datetime] = _now,
+        die: Callable[[str], NoReturn] = end_process,
+    ) -> None:
+        """``clock`` gives an aware datetime; ``die`` ends the process when an fsync failed."""
+        self._folder, self._node, self._timeout, self._clock = folder, node, timeout, clock
+        self._sink = FileSink(folder, segment_bytes, die)
+        self._position = Position()
+        self._pending: deque[_Request] = deque()
+        self._waiting = 0
+        self._wakeup = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._healthy = False
+
+    @property
+    def position(self) -> Position:
+        """The last durable record: an anchor to keep elsewhere."""
+        return self._position
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the latest write reached the disk; for readiness."""
+        return self._healthy
+
+    async def open(self) -> None:
+        """Resume the chain. What a crash or a hand did to its end is itself recorded. `AuditUnavailable` if it cannot."""
+        self._position, findings = await asyncio.to_thread(resume, self._sink)
+        self._healthy = True
+        self._thread = threading.Thread(target=self._write_forever, name="veil-audit", daemon=True)
+        self._thread.start()
+        if findings:
+            await self.record(*findings)
+
+    async def close(self) -> None:
+        """Write what waits, then give the folder back. A disk that hangs is left behind after ``timeout``."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        with self._wakeup:
+            self._wakeup.notify()
+        await asyncio.to_thread(thread.join, self._timeout)
+        self._healthy = False
+        if not thread.is_alive():
+            self._sink.close()
+
+    async def record(self, *events: AuditEvent) -> None:
+        """Durable when it returns. `AuditUnavailable` within ``timeout`` seconds otherwise."""
+        if not events:
+            return
+        request = _Request(events)
+        with self._wakeup:
+            if self._thread is None:
+                raise AuditUnavailable("the audit log is not open")
+            if self._waiting + len(events) > _WAITING:
+                raise AuditUnavailable("too many audit records wait for the disk")
+            self._pending.append(request)
+            self._waiting += len(events)
+            self._wakeup.notify()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await request.future
+        except TimeoutError:
+            self._healthy = False
+            raise AuditUnavailable("the audit disk does not answer") from None
+
+    def _write_forever(self) -> None:
+        while batch := self._next_batch():
+            self._write(batch)
+            for loop in {request.loop for request in batch}:
+                mine = [request for request in batch if request.loop is loop]
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(_settle_all, mine)
+
+    def _next_batch(self) -> list[_Request]:
+        """What waits now; empty when the log was closed and nothing waits."""
+        with self._wakeup:
+            while not self._pending and self._thread is not None:
+                self._wakeup.wait()
+            batch = [self._pending.popleft() for _ in range(min(_BATCH, len(self._pending)))]
+            self._waiting -= sum(len(request.events) for request in batch)
+            return batch
+
+    def _write(self, batch: list[_Request]) -> None:
+        """Chain and append ``batch``; the position moves only when the disk has it."""
+        lines, last = bytearray(), self._position
+        accepted: list[_Request] = []
+        moment = self._clock()
+        for request in batch:
+            if request.future.done():
+                continue  # gave up while an earlier batch hung
+            try:
+                sealed, last = self._chain(request.events, last, moment)
+            except (ValueError, TypeError):
+                request.error = AuditUnavailable("the event cannot be written as a record")
+                continue
+            lines += sealed
+            accepted.append(request)
+        if not accepted:
+            return
+        try:
+            self._sink.append(lines)
+        except AuditUnavailable as error:
+            self._healthy = False
+            for request in accepted:
+                request.error = error
+            return
+        self._position, self._healthy = last, True
+
+    def _chain(self, events: Sequence[AuditEvent], last: Position, moment: datetime) -> tuple[bytes, Position]:
+        lines = bytearray()
+        for event in events:
+            line, last = seal(event, last, moment, self._node)
+            lines += line + b"\n"
+        return bytes(lines), last
+
+
+def _settle_all(requests: list[_Request]) -> None:
+    for request in requests:
+        request.settle()

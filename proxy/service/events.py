@@ -1,0 +1,94 @@
+"""The audit events of ingest, deliver and replay, in one place: what a record of each kind says.
+
+Pseudonymous UIDs, digests, counts and bounded codes only. A held instance has no pseudonyms: its record names the
+quarantine entry.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.deid.types import Report
+from proxy.errors import Reason
+from proxy.service.ports import AuditEvent, HeldInstance, Peer, QueueRow, SpoolItem
+
+
+def who(peer: Peer) -> dict[str, str]:
+    """The peer's transport, address and AE titles, those that are known."""
+    named = {"address": peer.address, "called_ae": peer.called_ae, "calling_ae": peer.calling_ae}
+    return {"transport": peer.transport, **{key: value for key, value in named.items() if value}}
+
+
+def received(project: str, peer: Peer, size: int) -> AuditEvent:
+    """An instance came in; the next record of the same project and peer says what became of it."""
+    return AuditEvent("received", project=project, peer=who(peer), object={"kind": "instance", "size": size})
+
+
+def released(project: str, peer: Peer, item: SpoolItem, report: Report) -> AuditEvent:
+    """The gate let a de-identified copy out; written before anything can deliver it."""
+    return AuditEvent(
+        "released",
+        project=project,
+        peer=who(peer),
+        object={
+            "kind": "instance",
+            "sha256": item.sha256,
+            "size": item.size,
+            "sop_class_uid": report.sop_class_uid,
+            "transfer_syntax_uid": report.transfer_syntax_uid,
+            "study_instance_uid": report.study_instance_uid,
+            "series_instance_uid": report.series_instance_uid,
+            "sop_instance_uid": report.sop_instance_uid,
+        },
+        policy_digest=report.policy_digest,
+        key_epoch=report.key_epoch,
+        counts=report.counts,
+    )
+
+
+def held(project: str, peer: Peer, entry: HeldInstance) -> AuditEvent:
+    """The original was sealed and will not leave."""
+    return AuditEvent("held", "failure", project, who(peer), _entry(entry), str(entry.reason))
+
+
+def refused(project: str, peer: Peer, size: int, why: str) -> AuditEvent:
+    """No promise could be made; the sender keeps the instance."""
+    return AuditEvent("refused", "failure", project, who(peer), {"kind": "instance", "size": size}, why)
+
+
+def delivered(row: QueueRow) -> AuditEvent:
+    """A destination accepted the instance."""
+    return AuditEvent("delivered", project=row.project, object=_row(row))
+
+
+def rejected(row: QueueRow, code: str) -> AuditEvent:
+    """A destination will not take this instance; the de-identified file stays in the spool."""
+    event = _row(row) | {"code": code}
+    return AuditEvent("rejected", "failure", row.project, object=event, reason=str(Reason.REJECTED_BY_DESTINATION))
+
+
+def replayed(entry: HeldInstance, peer: Peer) -> AuditEvent:
+    """A held instance passed on another try; its entry is about to go."""
+    return AuditEvent("replayed", project=entry.project, peer=who(peer), object=_entry(entry), reason=str(entry.reason))
+
+
+def purged(entry: HeldInstance, peer: Peer) -> AuditEvent:
+    """Someone decided that a held instance shall not exist any more; written before it goes."""
+    return AuditEvent("purged", project=entry.project, peer=who(peer), object=_entry(entry), reason=str(entry.reason))
+
+
+def _entry(entry: HeldInstance) -> dict[str, Any]:
+    return {"kind": "quarantine", "id": entry.id, "size": entry.size}
+
+
+def _row(row: QueueRow) -> dict[str, Any]:
+    return {
+        "kind": "instance",
+        "destination": row.destination,
+        "queue_id": row.id,
+        "sha256": row.sha256,
+        "study_instance_uid": row.study_instance_uid,
+        "series_instance_uid": row.series_instance_uid,
+        "sop_instance_uid": row.sop_instance_uid,
+        "attempts": row.attempts,
+    }

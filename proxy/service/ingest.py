@@ -1,0 +1,146 @@
+"""The use case *ingest*: one received instance becomes a released copy on its way, or a sealed original.
+
+Order (the acknowledgement contract): worker verdict → spool (fsync, rename, fsync of the folder) → audit record on
+disk → queue row committed → return. Held: sealed → audit record → return. Whoever calls may answer success exactly
+when `Ingest.receive` returns; when it raises `Unavailable` nothing was promised and the sender keeps the instance.
+Knows neither DIMSE nor HTTP. Sees clear bytes only as an `Arena` it hands on; never reads them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from proxy.deid.types import Claimed, Original, Report
+from proxy.errors import MALFORMED_REASONS, AuditUnavailable, InstanceHeld, Reason, Unavailable
+from proxy.service import events
+from proxy.service.ports import AuditTrail, Deidentifier, DeliveryQueue, Held, Peer, Quarantine, Released, Spool
+from proxy.workers.arena import Arena
+
+Answer = Literal["accept", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRoute:
+    """Where a project's released instances go, and what the sender of a held one is told."""
+
+    destinations: tuple[str, ...]
+    held_answer: str = "accept"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one instance. ``stored``: a de-identified copy is on its way; otherwise it is held for ``reason``.
+
+    Either way the bytes are safe. ``answer`` is what the sender is to be told.
+    """
+
+    stored: bool
+    reason: Reason | None
+    original: Original | None
+    report: Report | None
+    milliseconds: float
+    answer: Answer
+
+
+def _nobody(destinations: Sequence[str]) -> None:
+    """Nobody waits for new rows."""
+
+
+class Ingest:
+    """Receives instances for ``projects``."""
+
+    def __init__(
+        self,
+        deidentifier: Deidentifier,
+        spool: Spool,
+        queue: DeliveryQueue,
+        quarantine: Quarantine,
+        audit: AuditTrail,
+        projects: Mapping[str, ProjectRoute],
+        notify: Callable[[Sequence[str]], None] = _nobody,
+    ) -> None:
+        """``notify`` is told the destinations that have a new row; it must not block."""
+        self._deidentifier, self._spool, self._queue = deidentifier, spool, queue
+        self._quarantine, self._audit, self._projects, self._notify = quarantine, audit, projects, notify
+
+    async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
+        """Judge, store and record one Part 10 instance; raises `Unavailable` when no promise can be made.
+
+        The arena stays the caller's, to close afterwards. A caller who is cancelled is held until the work under
+        way has come to its end, so that the arena outlives it.
+        """
+        if project not in self._projects:
+            raise Unavailable("no such project")
+        work = asyncio.ensure_future(self._receive(project, arena, claimed, peer))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await _finished(work)
+            raise
+
+    async def _receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
+        started = time.monotonic()
+        try:
+            verdict = await self._deidentifier.run(project, arena, claimed)
+            if isinstance(verdict, Released):
+                return await self._release(project, arena, peer, verdict)
+            return await self._hold(project, arena, claimed, peer, verdict)
+        except Unavailable as error:
+            await self._refused(project, arena, peer, error)
+            raise
+        except InstanceHeld as error:  # the spool did not find the bytes that the gate saw
+            held = Held(error.reason, error.detail)
+        except Exception as error:  # noqa: BLE001 - a bug must cost this instance only, and not its bytes
+            held = Held(Reason.ENGINE_ERROR, type(error).__name__)
+        spent = (time.monotonic() - started) * 1000
+        return await self._hold_after_bug(project, arena, claimed, peer, replace(held, milliseconds=spent))
+
+    async def _release(self, project: str, arena: Arena, peer: Peer, verdict: Released) -> Outcome:
+        destinations = self._projects[project].destinations
+        item = await self._spool.write(verdict.release, verdict.chunks, arena)
+        received = events.received(project, peer, arena.size)
+        await self._audit.record(received, events.released(project, peer, item, verdict.report))
+        await self._queue.enqueue(project, destinations, item, verdict.report)
+        # scheduled, not called: what waits for rows can no longer change this outcome
+        asyncio.get_running_loop().call_soon(self._notify, destinations)
+        return Outcome(True, None, verdict.original, verdict.report, verdict.milliseconds, "accept")
+
+    async def _hold(self, project: str, arena: Arena, claimed: Claimed, peer: Peer, held: Held) -> Outcome:
+        entry = await self._quarantine.seal(arena, project, peer, claimed, held.reason, held.detail)
+        await self._audit.record(events.received(project, peer, arena.size), events.held(project, peer, entry))
+        refuse = held.reason in MALFORMED_REASONS or self._projects[project].held_answer == "refuse"
+        answer: Answer = "refuse" if refuse else "accept"
+        return Outcome(False, held.reason, held.original, None, held.milliseconds, answer)
+
+    async def _hold_after_bug(self, project: str, arena: Arena, claimed: Claimed, peer: Peer, held: Held) -> Outcome:
+        try:
+            return await self._hold(project, arena, claimed, peer, held)
+        except Unavailable as error:
+            await self._refused(project, arena, peer, error)
+            raise
+        except Exception as error:  # noqa: BLE001 - not even sealed: only the sender still has it
+            raise Unavailable(f"cannot seal the instance: {type(error).__name__}") from None
+
+    async def _refused(self, project: str, arena: Arena, peer: Peer, error: Unavailable) -> None:
+        """Record a refusal where that is possible; a refusal promises nothing, so it needs no record to stand."""
+        if isinstance(error, AuditUnavailable):
+            return
+        try:
+            await self._audit.record(events.refused(project, peer, arena.size, type(error).__name__))
+        except Unavailable:
+            return
+
+
+async def _finished(work: asyncio.Future[Outcome]) -> None:
+    """Wait for ``work`` however often the waiter is cancelled; its outcome has nobody to go to any more."""
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            continue
+    if not work.cancelled():
+        work.exception()
