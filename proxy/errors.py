@@ -2,6 +2,7 @@
 
     VeilError
     ├── ConfigError          a config, key or rules file is wrong      → exit status 2, nothing started
+    ├── SealBroken           a sealed file was altered, or sealed with another key; it is kept and not opened
     ├── InstanceHeld         this instance may not leave               → sealed quarantine, reason code
     ├── Unavailable          no durable promise can be made right now  → A700 / 503, the sender tries again
     │   ├── AuditUnavailable     no audit sink can write
@@ -78,6 +79,10 @@ class ConfigError(VeilError):
     def __init__(self, where: str, problem: str, hint: str = "") -> None:
         super().__init__(f"{where}: {problem}" + (f" ({hint})" if hint else ""))
         self.where, self.problem, self.hint = where, problem, hint
+
+
+class SealBroken(VeilError):
+    """A sealed file was altered or cut short, or another key sealed it. Nothing of it is used."""
 
 
 class InstanceHeld(VeilError):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -38,6 +38,19 @@ _PRAGMAS = (
 _BATCH = 64  # functions that share a commit at most
 _CHECKPOINT_IDLE, _CHECKPOINT_BUSY = 100, 2000  # commits after which the WAL goes into the database
 _PLAIN_MASK = 0xFF  # the low byte of an extended result code is the plain one
+#: result codes that say something about the disk or the file, not about the statement
+_TROUBLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 
 
 @dataclass(slots=True)
@@ -141,10 +154,12 @@ class Database:
 
     def _checkpoint(self) -> None:
         """Move the WAL into the database. A failure is not lost: the WAL keeps everything until one succeeds."""
+        # past SQLAlchemy, which would begin a transaction first
+        raw = cast(sqlite3.Connection, self._connection.connection.driver_connection)
         try:
-            self._connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+            raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._commits = 0
-        except DBAPIError as error:
+        except sqlite3.Error as error:
             _translated(error)
 
 
@@ -193,27 +208,30 @@ def _migrate(connection: sa.Connection, path: Path) -> None:
 
 def _translated(error: Exception) -> Exception:
     """What the caller gets for ``error``; does not return when SQLite could not make bytes durable."""
-    if not isinstance(error, DBAPIError) or not isinstance(error.orig, sqlite3.Error):
+    cause = _sqlite_error(error)
+    if cause is None:
         return error
-    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if code in (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC):
         durable.end_process("fsync of the database failed")
-    plain = code & _PLAIN_MASK
-    if plain == sqlite3.SQLITE_FULL:
+    if code & _PLAIN_MASK == sqlite3.SQLITE_FULL:
         return SpoolFull("database: disk full")
-    if isinstance(error.orig, sqlite3.OperationalError) or plain in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return Unavailable(f"database: {getattr(error.orig, 'sqlite_errorname', 'error')}")
+    if code & _PLAIN_MASK in _TROUBLE:
+        return Unavailable(f"database: {getattr(cause, 'sqlite_errorname', 'error')}")
     return error
 
 
 def _cannot_open(path: Path, error: Exception) -> Exception:
     if isinstance(error, VeilError):
         return error
-    problem = "cannot be opened"
-    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
-        name = getattr(error.orig, "sqlite_errorname", "error")
+    problem = getattr(error, "strerror", None) or "cannot be opened"
+    if cause := _sqlite_error(error):
+        name = getattr(cause, "sqlite_errorname", "error")
         locked = name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
         problem = "already in use by another process" if locked else f"cannot be opened ({name})"
-    elif isinstance(error, OSError):
-        problem = error.strerror or problem
     return ConfigError(str(path), problem)
+
+
+def _sqlite_error(error: Exception) -> sqlite3.Error | None:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return cause if isinstance(cause, sqlite3.Error) else None

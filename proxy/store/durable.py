@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from proxy.errors import SpoolFull, Unavailable, VeilError
+from proxy.errors import SpoolFull, Unavailable
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Folder:
                 finally:
                     os.close(fd)
                 os.rename(temp, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
-            except (OSError, VeilError):
+            except BaseException:
                 self.drop(temp)
                 raise
         self.sync()

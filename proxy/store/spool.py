@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from proxy.deid.types import Chunk, Slice
 from proxy.deid.verify import Release
-from proxy.errors import InstanceHeld, Reason, SpoolFull, Unavailable, VeilError
+from proxy.errors import InstanceHeld, Reason, SpoolFull, Unavailable
 from proxy.service.ports import Arena, SpoolItem
 from proxy.store.durable import Folder, write_all
 
@@ -120,7 +120,7 @@ class DiskSpool:
             self._count(release.size)
             try:
                 self._folder.publish(name, fill)
-            except VeilError:
+            except BaseException:
                 self._count(-release.size)
                 raise
         finally:
