@@ -94,10 +94,10 @@ def spec_result(root: bytes, function: str, parameter: str, issuer: str, value: 
         plain = spec_canonical(value)
         if plain == "1.2.840.10008" or plain.startswith("1.2.840.10008."):
             return plain
-        mac = bytearray(spec_hmac(spec_key(root, "uid"), spec_message("uid", "", value))[:16])
-        mac[6] = (mac[6] & 0x0F) | 0x80
-        mac[8] = (mac[8] & 0x3F) | 0x80
-        return "2.25." + str(int.from_bytes(mac, "big"))
+        octets = bytearray(spec_hmac(spec_key(root, "uid"), spec_message("uid", "", value))[:16])
+        octets[6] = (octets[6] & 0x0F) | 0x80
+        octets[8] = (octets[8] & 0x3F) | 0x80
+        return "2.25." + str(int.from_bytes(octets, "big"))
     if function == "accession":
         return spec_sixteen(spec_hmac(spec_key(root, "accession"), spec_message("accession", issuer, value)))
     if function == "text":
