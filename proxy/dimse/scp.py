@@ -61,7 +61,7 @@ class DimseServer:
         self._address, self._routes = (host, port), dict(routes)
         self._ingest, self._loop = ingest, loop
         self._bounds = Bounds(max_pdu, associations, idle_seconds, instance_limit, memory_limit)
-        self._running: set[concurrent.futures.Future[status.Outcome]] = set()
+        self._running: set[asyncio.Task[status.Outcome]] = set()
         self._server: Server | None = None
         self._ae = AE()
         self._ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -99,8 +99,8 @@ class DimseServer:
         self._bounds.draining.set()
         await asyncio.to_thread(server.shutdown)
         await asyncio.to_thread(_drain, server, time.monotonic() + grace_seconds)
-        for future in list(self._running):
-            future.cancel()
+        for task in self._running:
+            task.cancel()  # the task, not the thread's future: the thread must wait until nobody reads the arena
         await asyncio.to_thread(_wait_for_handlers, server, 2.0)
 
     def _requested(self, event: evt.Event) -> None:
@@ -151,12 +151,15 @@ class DimseServer:
     def _wait(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> status.Outcome:
         if self._loop.is_closed():
             raise Unavailable("the event loop has ended")
-        future = asyncio.run_coroutine_threadsafe(self._ingest.receive(project, arena, claimed, peer), self._loop)
-        self._running.add(future)
+        return asyncio.run_coroutine_threadsafe(self._receive(project, arena, claimed, peer), self._loop).result()
+
+    async def _receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> status.Outcome:
+        task = asyncio.ensure_future(self._ingest.receive(project, arena, claimed, peer))
+        self._running.add(task)
         try:
-            return future.result()
+            return await task
         finally:
-            self._running.discard(future)
+            self._running.discard(task)
 
 
 def _called_ae(association: Association) -> str:
