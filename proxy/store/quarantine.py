@@ -8,12 +8,9 @@ Whatever the sender said (AE titles, address, claimed UIDs) is in the sealed par
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import os
-import re
 import threading
-from base64 import b32encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,20 +19,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from proxy.deid.types import Claimed
 from proxy.errors import Reason, SealBroken, SpoolFull, Unavailable
 from proxy.service.ports import Arena, HeldInstance, Peer
 from proxy.store.durable import Folder, translated, write_all
-from proxy.store.sealing import FRAME, Sealed, seal, sealed_size
+from proxy.store.entry import ID, broken, decoded, digest_of, encoded, id_key, id_of
+from proxy.store.sealing import Sealed, seal, sealed_size
 
 T = TypeVar("T")
 
-_ID = re.compile(r"[a-z2-7]{24}")  # 120 bits
 _SUFFIX = ".sealed"
-_BROKEN = "the sealed file fails authentication"
 
 
 class QuarantineFolder:
@@ -47,7 +40,7 @@ class QuarantineFolder:
         """``max_bytes`` bounds the sum of all entries; beyond it `seal` raises `SpoolFull`."""
         self._folder = Folder(root, "quarantine")
         self._key, self._max, self._clock = node_key, max_bytes, clock
-        self._id_key = HKDF(SHA256(), 32, None, b"veil/v1/seal-id").derive(node_key)
+        self._id_key = id_key(node_key)
         self._lock = threading.Lock()
         self._used = sum(self._folder.files().values())
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="veil-quarantine")
@@ -62,8 +55,8 @@ class QuarantineFolder:
         def work() -> HeldInstance:
             try:
                 with translated("quarantine"):
-                    digest = _digest(self._id_key, project, source, size)
-                    entry_id = _entry_id(digest)
+                    digest = digest_of(self._id_key, project, source, size)
+                    entry_id = id_of(digest)
                     held = HeldInstance(entry_id, project, reason, detail, received, size, peer.transport, digest.hex())
                     return self._known(entry_id) or self._publish(held, private, source)
             finally:
@@ -77,7 +70,7 @@ class QuarantineFolder:
         def work() -> list[HeldInstance]:
             ids = [name.removesuffix(_SUFFIX) for name in self._folder.files() if name.endswith(_SUFFIX)]
             entries = []
-            for entry_id in filter(_ID.fullmatch, ids):
+            for entry_id in filter(ID.fullmatch, ids):
                 with suppress(KeyError):  # purged by another process meanwhile
                     entries.append(self._head_or_broken(entry_id))
             found = [entry for entry in entries if project in (None, entry.project)]
@@ -146,7 +139,7 @@ class QuarantineFolder:
         return entry
 
     def _publish(self, held: HeldInstance, private: bytes, source: int) -> HeldInstance:
-        header = json.dumps(asdict(held) | {"received": held.received.isoformat()}, sort_keys=True).encode()
+        header = encoded(held)
         name, size = held.id + _SUFFIX, sealed_size(header, private, held.size)
         replaced = self._folder.size(name)  # a broken entry, or nothing
         self._count(size)
@@ -162,7 +155,7 @@ class QuarantineFolder:
         fd = self._file(entry_id)
         try:
             sealed = Sealed.read(fd, self._key)
-            entry, private = _parsed(sealed, entry_id)
+            entry, private = decoded(sealed, entry_id)
             if sealed.size > limit:
                 raise Unavailable("quarantine: the entry is larger than the limit of an instance")
             for piece in sealed.body():
@@ -179,7 +172,7 @@ class QuarantineFolder:
         fd = self._file(entry_id)
         try:
             with translated("quarantine"):
-                return _parsed(Sealed.read(fd, self._key), entry_id)
+                return decoded(Sealed.read(fd, self._key), entry_id)
         finally:
             os.close(fd)
 
@@ -187,10 +180,10 @@ class QuarantineFolder:
         try:
             return self._head(entry_id)[0]
         except SealBroken:
-            return HeldInstance(entry_id, "", Reason.ENGINE_ERROR, _BROKEN, datetime.fromtimestamp(0, UTC), 0, "", "")
+            return broken(entry_id)
 
     def _file(self, entry_id: str) -> int:
-        if not _ID.fullmatch(entry_id):
+        if not ID.fullmatch(entry_id):
             raise KeyError(entry_id)
         with translated("quarantine"):
             try:
@@ -212,32 +205,6 @@ class QuarantineFolder:
                 if self._used + size > self._max:
                     raise SpoolFull("quarantine: above its high-water mark")
             self._used += size
-
-
-def _parsed(sealed: Sealed, entry_id: str) -> tuple[HeldInstance, dict[str, Any]]:
-    try:
-        fields = json.loads(sealed.header)
-        fields["received"] = datetime.fromisoformat(fields["received"])
-        fields["reason"] = Reason(fields["reason"])
-        held = HeldInstance(**fields)
-    except (ValueError, TypeError, KeyError):
-        raise SealBroken("sealed header is not understood: made by another version of veil?") from None
-    if held.id != entry_id or held.size != sealed.size:
-        raise SealBroken("sealed file lies under another entry's name")
-    return held, json.loads(sealed.private)
-
-
-def _digest(key: bytes, project: str, source: int, size: int) -> bytes:
-    """HMAC-SHA256 over the length-prefixed project and the bytes; the id is a prefix of it."""
-    name = project.encode()
-    mac = hmac.new(key, len(name).to_bytes(4, "big") + name, "sha256")
-    for offset in range(0, size, FRAME):
-        mac.update(os.pread(source, min(FRAME, size - offset), offset))
-    return mac.digest()
-
-
-def _entry_id(digest: bytes) -> str:
-    return b32encode(digest[:15]).decode("ascii").lower()
 
 
 def _duplicate(fd: int) -> int:
