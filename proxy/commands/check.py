@@ -1,0 +1,27 @@
+"""``veil check``: everything a start would check, without starting: document, keys, profiles, rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from proxy.app import load_policies
+from proxy.commands.options import config_option
+from proxy.config import load_config
+from proxy.store.keys import load_key
+
+
+@click.command("check")
+@config_option
+def check(config_path: Path) -> None:
+    """Validate a veil.yaml with its keys and rules; nothing is started or written."""
+    config = load_config(config_path)
+    load_key(config.node_key_file)
+    for name, policy in load_policies(config).items():
+        project = config.projects[name]
+        click.echo(
+            f"project {name}: AE {', '.join(project.ae_titles)}; /dicomweb/{project.path}; profile {project.profile}; "
+            f"policy {policy.digest[:16]}; to {', '.join(project.destinations)}"
+        )
+    click.echo(f"{config_path}: good")

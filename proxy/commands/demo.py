@@ -1,0 +1,202 @@
+"""``veil demo``: a proxy on loopback, two senders, a table of what came in and what arrived.
+
+Uses only the DICOM files that pydicom carries. The site lies in a temporary folder that goes when the demo ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import click
+from pydicom import dcmread
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from proxy.app import App
+from proxy.commands.init import write_site
+from proxy.config import load_config
+from proxy.logs import configure
+from proxy.service.ingest import Outcome
+from proxy.service.ports import Peer
+
+#: what the demo sends: by C-STORE as a modality, by STOW-RS as a gateway
+_MODALITY = ("CT_small.dcm", "693_J2KI.dcm", "MR_small.dcm", "examples_overlay.dcm", "waveform_ecg.dcm")
+_GATEWAY = ("MR_small_jpeg_ls_lossless.dcm", "rtplan.dcm", "rtdose.dcm", "liver_1frame.dcm")
+_SITE = """\
+version: 1
+node_key_file: keys/node.key
+dimse: {port: 0}
+http: {port: 0}
+destinations:
+  archive: {type: archive}
+projects:
+  research:
+    ae_titles: [VEIL]
+    path: research
+    key_file: keys/research.key
+    destinations: [archive]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One file of the demo and what it said before it was sent."""
+
+    name: str
+    by: str
+    modality: str
+    patient_id: str
+    study_date: str
+    sop_instance_uid: str
+
+
+class Ledger:
+    """Outcomes by the sender's SOP Instance UID, in memory, for the table only."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+
+    def note(self, peer: Peer, outcome: Outcome) -> None:
+        """Called by the proxy for each instance."""
+        if outcome.original is not None:
+            self.outcomes[outcome.original.sop_instance_uid] = outcome
+
+
+@click.command("demo")
+@click.option("--once", is_flag=True, help="stop when all have arrived; status 0 when they did")
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="use and keep this folder")
+def demo(once: bool, keep: Path | None) -> None:
+    """Start Veil, send it DICOM as two clients would, show what arrives."""
+    configure()
+    if keep is not None:
+        sys.exit(asyncio.run(run(keep, once)))
+    with tempfile.TemporaryDirectory(prefix="veil-demo-") as folder:
+        sys.exit(asyncio.run(run(Path(folder) / "site", once)))
+
+
+async def run(folder: Path, once: bool) -> int:
+    """0 when every file arrived in the archive."""
+    console = Console()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ledger = Ledger()
+    site = folder / "veil.yaml"
+    app = App(load_config(site if site.exists() else write_site(folder, _SITE)), ledger.note)
+    console.print("starting Veil (workers, rules, archive) ...")
+    await app.start()
+    try:
+        sent = [described(n, "C-STORE") for n in _MODALITY] + [described(n, "STOW-RS") for n in _GATEWAY]
+        arrived = await send(app, sent, console)
+        console.print(table(sent, ledger, arrived))
+        console.print(
+            f"{len(arrived)} of {len(sent)} arrived de-identified; original values are shown for test files only"
+        )
+        addresses(app, console)
+        if not once and not stop.is_set():
+            console.print("\nserving; Ctrl-C ends it")
+            await stop.wait()
+        return 0 if len(arrived) == len(sent) else 1
+    finally:
+        await app.stop(drain=5.0)
+
+
+def bundled(name: str) -> Path:
+    """A DICOM file that pydicom carries in its wheel."""
+    return Path(str(resources.files("pydicom").joinpath("data", "test_files", name)))
+
+
+def described(name: str, by: str) -> Sent:
+    """Read what the table needs of a file."""
+    ds = dcmread(bundled(name), stop_before_pixels=True)
+    date = str(ds.get("StudyDate", ""))
+    return Sent(name, by, str(ds.Modality), str(ds.get("PatientID", "")), date, str(ds.SOPInstanceUID))
+
+
+async def send(app: App, sent: Sequence[Sent], console: Console) -> set[str]:
+    """Run both senders; wait until each instance lies in the archive. Returns the sender's UIDs that arrived."""
+    base = f"http://{app.config.http.host}:{app.http.port}/dicomweb/research"
+    target = (app.config.dimse.host, str(app.dimse.port), "VEIL")
+    modality = [str(bundled(s.name)) for s in sent if s.by == "C-STORE"]
+    gateway = [str(bundled(s.name)) for s in sent if s.by == "STOW-RS"]
+    clients = [await client("dimse", *target, *modality), await client("stow", base, *gateway)]
+    columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("delivered", total=len(sent))
+        for _ in range(600):
+            counts = (await app.queue.counts()).get("archive", {})
+            progress.update(bar, completed=counts.get("delivered", 0))
+            done = all(c.returncode is not None for c in clients)
+            if done and not counts.get("waiting", 0) + counts.get("in_flight", 0):
+                break
+            await asyncio.sleep(0.1)
+    ends = [await c.wait() for c in clients]
+    if any(ends):
+        console.print(f"a sender ended with status {ends}")
+    return await arrivals(app, sent)
+
+
+async def client(*arguments: str) -> asyncio.subprocess.Process:
+    """A sender in a process of its own."""
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "proxy.commands.demo_clients", *arguments)
+
+
+async def arrivals(app: App, sent: Sequence[Sent]) -> set[str]:
+    """Ask the archive for each instance by its pseudonym."""
+    found: set[str] = set()
+    for s in sent:
+        pseudonym = app.policies["research"].pseudonyms().uid(s.sop_instance_uid)
+        if await app.archive.search("research", "instance", {"SOPInstanceUID": pseudonym}, (), 1, 0):
+            found.add(s.sop_instance_uid)
+    return found
+
+
+def table(sent: Sequence[Sent], ledger: Ledger, arrived: set[str]) -> Table:
+    """What came in, what came out."""
+    shown = Table(title="Veil demo: profile research (PS3.15 Basic, dates modified)", title_justify="left")
+    for heading in (
+        "file",
+        "by",
+        "",
+        "Patient ID in",
+        "Patient ID out",
+        "study date",
+        "removed",
+        "replaced",
+        "kept",
+        "ms",
+    ):
+        shown.add_column(heading, justify="right" if heading in {"removed", "replaced", "kept", "ms"} else "left")
+    shown.add_column("arrived")
+    for s in sent:
+        outcome = ledger.outcomes.get(s.sop_instance_uid)
+        report = outcome.report if outcome else None
+        if outcome is None or report is None:
+            why = str(outcome.reason) if outcome else "no answer"
+            shown.add_row(s.name, s.by, s.modality, s.patient_id, *[""] * 6, why)
+            continue
+        c = report.counts
+        replaced = c.get("replaced", 0) + c.get("remapped", 0) + c.get("shifted", 0) + c.get("emptied", 0)
+        numbers = (c.get("removed", 0), replaced, c.get("kept", 0))
+        dates = f"{s.study_date} → {report.study_date}" if s.study_date else ""
+        row = (s.name, s.by, s.modality, s.patient_id, report.patient_id, dates, *(str(n) for n in numbers))
+        shown.add_row(*row, f"{outcome.milliseconds:.1f}", "yes" if s.sop_instance_uid in arrived else "no")
+    return shown
+
+
+def addresses(app: App, console: Console) -> None:
+    """Where a newcomer looks next."""
+    base = f"http://{app.config.http.host}:{app.http.port}"
+    console.print(f"  QIDO-RS   curl {base}/dicomweb/research/studies")
+    console.print(f"  send      storescu -aec VEIL {app.config.dimse.host} {app.dimse.port} FILE")
+    console.print(f"  health    {base}/readyz")
+    console.print(f"  audit     {app.config.data_dir / 'audit'}  (veil audit verify FOLDER)")
+    console.print(f"  archive   {app.config.data_dir / 'archive'}")

@@ -1,0 +1,107 @@
+"""``veil quarantine list|show|replay|purge``: through the running proxy, or on its folder when none runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from proxy.app import App
+from proxy.commands.options import config_option
+from proxy.config import Config, load_config
+from proxy.control import ControlClient, Operator, connect
+
+
+@click.group("quarantine")
+def quarantine() -> None:
+    """What is held, why, and what to do with it. Entries are sealed; nothing here shows a value of an instance."""
+
+
+@asynccontextmanager
+async def _operator(config: Config) -> AsyncIterator[ControlClient | Operator]:
+    async with connect(config.data_dir) as client:
+        if client is not None:
+            yield client
+            return
+    app = App(config)
+    await app.start(servers=False)
+    try:
+        yield app.operator
+    finally:
+        await app.stop()
+
+
+def _run(config_path: Path, verb: str, *entry: str) -> Any:
+    async def work() -> Any:
+        async with _operator(load_config(config_path)) as operator:
+            return await getattr(operator, verb)(*entry)
+
+    try:
+        return asyncio.run(work())
+    except KeyError:
+        raise click.ClickException(f"no entry is called '{entry[0]}'; see: veil quarantine list") from None
+
+
+@quarantine.command("list")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="one JSON array")
+def list_entries(config_path: Path, as_json: bool) -> None:
+    """List what is held."""
+    entries = _run(config_path, "entries")
+    if as_json:
+        click.echo(json.dumps(entries, indent=2))
+        return
+    table = Table("id", "received", "project", "by", "bytes", "reason", "detail")
+    for e in entries:
+        where = (e["id"], e["received"][:19], e["project"], e["transport"])
+        table.add_row(*where, f"{e['size']:,}", e["reason"], e["detail"])
+    Console().print(table)
+    click.echo(f"{len(entries)} held")
+
+
+@quarantine.command("show")
+@click.argument("entry")
+@config_option
+def show(entry: str, config_path: Path) -> None:
+    """Show one entry."""
+    found = [e for e in _run(config_path, "entries") if e["id"] == entry]
+    if not found:
+        raise click.ClickException(f"no entry is called '{entry}'; see: veil quarantine list")
+    click.echo(json.dumps(found[0], indent=2))
+
+
+@quarantine.command("replay")
+@click.argument("entries", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="every entry")
+@config_option
+def replay(entries: tuple[str, ...], everything: bool, config_path: Path) -> None:
+    """Judge entries again, after a rule or a setting changed. Status 3 when some are still held."""
+    if everything:
+        entries = tuple(e["id"] for e in _run(config_path, "entries"))
+    still = 0
+    for entry in entries:
+        done = _run(config_path, "replay", entry)
+        still += not done["released"]
+        click.echo(f"{entry}: " + ("released" if done["released"] else f"still held, {done['reason']}"))
+    if still:
+        sys.exit(3)
+
+
+@quarantine.command("purge")
+@click.argument("entry")
+@click.option("--yes", is_flag=True, help="do not ask")
+@config_option
+def purge(entry: str, yes: bool, config_path: Path) -> None:
+    """Destroy a held original. It cannot be brought back; the audit record stays."""
+    if not yes:
+        click.confirm(f"destroy {entry} for good?", abort=True)
+    _run(config_path, "purge", entry)
+    click.echo(f"{entry}: purged")

@@ -1,0 +1,174 @@
+"""The operator's socket of a running proxy: ``data_dir/control.sock``, 0600, HTTP over a Unix socket.
+
+Who may open the file may operate the proxy; there is no other door. It carries quarantine entries without PHI,
+never the instances. `call` is the client half that the verbs use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from proxy.errors import Unavailable, VeilError
+from proxy.service.ports import HeldInstance, Quarantine
+from proxy.service.replay import Replay
+
+_NAME = "control.sock"
+
+
+def plain(entry: HeldInstance) -> dict[str, Any]:
+    """A quarantine entry as JSON."""
+    return {
+        "id": entry.id,
+        "project": entry.project,
+        "reason": str(entry.reason),
+        "detail": entry.detail,
+        "received": entry.received.isoformat(),
+        "size": entry.size,
+        "transport": entry.transport,
+    }
+
+
+class Operator:
+    """What an operator can do with what is held; the same in a running proxy and without one."""
+
+    def __init__(self, replay: Replay, quarantine: Quarantine) -> None:
+        self._replay, self._quarantine = replay, quarantine
+
+    async def entries(self) -> list[dict[str, Any]]:
+        """All entries, oldest first."""
+        found = await self._quarantine.list()
+        return [plain(e) for e in sorted(found, key=lambda e: (e.received, e.id))]
+
+    async def replay(self, entry_id: str) -> dict[str, Any]:
+        """Judge an entry again: released and on its way, or still held."""
+        outcome = await self._replay.replay(entry_id)
+        return {"id": entry_id, "released": outcome.stored, "reason": str(outcome.reason or "")}
+
+    async def purge(self, entry_id: str) -> dict[str, Any]:
+        """Destroy a held original for good."""
+        return plain(await self._replay.purge(entry_id))
+
+
+class ControlServer:
+    """Serves an `Operator` and a status on the socket below ``folder``."""
+
+    def __init__(self, folder: Path, operator: Operator, status: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self._folder, self._operator, self._status = folder, operator, status
+        self._runner: web.AppRunner | None = None
+        self._dir = -1
+
+    async def start(self) -> None:
+        """Take the socket; one left by a dead process is replaced (the data lock is held, so it is dead)."""
+        app = web.Application(middlewares=[_errors])
+        app.add_routes(
+            [
+                web.get("/status", self._get_status),
+                web.get("/quarantine", self._get_entries),
+                web.post("/quarantine/{id}/replay", self._post_replay),
+                web.post("/quarantine/{id}/purge", self._post_purge),
+            ]
+        )
+        (self._folder / _NAME).unlink(missing_ok=True)
+        self._dir, path = _short(self._folder)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        before = os.umask(0o177)
+        try:
+            await web.UnixSite(self._runner, path).start()
+        finally:
+            os.umask(before)
+
+    async def stop(self) -> None:
+        """Close and remove the socket."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            (self._folder / _NAME).unlink(missing_ok=True)
+            os.close(self._dir)
+            self._runner = None
+
+    async def _get_status(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._status())
+
+    async def _get_entries(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._operator.entries())
+
+    async def _post_replay(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._operator.replay(request.match_info["id"]))
+
+    async def _post_purge(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._operator.purge(request.match_info["id"]))
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+    try:
+        return await handler(request)
+    except KeyError:
+        return web.json_response({"error": "no such entry"}, status=404)
+    except VeilError as error:
+        return web.json_response({"error": str(error)}, status=503)
+
+
+def _short(folder: Path) -> tuple[int, str]:
+    # sun_path holds 108 bytes; a descriptor of the folder makes any path short
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    return descriptor, f"/proc/self/fd/{descriptor}/{_NAME}"
+
+
+class ControlClient:
+    """A running proxy seen from a verb; the methods are those of `Operator`."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def status(self) -> Any:
+        """Queue and destinations."""
+        return await self._call("GET", "/status")
+
+    async def entries(self) -> Any:
+        """See `Operator.entries`."""
+        return await self._call("GET", "/quarantine")
+
+    async def replay(self, entry_id: str) -> Any:
+        """See `Operator.replay`."""
+        return await self._call("POST", f"/quarantine/{entry_id}/replay")
+
+    async def purge(self, entry_id: str) -> Any:
+        """See `Operator.purge`."""
+        return await self._call("POST", f"/quarantine/{entry_id}/purge")
+
+    async def _call(self, verb: str, path: str) -> Any:
+        async with self._session.request(verb, "http://veil" + path) as answer:
+            body = await answer.json()
+            if answer.status == 404:
+                raise KeyError(path)
+            if answer.status != 200:
+                raise Unavailable(str(body.get("error", answer.status)))
+            return body
+
+
+@asynccontextmanager
+async def connect(folder: Path) -> AsyncIterator[ControlClient | None]:
+    """A client of the proxy that runs on ``folder``; None when none runs."""
+    if not (folder / _NAME).exists():
+        yield None
+        return
+    descriptor, path = _short(folder)
+    try:
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(path)) as session:
+            client = ControlClient(session)
+            alive = False
+            with contextlib.suppress(aiohttp.ClientConnectionError):
+                await client.status()
+                alive = True
+            yield client if alive else None
+    finally:
+        os.close(descriptor)
