@@ -1,0 +1,1 @@
+"""The audit stream: chained records in append-only segments, and their verifier."""

@@ -84,7 +84,7 @@ class AuditLog:
         return self._healthy
 
     async def open(self) -> None:
-        """Resume the chain. What a crash or a hand did to its end is itself recorded. `AuditUnavailable` if it cannot."""
+        """Resume the chain; what a crash or a hand did to its end is recorded. `AuditUnavailable` if it cannot."""
         self._position, findings = await asyncio.to_thread(resume, self._sink)
         self._healthy = True
         self._thread = threading.Thread(target=self._write_forever, name="veil-audit", daemon=True)
@@ -159,7 +159,7 @@ class AuditLog:
         if not accepted:
             return
         try:
-            self._sink.append(lines)
+            self._sink.append(bytes(lines))
         except AuditUnavailable as error:
             self._healthy = False
             for request in accepted:

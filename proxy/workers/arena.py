@@ -1,15 +1,20 @@
 """One instance's bytes in anonymous memory (memfd), shared with a worker by file descriptor.
 
-Received bytes are clear PHI: they live here and nowhere else, never in a named file. Sealed against growth before a
-worker maps it. Linux only (memfd_create(2)).
+Received bytes are clear PHI: they live here and nowhere else, never in a named file. `freeze` seals them against any
+change before a worker sees them: a worker that went wrong can neither alter what quarantine keeps nor shrink the file
+under the parent's feet (SIGBUS). Linux only (memfd_create(2)).
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import mmap
 import os
 from types import TracebackType
 from typing import Self
+
+_FROZEN = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 
 class ArenaFull(Exception):
@@ -21,7 +26,7 @@ class Arena:
 
     def __init__(self, limit: int) -> None:
         """``limit`` in bytes; `write` beyond it raises `ArenaFull`."""
-        self.fd = os.memfd_create("veil-instance", os.MFD_CLOEXEC)
+        self.fd = os.memfd_create("veil-instance", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self.limit = limit
         self.size = 0
         self._map: mmap.mmap | None = None
@@ -41,21 +46,25 @@ class Arena:
         """Take the size from the descriptor, after someone else wrote through it."""
         self.size = os.fstat(self.fd).st_size
 
+    def freeze(self) -> None:
+        """From now on nobody can change the bytes, through this or any other descriptor. Harmless when repeated."""
+        if fcntl.fcntl(self.fd, fcntl.F_GET_SEALS) & _FROZEN != _FROZEN:
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _FROZEN)
+
     def view(self) -> memoryview:
         """The bytes, read-only and uncopied; valid until `close`."""
         if self.size == 0:
             return memoryview(b"")
         if self._map is None:
-            self._map = mmap.mmap(self.fd, self.size, prot=mmap.PROT_READ)
+            # private: a shared mapping of a writable descriptor would forbid the seal against writing
+            self._map = mmap.mmap(self.fd, self.size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
         return memoryview(self._map)
 
     def close(self) -> None:
         """Give the memory back. Views still held elsewhere keep their pages until they are dropped."""
         if self._map is not None:
-            try:
+            with contextlib.suppress(BufferError):  # a view is still alive somewhere; its owner drops the pages
                 self._map.close()
-            except BufferError:  # a view is still alive somewhere; its owner drops the pages
-                pass
             self._map = None
         if self.fd >= 0:
             os.close(self.fd)

@@ -1,0 +1,110 @@
+"""A worker process: ``python -m proxy.workers.child FD PARENT``. Started by `proxy.workers.worker`, never by hand.
+
+Reads its set-up from the socket FD, warms up, then answers one instance after the other until the socket closes. It
+may read the mapped instance and its own code, and writes to the socket only. It keeps nothing between instances.
+"""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from proxy.deid.profile import Policy
+from proxy.deid.types import Claimed
+from proxy.errors import Reason, VeilError
+from proxy.service.ports import Held, Verdict
+from proxy.workers import confine, protocol
+from proxy.workers.judge import ENGINE, GATE, Engine, Verifier, judge, load
+from proxy.workers.warmup import specimen
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker works with. ``engine`` and ``gate`` name other ones for tests."""
+
+    policies: Mapping[str, Policy]
+    gate_key: bytes
+    memory_bytes: int
+    engine: str = ENGINE
+    gate: str = GATE
+
+
+class Bench:
+    """The engine and the gate, loaded and warm, and how much memory that took."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._engine: Engine = load(setup.engine)
+        self._gate: Verifier = load(setup.gate)(setup.gate_key)
+        for policy in setup.policies.values():  # the first run imports and compiles what later ones need
+            judge(specimen(), Claimed(), policy, self._engine, self._gate)
+        gc.collect()
+        gc.freeze()
+        self._base = confine.address_space()
+
+    def run(self, job: protocol.Job, fd: int) -> Verdict:
+        """Judge the instance in ``fd`` within its allowance of memory."""
+        policy = self._setup.policies.get(job.project)
+        if policy is None:
+            return Held(Reason.ENGINE_ERROR, "no policy")
+        if job.size == 0:
+            return Held(Reason.NOT_DICOM, "no bytes")
+        confine.limit_memory(self._base, self._setup.memory_bytes, job.size)
+        mapping = mmap.mmap(fd, job.size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+        try:
+            return judge(memoryview(mapping), job.claimed, policy, self._engine, self._gate)
+        finally:
+            _unmap(mapping)
+
+
+def _unmap(mapping: mmap.mmap) -> None:
+    try:
+        mapping.close()
+    except BufferError:  # something in a reference cycle still looks at it
+        gc.collect()
+        try:
+            mapping.close()
+        except BufferError:
+            return  # unmapped with its last view; the parent watches how much a worker keeps
+
+
+def serve(sock: socket.socket, bench: Bench) -> None:
+    """Answer jobs until the parent closes the socket."""
+    while True:
+        try:
+            job, fd = protocol.receive(sock, plain=False)
+        except EOFError:
+            return
+        try:
+            verdict = bench.run(job, fd)
+        finally:
+            os.close(fd)
+        protocol.send_reply(sock, protocol.Reply(verdict, confine.resident()))
+
+
+def main(arguments: list[str]) -> int:
+    """Set up and serve; a set-up that fails is answered with a text without values."""
+    sock = socket.socket(fileno=int(arguments[0]))
+    setup, _ = protocol.receive(sock, plain=False, most=sys.maxsize)
+    confine.confine(int(arguments[1]), setup.memory_bytes)
+    try:
+        bench = Bench(setup)
+    except Exception as error:  # noqa: BLE001 - the parent decides what a worker that cannot start means
+        text = f": {error}" if isinstance(error, VeilError) else ""
+        protocol.send(sock, ("failed", type(error).__name__ + text))
+        return 1
+    protocol.send(sock, ("ready", confine.resident()))
+    serve(sock, bench)
+    return 0
+
+
+if __name__ == "__main__":
+    # under the name that pickles use, not as __main__
+    from proxy.workers import child
+
+    sys.exit(child.main(sys.argv[1:]))

@@ -1,0 +1,35 @@
+"""`InlineDeidentifier`: the same verdicts without processes, for tests and for trusted files. No limits hold here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from proxy.deid.profile import Policy
+from proxy.deid.types import Claimed
+from proxy.errors import Reason, WorkersUnavailable
+from proxy.service.ports import Held, Verdict
+from proxy.workers.arena import Arena
+from proxy.workers.judge import ENGINE, GATE, Engine, Verifier, judge, load
+
+
+class InlineDeidentifier:
+    """Implements `proxy.service.ports.Deidentifier` in a thread of this process."""
+
+    def __init__(
+        self, policies: Mapping[str, Policy], gate_key: bytes, *, engine: str = ENGINE, gate: str = GATE
+    ) -> None:
+        """``engine`` and ``gate`` name other ones for tests."""
+        self._policies = dict(policies)
+        self._engine: Engine = load(engine)
+        self._gate: Verifier = load(gate)(gate_key)
+
+    async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
+        """See `Deidentifier.run`. The arena must stay open until it returns."""
+        policy = self._policies.get(project)
+        if policy is None:
+            raise WorkersUnavailable("no policy for this project")
+        arena.freeze()
+        if arena.size == 0:
+            return Held(Reason.NOT_DICOM, "no bytes")
+        return await asyncio.to_thread(judge, arena.view(), claimed, policy, self._engine, self._gate)

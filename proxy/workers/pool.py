@@ -1,0 +1,160 @@
+"""`WorkerPool`: de-identification in worker processes. Implements `proxy.service.ports.Deidentifier`.
+
+A codec crash, a hang or a decompression bomb costs the instance that caused it, and the process it ran in, which is
+replaced. The event loop never blocks: each worker has a thread that talks to it. Waiting for a free worker is bounded
+in time and number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from proxy.deid.profile import Policy
+from proxy.deid.types import Claimed
+from proxy.errors import WorkersUnavailable
+from proxy.service.ports import Verdict
+from proxy.workers.arena import Arena
+from proxy.workers.child import Setup
+from proxy.workers.judge import ENGINE, GATE
+from proxy.workers.protocol import Job
+from proxy.workers.worker import Worker
+
+T = TypeVar("T")
+
+#: how fast the slowest honest instance goes through, for the deadline of large ones
+_BYTES_PER_SECOND = 50_000_000
+#: a worker that does not start is tried again after this many seconds, at most
+_RESTART_CAP = 30.0
+
+
+class WorkerPool:
+    """``count`` workers that know ``policies``. `start` before `run`, `close` at the end."""
+
+    def __init__(
+        self,
+        policies: Mapping[str, Policy],
+        gate_key: bytes,
+        count: int,
+        memory_mib: int,
+        seconds: float,
+        *,
+        wait_seconds: float = 30.0,
+        waiting: int = 1000,
+        jobs_per_worker: int = 5000,
+        start_seconds: float = 120.0,
+        engine: str = ENGINE,
+        gate: str = GATE,
+    ) -> None:
+        """``memory_mib`` and ``seconds`` are for one instance; ``seconds`` grows with its size."""
+        setup = Setup(dict(policies), gate_key, memory_mib << 20, engine, gate)
+        self._projects = frozenset(policies)
+        self._workers = [Worker(setup, start_seconds, jobs_per_worker) for _ in range(count)]
+        self._seconds, self._wait_seconds, self._most_waiting = seconds, wait_seconds, waiting
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="veil-worker")
+        self._idle: asyncio.Queue[Worker] = asyncio.Queue()
+        self._waiting = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing = False
+
+    @property
+    def pids(self) -> list[int]:
+        """The live worker processes."""
+        return [worker.pid for worker in self._workers if worker.pid]
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one worker is up; for readiness."""
+        return not self._closing and any(not worker.worn for worker in self._workers)
+
+    async def start(self) -> None:
+        """All workers up and warm, or `WorkersUnavailable`."""
+        starts = [self._in_thread(worker.start) for worker in self._workers]
+        failed = [e for e in await asyncio.gather(*starts, return_exceptions=True) if isinstance(e, BaseException)]
+        if failed:
+            await self.close()
+            raise failed[0]
+        for worker in self._workers:
+            self._idle.put_nowait(worker)
+
+    async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
+        """See `Deidentifier.run`. The arena is frozen, and may be closed at any time after the call began."""
+        if project not in self._projects:
+            raise WorkersUnavailable("no policy for this project")
+        arena.freeze()
+        fd = os.dup(arena.fd)
+        try:
+            worker = await self._free_worker()
+        except BaseException:
+            os.close(fd)
+            raise
+        # a caller who goes away does not take the worker along: the work ends by itself
+        return await asyncio.shield(self._keep(self._work(worker, Job(project, claimed, arena.size), fd)))
+
+    async def close(self) -> None:
+        """End all workers; what they work on is lost with them."""
+        if self._closing:
+            return
+        self._closing = True
+        for worker in self._workers:
+            worker.expire()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await asyncio.gather(*(self._in_thread(worker.stop) for worker in self._workers))
+        self._threads.shutdown(wait=False)
+
+    async def _free_worker(self) -> Worker:
+        if self._closing or self._waiting >= self._most_waiting:
+            raise WorkersUnavailable("too many instances wait for a worker")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                while (worker := await self._idle.get()).worn:  # it died in its sleep: nobody's fault
+                    self._keep(self._replace(worker))
+                return worker
+        except TimeoutError:
+            raise WorkersUnavailable("no worker became free") from None
+        finally:
+            self._waiting -= 1
+
+    async def _work(self, worker: Worker, job: Job, fd: int) -> Verdict:
+        deadline = self._seconds + job.size / _BYTES_PER_SECOND
+        timer = asyncio.get_running_loop().call_later(deadline, worker.expire)
+        try:
+            return await self._in_thread(lambda: worker.run(job, fd))
+        finally:
+            timer.cancel()
+            os.close(fd)
+            if worker.worn:
+                self._keep(self._replace(worker))
+            else:
+                self._idle.put_nowait(worker)
+
+    async def _replace(self, worker: Worker) -> None:
+        delay = 0.5
+        while not self._closing:
+            try:
+                await self._in_thread(worker.start)
+            except WorkersUnavailable:
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, _RESTART_CAP)
+            else:
+                self._idle.put_nowait(worker)
+                return
+
+    def _in_thread(self, act: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, act)
+
+    def _keep(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: the caller may have gone away
