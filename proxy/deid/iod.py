@@ -1,7 +1,7 @@
 """The type (PS3.3: 1, 2 or 3) of an attribute at a place in an instance of some SOP class; resolves composite codes.
 
-The strictest module wins. Modules with usage U or C count only where the instance shows them. Where the standard's data
-is silent about a SOP class every attribute is taken as type 1, because a dummy value is valid everywhere. Pure.
+The strictest module wins. Modules with usage U or C count only where the instance shows them. Where nothing is known of
+a SOP class a composite code becomes a dummy value, because that is valid everywhere. Pure.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ class IodTypes:
     modules: Mapping[str, tuple[tuple[str, frozenset[int] | None], ...]]
 
     def type_of(self, sop_class: str, path: Path, tag: int, present: Set[int]) -> int:
-        """1, 2 or 3 (also for what the IOD does not name). ``present``: the tags at the instance's top level."""
+        """1, 2, or 3 (also for what the IOD does not name); 0 when nothing is known of this SOP class.
+
+        ``present``: the tags at the instance's top level.
+        """
         modules = self.modules.get(sop_class)
         if modules is None:
-            return 1
+            return 0
         listed = self.types.get(tag, {}).get(path)
         if not listed:
             return 3
@@ -49,22 +52,26 @@ class IodTypes:
 
 
 def resolve(code: str, kind: int) -> str:
-    """One of X, Z, D, U, R for a code of Table E.1-1 and a type (PS3.15 Table E.1-1a).
+    """One of X, Z, D, U, R for a code of Table E.1-1 and a type, 0 where it is not known (PS3.15 Table E.1-1a).
 
-    ``R`` stands for U on a sequence (X/Z/U*): keep it and walk into it, its UIDs are replaced. A plain ``Z`` on a
-    type 1 attribute becomes D: the action allows a dummy value, and an empty one would be invalid.
+    ``R`` stands for U on a sequence (X/Z/U*): keep it and walk into it, its UIDs are replaced. Z allows a dummy value
+    too, and becomes D where an empty one would, or in a composite code might, be invalid.
     """
     if code == "X/Z/U*":
         return "R"
-    allowed = code.split("/")
-    for wanted in _PREFERENCE[kind]:
-        if wanted in allowed or (wanted == "D" and code == "Z") or (wanted == "D" and code == "X/Z"):
-            return wanted
-    return allowed[0]
+    allowed = set(code.split("/"))
+    if "Z" in allowed and (kind == 1 or (kind == 0 and code != "Z")):
+        allowed.add("D")
+    return next(action for action in _PREFERENCE[kind] if action in allowed)
 
 
 #: type → actions from the one that keeps the object valid with the least left behind; U stands alone
-_PREFERENCE = {1: ("U", "D"), 2: ("U", "Z", "D"), 3: ("U", "X", "Z", "D")}
+_PREFERENCE = {
+    0: ("U", "D", "Z", "X"),
+    1: ("U", "D", "X"),
+    2: ("U", "Z", "D", "X"),
+    3: ("U", "X", "Z", "D"),
+}
 
 
 def compile_types(tables: Tables, wanted: Iterable[int]) -> IodTypes:

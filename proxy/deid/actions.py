@@ -1,0 +1,302 @@
+"""The walk: every element of a data set, nested ones too, through its action (PS3.15 E.1.1, Table E.1-1a).
+
+One table maps actions to methods; which action an element gets is decided by tag number and, for composite
+codes, by its type in this IOD. The result is new elements with encoded values; the input is not changed. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.dataset import Dataset
+
+from proxy.deid import dummies
+from proxy.deid.dates import shift_da, shift_dt
+from proxy.deid.decode import PIXEL_DATA, items_of, value_of
+from proxy.deid.encode import Element, Item
+from proxy.deid.iod import Path, resolve
+from proxy.deid.profile import Policy
+from proxy.deid.pseudonym import PseudonymProvider
+from proxy.deid.tables import TransferSyntax
+from proxy.deid.values import CHARSET_VRS, DEFAULT, Charset, check, declared, split
+from proxy.errors import InstanceHeld, Reason
+
+PATIENT_NAME, PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100010, 0x00100020, 0x00100021
+SPECIFIC_CHARACTER_SET, CONTENT_TEMPLATE_SEQUENCE, CODE_MEANING = 0x00080005, 0x0040A504, 0x00080104
+#: PS3.5 6.2, and the ACR-NEMA form with colons
+_TM = re.compile(r"[0-9]{2}(?:(:?)[0-5][0-9](?:\1[0-6][0-9](?:\.[0-9]{1,6})?)?)?")
+#: a UID of the standard's own root that really is one (PS3.5 9.1); others that only begin like it are replaced
+_UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+")
+#: text of an item that is kept only as a dummy's skeleton
+_DUMMIED = CHARSET_VRS | {"AE", "UR"}
+#: a VR in the file stands for the dictionary's when both are of one kind
+_KINDS = (
+    CHARSET_VRS | {"AE", "CS", "UR"},
+    frozenset({"DA", "DT", "TM"}),
+    frozenset({"DS", "IS"}),
+    frozenset({"US", "SS", "UL", "SL", "AT", "US or SS", "US or OW", "US or SS or OW", "OW"}),
+    frozenset({"OB", "OW", "OB or OW"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The patient of the instance: whose pseudonym and date offset everything in it gets."""
+
+    patient_id: str
+    offset: int
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the walk is: the data set or item, the sequences around it, its character set, and whether only a
+    skeleton is wanted (all text dummied)."""
+
+    source: Dataset
+    path: Path
+    charset: Charset
+    skeleton: bool = False
+
+
+class Walk:
+    """One instance on its way through the policy. ``counts`` says what happened to how many elements."""
+
+    def __init__(
+        self, policy: Policy, pseudonyms: PseudonymProvider, subject: Subject, sop_class: str, syntax: TransferSyntax
+    ) -> None:
+        self._policy = policy
+        self._pseudonyms = pseudonyms
+        self._subject = subject
+        self._sop_class = sop_class
+        self._syntax = syntax
+        self._present: frozenset[int] = frozenset()
+        self.counts: Counter[str] = Counter()
+
+    def run(self, dataset: Dataset) -> list[Element]:
+        """The elements that may leave, in tag order."""
+        self._present = frozenset(int(tag) for tag in dataset.keys())  # noqa: SIM118
+        return self._level(Place(dataset, (), DEFAULT))
+
+    def _level(self, outer: Place) -> list[Element]:
+        place = Place(outer.source, outer.path, charset_of(outer.source, outer.charset), outer.skeleton)
+        elements: list[Element] = []
+        for tag in sorted(map(int, place.source.keys())):
+            element = self._element(tag, place)
+            if element is None:
+                self.counts["removed"] += 1
+            else:
+                elements.append(element)
+        return elements
+
+    def _element(self, tag: int, place: Place) -> Element | None:
+        code = self._policy.code(tag)
+        if tag in PIXEL_DATA and place.path:
+            raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "pixel data inside a sequence that is kept", tag)
+        if tag == SPECIFIC_CHARACTER_SET:
+            return self._character_set(place)
+        if tag in (PATIENT_NAME, PATIENT_ID):
+            return self._patient(tag, place)
+        if not code:
+            return self._unlisted(tag, place)
+        if code == "X" and tag not in self._policy.shifted:
+            return None
+        vr = self._policy.vrs[tag]
+        if tag in self._policy.shifted and (moved := self._shift(tag, vr, place)) is not None:
+            return moved
+        if code == "Z" or "/" in code:
+            code = resolve(code, self._policy.iod.type_of(self._sop_class, place.path, tag, self._present))
+        return _ACTIONS[code](self, tag, vr, place)
+
+    def _character_set(self, place: Place) -> Element:
+        self.counts["kept"] += 1
+        _, value = value_of(place.source, SPECIFIC_CHARACTER_SET)
+        kept = b"ISO_IR 192" if place.charset.transcode or not isinstance(value, bytes) else value
+        return Element(SPECIFIC_CHARACTER_SET, "CS", kept)
+
+    def _patient(self, tag: int, place: Place) -> Element | None:
+        """Patient ID and Patient's Name become the pseudonym of the Patient ID beside them."""
+        vr = self._policy.vrs[tag]
+        pseudonym = self._subject.patient_id if not place.path else self._nested_patient(place)
+        if not pseudonym:
+            return self._empty(tag, vr, place)
+        self.counts["replaced"] += 1
+        return Element(tag, vr, pseudonym.encode("ascii"))
+
+    def _nested_patient(self, place: Place) -> str:
+        value = text_of(place.source, PATIENT_ID, place.charset)
+        issuer = text_of(place.source, ISSUER_OF_PATIENT_ID, place.charset) or self._subject.issuer
+        return self._pseudonyms.patient_id(issuer, value) if value else ""
+
+    def _unlisted(self, tag: int, place: Place) -> Element | None:
+        """What no row of Table E.1-1 names: by the profile's default for its VR, never for a tag that PS3.6 lacks."""
+        if tag not in DicomDictionary or (tag == CONTENT_TEMPLATE_SEQUENCE and not place.path):
+            return None  # the content that followed the template has been replaced
+        known = str(DicomDictionary[tag][0])
+        stated, value = value_of(place.source, tag)
+        vr = known if stated in ("", "UN") else stated
+        if stated == "UN" and (" " in known or not self._syntax.little):
+            return None
+        if not _of_one_kind(vr, known):
+            return None
+        word = self._policy.unlisted.attributes.get(tag) or _word(self._policy, vr)
+        if word == "walk":
+            return self._recurse(tag, vr, place)
+        if word == "keep" and isinstance(value, bytes):
+            return self._keep(tag, vr, value, place)
+        if word == "remap":
+            return self._remap(tag, vr, place)
+        return self._shift(tag, vr, place) if word == "shift" else None
+
+    def _keep(self, tag: int, vr: str, value: bytes, place: Place) -> Element:
+        if place.skeleton and vr in _DUMMIED:
+            return Element(tag, vr, dummies.BY_VR[vr])
+        check(tag, vr, value)
+        if vr in CHARSET_VRS:
+            text = place.charset.decode(tag, value)
+            value = text.encode("utf-8") if place.charset.transcode else value
+        self.counts["kept"] += 1
+        return Element(tag, vr, value)
+
+    def _remove(self, tag: int, vr: str, place: Place) -> Element | None:
+        return None
+
+    def _empty(self, tag: int, vr: str, place: Place) -> Element | None:
+        self.counts["emptied"] += 1
+        return Element(tag, vr, b"" if vr != "SQ" else ())
+
+    def _dummy(self, tag: int, vr: str, place: Place) -> Element | None:
+        if vr == "UI":
+            return self._remap(tag, vr, place)
+        if vr == "SQ":
+            return self._dummy_sequence(tag, place)
+        value = dummies.dummy(tag, vr)
+        if value is None:
+            raise InstanceHeld(Reason.ENGINE_ERROR, f"no dummy value for VR {vr}", tag)
+        self.counts["replaced"] += 1
+        return Element(tag, vr, value)
+
+    def _dummy_sequence(self, tag: int, place: Place) -> Element:
+        """Fixed content where there is some, else the skeleton of the first item: structure and numbers, no text."""
+        self.counts["replaced"] += 1
+        if tag in dummies.SEQUENCES:
+            return Element(tag, "SQ", dummies.SEQUENCES[tag])
+        items = items_of(place.source, tag)[:1]
+        if tag == dummies.GRAPHIC_ANNOTATION_SEQUENCE and items:
+            layer = self._layer(items[0], place)
+            return Element(tag, "SQ", dummies.graphic_annotation(layer, self._syntax.little))
+        return Element(tag, "SQ", self._walk_items(items, tag, place, skeleton=True))
+
+    def _layer(self, item: Dataset, place: Place) -> bytes:
+        _, value = value_of(item, dummies.GRAPHIC_LAYER) if dummies.GRAPHIC_LAYER in item else ("", b"")
+        value = value if isinstance(value, bytes) else b""
+        check(dummies.GRAPHIC_LAYER, "CS", value)
+        return value or dummies.REMOVED
+
+    def _recurse(self, tag: int, vr: str, place: Place) -> Element | None:
+        items = self._walk_items(items_of(place.source, tag), tag, place, skeleton=place.skeleton)
+        self.counts["kept"] += 1
+        return Element(tag, "SQ", items)
+
+    def _walk_items(self, items: Sequence[Dataset], tag: int, place: Place, skeleton: bool) -> tuple[Item, ...]:
+        if skeleton and any(CODE_MEANING in item for item in items):
+            return (dummies.REMOVED_CODE,)
+        path = (*place.path, tag)
+        return tuple(tuple(self._level(Place(item, path, place.charset, skeleton))) for item in items)
+
+    def _remap(self, tag: int, vr: str, place: Place) -> Element | None:
+        text = plain_of(place.source, tag)
+        if text is None:
+            return None
+        values = [self.uid(value) for value in split(text)]
+        self.counts["kept" if values == split(text) else "remapped"] += 1
+        return Element(tag, vr, "\\".join(values).encode("ascii"))
+
+    def uid(self, value: str) -> str:
+        """The pseudonymous UID; "" stays empty, and only real UIDs of the standard's root stay."""
+        if not value:
+            return ""
+        mapped = self._pseudonyms.uid(value)
+        if mapped == value and not is_uid(value):
+            return self._pseudonyms.uid("invalid " + value)
+        return mapped
+
+    def _shift(self, tag: int, vr: str, place: Place) -> Element | None:
+        """PS3.15 E.3.6: None where the option is off or a value is no date or time; the caller falls back."""
+        if "rtn_long_modif" not in self._policy.options:
+            return None
+        text = plain_of(place.source, tag)
+        if text is None:
+            return None
+        try:
+            values = [_MOVES[vr](value, self._subject.offset) if value else "" for value in split(text)]
+        except ValueError:
+            return None
+        self.counts["kept" if values == split(text) else "shifted"] += 1
+        return Element(tag, vr, "\\".join(values).encode("ascii"))
+
+
+def is_uid(value: str) -> bool:
+    """PS3.5 9.1."""
+    return len(value) <= 64 and _UID.fullmatch(value) is not None
+
+
+def charset_of(dataset: Dataset, inherited: Charset = DEFAULT) -> Charset:
+    """(0008,0005) where the data set or item has it, else that of the data set around it (PS3.5 7.5.3)."""
+    if SPECIFIC_CHARACTER_SET not in dataset:
+        return inherited
+    _, value = value_of(dataset, SPECIFIC_CHARACTER_SET)
+    if not isinstance(value, bytes):
+        raise InstanceHeld(Reason.BAD_CHARSET, "the declared character set is a sequence", SPECIFIC_CHARACTER_SET)
+    return declared(value)
+
+
+def plain_of(dataset: Dataset, tag: int) -> str | None:
+    """The value of a UID, date or code string, unpadded; "" when absent, None when it cannot be one."""
+    if tag not in dataset:
+        return ""
+    _, value = value_of(dataset, tag)
+    return value.decode("ascii").strip(" \0") if isinstance(value, bytes) and value.isascii() else None
+
+
+def text_of(dataset: Dataset, tag: int, charset: Charset) -> str:
+    """The decoded, unpadded value of a text element, "" when absent."""
+    if tag not in dataset:
+        return ""
+    _, value = value_of(dataset, tag)
+    if not isinstance(value, bytes):
+        raise InstanceHeld(Reason.MALFORMED, "a sequence where a text belongs", tag)
+    return charset.decode(tag, value).strip(" \0")
+
+
+def _keep_time(value: str, _: int) -> str:
+    if _TM.fullmatch(value) is None:
+        raise ValueError("not a TM value")
+    return value
+
+
+_MOVES = {"DA": shift_da, "DT": shift_dt, "TM": _keep_time}
+#: action (after `resolve`) → what does it
+_ACTIONS = {
+    "X": Walk._remove,
+    "Z": Walk._empty,
+    "D": Walk._dummy,
+    "U": Walk._remap,
+    "R": Walk._recurse,
+}
+
+
+def _word(policy: Policy, vr: str) -> str:
+    """The profile's default; an ambiguous VR (implicit VR: "US or SS") has that of its parts."""
+    if vr == "SQ":
+        return "walk"
+    words = {policy.unlisted.by_vr.get(part, "remove") for part in vr.split(" or ")}
+    return words.pop() if len(words) == 1 else "remove"
+
+
+def _of_one_kind(vr: str, known: str) -> bool:
+    return vr == known or vr in known.split(" or ") or any(vr in kind and known in kind for kind in _KINDS)

@@ -1,0 +1,163 @@
+"""The engine: one encoded instance in, its de-identified chunks and a report out (PS3.15 Annex E).
+
+Every decision is in the policy; here is only the order of things. Pixel data leaves as a `Slice` of the input, neither
+decoded nor copied. Same bytes, same policy, same key: same output. No I/O, clock or randomness. What cannot be read or
+judged raises `InstanceHeld`; nothing that this returns may leave before `verify.Gate` has read it.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+from pydicom.dataset import Dataset
+
+from proxy.deid import markers
+from proxy.deid.actions import (
+    ISSUER_OF_PATIENT_ID,
+    PATIENT_ID,
+    PATIENT_NAME,
+    Subject,
+    Walk,
+    charset_of,
+    is_uid,
+    plain_of,
+    text_of,
+)
+from proxy.deid.decode import Instance, read_instance
+from proxy.deid.encode import Element, encode_dataset, encode_head
+from proxy.deid.pixels.burned_in import decide
+from proxy.deid.profile import Policy
+from proxy.deid.pseudonym import PseudonymProvider, is_standard_uid
+from proxy.deid.tables import SopClass
+from proxy.deid.types import Chunk, Claimed, Deidentified, Original, Report, Slice
+from proxy.deid.values import strict_text
+from proxy.errors import InstanceHeld, Reason
+
+SOP_CLASS_UID, SOP_INSTANCE_UID = 0x00080016, 0x00080018
+STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
+STUDY_DATE, MODALITY = 0x00080020, 0x00080060
+_MODALITY = re.compile(r"[A-Z0-9_ ]{1,16}")
+#: issuer of the pseudonyms of instances without a Patient ID: apart from every real issuer
+_PER_STUDY = "urn:veil:per-study"
+_ZLIB_LEVEL = 6
+
+
+def deidentify(data: memoryview, claimed: Claimed, policy: Policy) -> Deidentified:
+    """De-identify the Part 10 instance in ``data``; raises `InstanceHeld`."""
+    with strict_text():
+        instance = read_instance(data, policy)
+        original = _identify(instance, claimed)
+        sop_class = _known(original.sop_class_uid, policy)
+        decide(instance.dataset, sop_class, instance.syntax, policy)
+        pseudonyms = policy.pseudonyms()
+        subject = _subject(instance.dataset, original, policy, pseudonyms)
+        walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax)
+        elements = {element.tag: element for element in walk.run(instance.dataset)}
+    for tag, vr in ((PATIENT_NAME, "PN"), (PATIENT_ID, "LO")):
+        if tag not in elements:
+            elements[tag] = Element(tag, vr, subject.patient_id.encode("ascii"))
+            walk.counts["added"] += 1
+    walk.counts["added"] += markers.mark(elements, policy)
+    report = _report(instance, original, elements, walk, policy)
+    head = encode_head(instance.syntax.uid, original.sop_class_uid, report.sop_instance_uid)
+    return Deidentified(_chunks(head, elements, instance), original, report)
+
+
+def _identify(instance: Instance, claimed: Claimed) -> Original:
+    """The sender's UIDs: present, valid, and the same wherever they are said (PS3.4 B.2.3, PS3.18 10.5)."""
+    dataset, head = instance.dataset, instance.head
+    uids = {
+        tag: _uid(dataset, tag) for tag in (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
+    }
+    said = (
+        (SOP_CLASS_UID, head.sop_class_uid, "file meta information"),
+        (SOP_INSTANCE_UID, head.sop_instance_uid, "file meta information"),
+        (SOP_CLASS_UID, claimed.sop_class_uid, "request"),
+        (SOP_INSTANCE_UID, claimed.sop_instance_uid, "request"),
+        (STUDY_INSTANCE_UID, claimed.study_instance_uid, "request"),
+    )
+    for tag, value, where in said:
+        if value and value.strip(" \0") != uids[tag]:
+            raise InstanceHeld(Reason.UID_MISMATCH, f"data set and {where} do not agree", tag)
+    return Original(uids[SOP_CLASS_UID], uids[SOP_INSTANCE_UID], uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID])
+
+
+def _uid(dataset: Dataset, tag: int) -> str:
+    value = plain_of(dataset, tag)
+    if value == "":
+        raise InstanceHeld(Reason.MISSING_UID, "a UID that every instance has is missing or empty", tag)
+    # an entity of a patient under the standard's own root would leave with its UID as it is
+    if value is None or not is_uid(value) or (tag != SOP_CLASS_UID and is_standard_uid(value)):
+        raise InstanceHeld(Reason.BAD_UID, "not a valid UID", tag)
+    return value
+
+
+def _known(uid: str, policy: Policy) -> SopClass:
+    sop_class = policy.sop_classes.get(uid)
+    if sop_class is None:
+        raise InstanceHeld(Reason.UNKNOWN_SOP_CLASS, "not a storage SOP class of PS3.6", SOP_CLASS_UID)
+    if not policy.iod.is_patient_study(uid):
+        raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "this SOP class belongs to no patient's study", SOP_CLASS_UID)
+    return sop_class
+
+
+def _subject(dataset: Dataset, original: Original, policy: Policy, pseudonyms: PseudonymProvider) -> Subject:
+    charset = charset_of(dataset)
+    patient_id = text_of(dataset, PATIENT_ID, charset)
+    issuer = text_of(dataset, ISSUER_OF_PATIENT_ID, charset)
+    if not patient_id:
+        if policy.blank_patient_id != "per-study":
+            raise InstanceHeld(Reason.BLANK_PATIENT_ID, "Patient ID is missing or empty", PATIENT_ID)
+        issuer, patient_id = _PER_STUDY, original.study_instance_uid
+    return Subject(pseudonyms.patient_id(issuer, patient_id), pseudonyms.date_offset(issuer, patient_id), issuer)
+
+
+def _chunks(head: bytes, elements: dict[int, Element], instance: Instance) -> tuple[Chunk, ...]:
+    syntax, pixels = instance.syntax, instance.pixels
+    at = pixels.tag if pixels is not None else 0xFFFFFFFF
+    before, after = (
+        encode_dataset(
+            (elements[tag] for tag in sorted(elements) if (tag < at) is first),
+            implicit=syntax.implicit,
+            little=syntax.little,
+        )
+        for first in (True, False)
+    )
+    if syntax.deflated:
+        middle = bytes(instance.body[pixels.offset : pixels.end]) if pixels is not None else b""
+        return (head + _deflate(before + middle + after),)
+    if pixels is None:
+        return (head + before + after,)
+    run = Slice(pixels.offset, pixels.end - pixels.offset)
+    return (head + before, run, after) if after else (head + before, run)
+
+
+def _deflate(plain: bytes) -> bytes:
+    """PS3.5 A.5: a raw deflate stream, padded to even length."""
+    packer = zlib.compressobj(_ZLIB_LEVEL, zlib.DEFLATED, -15)
+    packed = packer.compress(plain) + packer.flush()
+    return packed + b"\0" * (len(packed) % 2)
+
+
+def _report(instance: Instance, original: Original, elements: dict[int, Element], walk: Walk, policy: Policy) -> Report:
+    modality = plain_of(instance.dataset, MODALITY) or ""
+    return Report(
+        sop_class_uid=original.sop_class_uid,
+        transfer_syntax_uid=instance.syntax.uid,
+        modality=modality if _MODALITY.fullmatch(modality) else "",
+        patient_id=_text(elements, PATIENT_ID),
+        study_instance_uid=_text(elements, STUDY_INSTANCE_UID),
+        series_instance_uid=_text(elements, SERIES_INSTANCE_UID),
+        sop_instance_uid=_text(elements, SOP_INSTANCE_UID),
+        study_date=_text(elements, STUDY_DATE),
+        policy_digest=policy.digest,
+        key_epoch=policy.key_epoch,
+        counts=dict(sorted(walk.counts.items())),
+        method_codes=tuple(code for code, _ in policy.methods),
+    )
+
+
+def _text(elements: dict[int, Element], tag: int) -> str:
+    value = elements[tag].value if tag in elements else b""
+    return value.decode("ascii").strip(" \0") if isinstance(value, bytes) else ""

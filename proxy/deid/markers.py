@@ -1,0 +1,61 @@
+"""What an instance must say about its own de-identification (PS3.15 E.1.1, E.2, E.3.6; codes of CID 7050).
+
+Earlier passes are added to, not overwritten. Burned In Annotation is not touched: no pixel was cleaned. Pure.
+"""
+
+from __future__ import annotations
+
+import proxy
+from proxy.deid import dummies
+from proxy.deid.encode import Element, Item
+from proxy.deid.profile import Policy
+
+PATIENT_IDENTITY_REMOVED = 0x00120062
+DEIDENTIFICATION_METHOD = 0x00120063
+DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x00120064
+LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x00280303
+
+
+def mark(elements: dict[int, Element], policy: Policy) -> int:
+    """Write the four markers into ``elements``; returns how many."""
+    markers = (
+        Element(PATIENT_IDENTITY_REMOVED, "CS", b"YES"),
+        Element(DEIDENTIFICATION_METHOD, "LO", _method(elements.get(DEIDENTIFICATION_METHOD), policy)),
+        Element(
+            DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
+            "SQ",
+            _codes(elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE), policy),
+        ),
+        Element(LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, "CS", policy.longitudinal.encode("ascii")),
+    )
+    elements.update((marker.tag, marker) for marker in markers)
+    return len(markers)
+
+
+def method(policy: Policy) -> str:
+    """(0012,0063): at most 64 characters."""
+    return f"Veil {proxy.__version__}: {policy.edition} " + "+".join(("basic", *policy.options))
+
+
+def _method(earlier: Element | None, policy: Policy) -> bytes:
+    ours = method(policy).encode("ascii")
+    if earlier is None or not isinstance(earlier.value, bytes):
+        return ours
+    values = [value.strip(b" \0") for value in earlier.value.split(b"\\")]
+    return b"\\".join([value for value in values if value and value != ours] + [ours])
+
+
+def _codes(earlier: Element | None, policy: Policy) -> tuple[Item, ...]:
+    items = earlier.value if earlier is not None and isinstance(earlier.value, tuple) else ()
+    stated = {_code_of(item) for item in items}
+    ours = tuple(
+        dummies.code(value.encode("ascii"), b"DCM", meaning.encode("ascii"))
+        for value, meaning in policy.methods
+        if (value.encode("ascii"), b"DCM") not in stated
+    )
+    return (*items, *ours)
+
+
+def _code_of(item: Item) -> tuple[bytes, bytes]:
+    values = {e.tag: e.value.strip(b" \0") for e in item if isinstance(e.value, bytes)}
+    return values.get(0x00080100, b""), values.get(0x00080102, b"")

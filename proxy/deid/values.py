@@ -1,0 +1,103 @@
+"""Reads element values: text by its character set (PS3.5 6.1), the rest by what its VR allows (PS3.5 6.2).
+
+A value that is kept leaves as the bytes it came as, after it was found to be what its VR says; nothing is repaired and
+nothing is replaced silently. What cannot be decoded is `BAD_CHARSET`, what is not of its VR `MALFORMED`. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydicom.charset import STAND_ALONE_ENCODINGS, convert_encodings, decode_bytes, python_encoding
+from pydicom.valuerep import TEXT_VR_DELIMS
+
+from proxy.errors import InstanceHeld, Reason
+
+#: VRs that (0008,0005) Specific Character Set rules
+CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+#: VR → size of one value in bytes
+_SIZES = {"AT": 4, "FD": 8, "FL": 4, "OD": 8, "OF": 4, "OL": 4, "OV": 8, "OW": 2, "SL": 4, "SS": 2, "SV": 8}
+_SIZES |= {"UL": 4, "US": 2, "UV": 8, "US or SS": 2, "US or OW": 2, "US or SS or OW": 2}
+#: VR → the bytes that may stand in it: the letter's form is not insisted on, but a name does not fit in a number
+_ALPHABETS = {
+    "AS": re.compile(rb"[0-9DWMY \\\0]*"),
+    "DS": re.compile(rb"[0-9+\-.eE \\\0]*|(?i:[ +-]*(?:nan|inf)[ \0]*)"),
+    "IS": re.compile(rb"[0-9+\-.eE \\\0]*"),
+    "UI": re.compile(rb"[0-9. \\\0]*"),
+    "AE": re.compile(rb"[\x20-\x7e\0]*"),
+    "CS": re.compile(rb"[\x20-\x7e\0]*"),
+    "UR": re.compile(rb"[\x20-\x7e\0]*"),
+}
+#: what pydicom says where it is about to guess at text
+_GUESSES = ("Failed to decode", "Unknown encoding", "Found unknown escape")
+
+
+@contextmanager
+def strict_text() -> Iterator[None]:
+    """pydicom warns and goes on with replacement characters: here that is an error, and its other warnings are silent.
+
+    Warnings quote values, so none may reach a log. Not for concurrent use in threads (the filters are the process's).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for guess in _GUESSES:
+            warnings.filterwarnings("error", message=guess)
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Charset:
+    """The character set in force at one place of a data set.
+
+    ``transcode``: it was declared with words that only a lenient reader understands, so text leaves in UTF-8.
+    """
+
+    encodings: tuple[str, ...] = ("iso8859",)
+    transcode: bool = False
+
+    def decode(self, tag: int, value: bytes) -> str:
+        """Strictly; `BAD_CHARSET` where a byte has no meaning."""
+        try:
+            return str(decode_bytes(value, list(self.encodings), TEXT_VR_DELIMS))
+        except (ValueError, LookupError, UserWarning):
+            raise InstanceHeld(Reason.BAD_CHARSET, "text is not in its declared character set", tag) from None
+
+
+DEFAULT = Charset()
+
+
+def declared(value: bytes) -> Charset:
+    """What (0008,0005) with this value declares."""
+    try:
+        words = [word.strip(" \0") for word in value.decode("ascii").split("\\")]
+        encodings = tuple(convert_encodings(words))
+    except (ValueError, LookupError, UserWarning):
+        raise InstanceHeld(Reason.BAD_CHARSET, "the declared character set is not known", 0x00080005) from None
+    alone = len(words) > 1 and any(word in STAND_ALONE_ENCODINGS for word in words)
+    return Charset(encodings, alone or any(word not in python_encoding for word in words))
+
+
+def check(tag: int, vr: str, value: bytes) -> None:
+    """`MALFORMED` where ``value`` cannot be of ``vr``; text is checked by decoding it, dates by shifting them."""
+    size = _SIZES.get(vr, 1)
+    if len(value) % size:
+        raise InstanceHeld(Reason.MALFORMED, f"a value is no multiple of {size} bytes", tag)
+    alphabet = _ALPHABETS.get(vr)
+    if alphabet is not None and not alphabet.fullmatch(value):
+        raise InstanceHeld(Reason.MALFORMED, f"a value has characters that {vr} does not allow", tag)
+
+
+def split(text: str) -> list[str]:
+    """The values of a multi-valued string, without padding (PS3.5 6.4)."""
+    return [part.strip(" \0") for part in text.split("\\")]
+
+
+def ascii_text(tag: int, value: bytes) -> str:
+    """A value of the default repertoire; `MALFORMED` for other bytes."""
+    if not value.isascii():
+        raise InstanceHeld(Reason.MALFORMED, "a value is not in the default character repertoire", tag)
+    return value.decode("ascii").strip(" \0")
