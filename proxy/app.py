@@ -21,7 +21,7 @@ from proxy.archive.archive import EmbeddedArchive
 from proxy.archive.sender import ArchiveSender
 from proxy.audit.trail import AuditLog
 from proxy.config import ArchiveDestination, Config, Destination, DicomwebDestination
-from proxy.control import ControlServer, Operator
+from proxy.control import ControlServer, Operator, connect
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.pseudonym import key_check_value
 from proxy.deid.tokens import Limits
@@ -31,6 +31,7 @@ from proxy.dicomweb.client import DicomwebSender
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.scp import DimseServer
 from proxy.dimse.scu import DimseSender
+from proxy.errors import ConfigError
 from proxy.service.deliver import Deliver
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import AuditEvent, Peer, Sender
@@ -38,7 +39,7 @@ from proxy.service.replay import Replay
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
 from proxy.store.database import Database
-from proxy.store.keys import check_key, load_key, peek_keys, project_key_name
+from proxy.store.keys import check_key, load_key, project_key_name
 from proxy.store.lock import DataLock
 from proxy.store.quarantine import QuarantineFolder
 from proxy.store.queue import Queue
@@ -230,10 +231,10 @@ class App:
 
     async def readiness(self) -> dict[str, Any]:
         """Ready when audit, database and workers answer and the spool has room; destinations never count."""
-        used = self.spool.used() / self.config.limits.spool_bytes
+        used = self.spool.used / self.config.limits.spool_bytes
         checks = {
-            "audit": self.audit.healthy(),
-            "workers": self.pool.healthy(),
+            "audit": self.audit.healthy,
+            "workers": self.pool.ready,
             "spool": used < 0.9,
         }
         return {"ready": all(checks.values()), "checks": checks}
@@ -241,7 +242,8 @@ class App:
     async def status(self) -> dict[str, Any]:
         """For operators: rows by destination and state, and how each destination stands."""
         lanes = {name: dataclasses.asdict(status) for name, status in self.deliver.status().items()}
-        return {"version": __version__, "queue": await self.queue.counts(), "destinations": lanes}
+        keys = _key_values(self.config)
+        return {"version": __version__, "queue": await self.queue.counts(), "destinations": lanes, "keys": keys}
 
     def where(self) -> list[str]:
         """One line an address."""
@@ -263,11 +265,30 @@ class OfflineSite:
     limit: int
 
 
+async def _check_keys(config: Config) -> None:
+    """A changed key is refused offline too: by what the data folder remembers, or the proxy that runs on it."""
+    values = _key_values(config)
+    async with connect(config.data_dir) as client:
+        if client is not None:
+            known = (await client.status())["keys"]
+            for name in values.keys() & known.keys():
+                if values[name] != known[name]:
+                    raise ConfigError(f"key '{name}'", "this key is not the one that the running proxy uses")
+            return
+    with DataLock(config.data_dir):
+        database = await Database.open(config.data_dir / "veil.db")
+        try:
+            for name, value in values.items():
+                await check_key(database, name, value)
+        finally:
+            await database.close()
+
+
 @asynccontextmanager
 async def offline_site(config: Config, work: Path) -> AsyncIterator[OfflineSite]:
     """Workers, gate and an audit trail of their own beside a running proxy; ``work`` is a folder for partial files."""
     policies = load_policies(config)
-    peek_keys(config.data_dir / "veil.db", _key_values(config))
+    await _check_keys(config)
     gate_key = secrets.token_bytes(32)
     folder = config.data_dir / "audit-offline"
     lock = DataLock(folder)
