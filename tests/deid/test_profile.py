@@ -39,6 +39,8 @@ PLANTED = {
     "LO": b"Planted^Value", "LT": b"Planted value", "OB": b"PLANTED.", "OB/OW": b"PLANTED.", "PN": b"Planted^Name",
     "SH": b"Planted", "ST": b"Planted value", "TM": b"201704", "UC": b"Planted", "UI": b"1.2.3.4711",
     "UN": b"PLANTED.", "UR": b"http://planted/", "UT": b"Planted value",
+    "DS": b"47.11", "IS": b"4711", "US": struct.pack("<H", 4711), "UL": struct.pack("<L", 4711),
+    "FD": struct.pack("<d", 47.11), "FL": struct.pack("<f", 47.11),
 }  # fmt: skip
 
 
