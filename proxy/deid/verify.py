@@ -1,8 +1,33 @@
-"""The gate: an independent second reading of what the engine made. Only this module constructs a `Release`."""
+"""The gate: an independent second reading of what the engine made. Only this module constructs a `Release`.
+
+It shares no code path with the engine: raw tokens of input and output, Python's codecs, and the rows of the profile,
+instead of pydicom's data set. What it cannot read, or what holds an identifier of the input or an element that the
+profile does not allow, is held. A `Release` carries a MAC under a key of this run: one made elsewhere admits nothing.
+"""
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from proxy.deid.allowed import CLASS_UIDS, CONSTANTS, Rules
+from proxy.deid.assembly import Output, read_output
+from proxy.deid.identifiers import Source, collect
+from proxy.deid.profile import Policy
+from proxy.deid.pseudonym import CROCKFORD, check_character
+from proxy.deid.reading import PIXEL_DATA, Leaf, known_vr, leaves
+from proxy.deid.search import Search
+from proxy.deid.tokens import inflate, read_part10, scan
+from proxy.deid.types import Deidentified
+from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
+
+KEY_BYTES = 32
+#: (0012,0062) Patient Identity Removed, (0028,0303) Longitudinal Temporal Information Modified, and the method codes
+_IDENTITY_REMOVED, _LONGITUDINAL, _METHOD_CODES, _CODE_VALUE = 0x00120062, 0x00280303, 0x00120064, 0x00080100
+_SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID = 0x00080016, 0x00080018, 0x00100020
+_BASIC_PROFILE = b"113100"
+_BULK_VRS = frozenset({"", "OB", "OW", "OD", "OF", "OL", "OV"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +37,109 @@ class Release:
     sha256: str
     size: int
     mac: bytes
+
+
+class Gate:
+    """Holds this run's key; it is given to workers, which verify, and to the spool, which admits."""
+
+    def __init__(self, key: bytes) -> None:
+        """``key`` 32 random bytes, made at each start and never stored."""
+        if len(key) != KEY_BYTES:
+            raise ValueError("a gate's key has 32 bytes")
+        self._key = key
+
+    def __repr__(self) -> str:
+        return "Gate(<key>)"
+
+    def verify(self, data: memoryview, result: Deidentified, policy: Policy) -> Release:
+        """Read input and output again; raises `InstanceHeld` unless nothing at all is wrong with the output."""
+        source = _read_input(data, policy)
+        try:
+            output = read_output(data, result.chunks, policy.transfer_syntaxes, policy.limits)
+            _judge(output, source, policy, result.report.patient_id)
+        except InstanceHeld as held:
+            if held.reason in MALFORMED_REASONS:
+                raise InstanceHeld(Reason.OUTPUT_UNREADABLE, held.detail, held.tag) from None
+            raise
+        return Release(output.sha256, output.size, self._mac(output.sha256, output.size))
+
+    def admits(self, release: Release) -> bool:
+        """Whether ``release`` came from a gate with this key."""
+        return hmac.compare_digest(release.mac, self._mac(release.sha256, release.size))
+
+    def _mac(self, sha256: str, size: int) -> bytes:
+        return hmac.digest(self._key, f"veil/release/v1 {sha256} {size}".encode(), "sha256")
+
+
+def _read_input(data: memoryview, policy: Policy) -> Source:
+    head = read_part10(data)
+    syntax = policy.transfer_syntaxes.get(head.transfer_syntax_uid)
+    if syntax is None:
+        raise InstanceHeld(Reason.UNKNOWN_TRANSFER_SYNTAX, "this transfer syntax is not handled", 0x00020010)
+    body, start = data, head.dataset_offset
+    if syntax.deflated:
+        body, start = memoryview(inflate(data, start, policy.limits)), 0
+    tokens = scan(body, start, implicit=syntax.implicit, little=syntax.little, limits=policy.limits)
+    return collect((leaf for leaf in leaves(body, tokens, _vr_of(policy)) if leaf.tag not in PIXEL_DATA), CLASS_UIDS)
+
+
+def _judge(output: Output, source: Source, policy: Policy, patient_id: str) -> None:
+    rules, search = Rules(policy, source), Search(source, _constant(policy, source, patient_id))
+    found: dict[int, set[bytes]] = {}
+    for leaf in _all_leaves(output, policy):
+        rules.check(leaf)
+        if leaf.tag in PIXEL_DATA:
+            continue
+        try:
+            remains = search.finds(leaf)
+        except ValueError:  # UnicodeDecodeError is one, and quotes the value
+            raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "text is not in its character set", leaf.tag) from None
+        if remains:
+            raise InstanceHeld(Reason.IDENTIFIER_REMAINS, "an identifier of the input is in the output", leaf.tag)
+        if leaf.path == () or leaf.path[:1] == (_METHOD_CODES,):
+            found.setdefault(leaf.tag, set()).add(bytes(leaf.value[:64]).strip(b" \0"))
+    _check_markers(found, output, policy)
+
+
+def _all_leaves(output: Output, policy: Policy) -> list[Leaf]:
+    every = list(leaves(output.body, output.tokens, _vr_of(policy)))
+    for token, value in output.bulk:
+        if token.vr not in _BULK_VRS:
+            raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "a slice that is not bulk data", token.tag)
+        every.append(Leaf(token.tag, token.vr or _vr_of(policy)(token.tag), (), value, token.offset, "latin_1"))
+    tops = [leaf.tag for leaf in every if not leaf.path]
+    if len(set(tops)) != len(tops):
+        raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "an element occurs twice")
+    return every
+
+
+def _check_markers(found: dict[int, set[bytes]], output: Output, policy: Policy) -> None:
+    """PS3.15 E.1.1: an output says that it was de-identified and how, and is what its file meta information says."""
+    wanted = {
+        _IDENTITY_REMOVED: b"YES",
+        _LONGITUDINAL: policy.longitudinal.encode("ascii"),
+        _SOP_CLASS: output.sop_class_uid.encode("ascii"),
+        _SOP_INSTANCE: output.sop_instance_uid.encode("ascii"),
+    }
+    for tag, value in wanted.items():
+        if found.get(tag) != {value}:
+            raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "a marker or identity of the output is wrong", tag)
+    if _BASIC_PROFILE not in found.get(_CODE_VALUE, ()):
+        raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the method codes do not name the profile", _METHOD_CODES)
+    if not any(found.get(_PATIENT_ID, ())):
+        raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the output has no Patient ID", _PATIENT_ID)
+
+
+def _vr_of(policy: Policy) -> Callable[[int], str]:
+    return lambda tag: policy.vrs.get(tag) or known_vr(tag)
+
+
+def _constant(policy: Policy, source: Source, patient_id: str) -> Callable[[bytes], bool]:
+    """Values that say nothing about the input: dummies, method codes, and the pseudonym (random letters may spell)."""
+    constants = set(CONSTANTS) | {text.encode("ascii") for pair in policy.methods for text in pair}
+    body = patient_id.removeprefix(policy.patient_id_prefix)
+    if len(body) == 17 and set(body) <= set(CROCKFORD) and check_character(body[:16]) == body[16]:
+        pseudonym = patient_id.encode("ascii")
+        if not any(pseudonym in values for values in source.values.values()):
+            constants.add(pseudonym)
+    return constants.__contains__

@@ -1,0 +1,111 @@
+"""The gate's own reading of the profile: may this element stand in an output, and may it have this value?
+
+Decides from the rows (tag, action code, VR) and the profile's words that the policy carries, never with the engine's
+resolution of them: where the table leaves a choice, any of its outcomes passes, but the original value never does.
+Pure; refuses with `ELEMENT_NOT_ALLOWED`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pydicom._dicom_dict import DicomDictionary
+
+from proxy.deid import dummies
+from proxy.deid.identifiers import Source, stripped
+from proxy.deid.profile import Policy
+from proxy.deid.reading import Leaf, Path, known_vr
+from proxy.errors import InstanceHeld, Reason
+
+_TEMPORAL = frozenset({"DA", "DT", "TM"})
+_TEXT = frozenset({"AE", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+#: values that stand for a removed one; an original that is one already may stay (a second pass changes nothing)
+CONSTANTS = frozenset(value.strip(b" \0") for value in dummies.BY_VR.values()) | {b"COERCE", b"", b"99VEIL", b"Removed"}
+#: UIDs that name kinds of things (SOP classes, transfer syntaxes): the profile replaces them, but they identify nobody
+CLASS_UIDS = frozenset(
+    tag
+    for tag, entry in DicomDictionary.items()
+    if re.search(r"SOPClass|TransferSyntax|CodingSchemeUID|ContextUID", entry[4])
+)
+
+
+class Rules:
+    """One policy over one pair of input and output. Ask in document order."""
+
+    def __init__(self, policy: Policy, source: Source) -> None:
+        self._policy = policy
+        self._source = source
+        #: sequences whose content must be another than it was
+        self._replaced: set[Path] = set()
+
+    def check(self, leaf: Leaf) -> None:
+        """Raises for an element that may not be there, or not with this value."""
+        group, code = leaf.tag >> 16, self._policy.codes.get(leaf.tag)
+        if group & 1 or group < 0x0008 or not leaf.tag & 0xFFFF or group & 0xFF00 in (0x5000, 0x6000):
+            raise _refusal(leaf, "private, outside a data set, a group length, a curve or an overlay")
+        if code is None:
+            self._check_unlisted(leaf)
+        else:
+            self._check_listed(leaf, code)
+        if self._replaced and leaf.vr in _TEXT and self._inside_replaced(leaf.path):
+            self._must_differ(leaf, self._same_place(leaf))
+
+    def _check_unlisted(self, leaf: Leaf) -> None:
+        if leaf.tag not in DicomDictionary:
+            raise _refusal(leaf, "unknown to PS3.6 and to the profile")
+        if leaf.vr == "SQ":
+            return
+        unlisted = self._policy.unlisted
+        words = {unlisted.attributes.get(leaf.tag) or unlisted.by_vr.get(vr, "remove") for vr in _vrs(leaf)}
+        if "remove" in words:
+            raise _refusal(leaf, "not listed, and its VR is to be removed")
+        if "remap" in words:
+            self._check_uid(leaf)
+        if "shift" in words:
+            self._check_moved(leaf)
+
+    def _check_listed(self, leaf: Leaf, code: str) -> None:
+        moved = leaf.tag in self._policy.shifted
+        if code == "X" and not moved:
+            raise _refusal(leaf, "to be removed (X)")
+        if moved and leaf.vr in _TEMPORAL:
+            self._check_moved(leaf)
+        elif code == "U" or leaf.vr == "UI":
+            self._check_uid(leaf)
+        elif leaf.vr == "SQ":
+            if code != "X/Z/U*":
+                self._replaced.add((*leaf.path, leaf.tag))
+        elif stripped(leaf.value) not in CONSTANTS and stripped(leaf.value) in self._source.values.get(leaf.tag, ()):
+            raise _refusal(leaf, f"has its original value ({code})")
+
+    def _check_uid(self, leaf: Leaf) -> None:
+        values = (value.strip(b" \0").decode("latin_1") for value in bytes(leaf.value).split(b"\\"))
+        if leaf.tag not in CLASS_UIDS and any(value in self._source.uids for value in values):
+            raise _refusal(leaf, "an original UID")
+
+    def _check_moved(self, leaf: Leaf) -> None:
+        """PS3.15 E.3.6: whole days, so a time stays and a date never does; "TM" in a date's place is a wrong VR."""
+        if leaf.vr != "TM" or "TM" not in _vrs(leaf):
+            self._must_differ(leaf, self._same_place(leaf))
+
+    def _same_place(self, leaf: Leaf) -> bytes:
+        before = self._source.places.get((leaf.path, leaf.tag))
+        return stripped(before) if before is not None else b""
+
+    def _must_differ(self, leaf: Leaf, before: bytes) -> None:
+        old = before.split(b"\\")
+        for index, value in enumerate(stripped(leaf.value).split(b"\\")):
+            if value.strip() not in CONSTANTS and index < len(old) and value.strip() == old[index].strip():
+                raise _refusal(leaf, "has its original value")
+
+    def _inside_replaced(self, path: Path) -> bool:
+        return any(path[:length] in self._replaced for length in range(1, len(path), 2))
+
+
+def _vrs(leaf: Leaf) -> set[str]:
+    """All VRs that the element could be read with: as written, and as PS3.6 says."""
+    return {leaf.vr, *known_vr(leaf.tag).split(" or ")} - {""} if " " not in leaf.vr else set(leaf.vr.split(" or "))
+
+
+def _refusal(leaf: Leaf, why: str) -> InstanceHeld:
+    return InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, f"({leaf.tag >> 16:04X},{leaf.tag & 0xFFFF:04X}) {why}", leaf.tag)
