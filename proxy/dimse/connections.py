@@ -62,6 +62,7 @@ class BoundedSocket(AssociationSocket):
         super().__init__(assoc, client_socket=client)
         self._max_pdu, self._seconds = max_pdu, idle_seconds
         self._deadline = 0.0
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.settimeout(idle_seconds)  # for sending to a peer that has stopped reading
 
     @property
