@@ -17,13 +17,14 @@ from typing import NoReturn
 from proxy.errors import AuditUnavailable
 
 SEGMENT = re.compile(r"audit-(\d{6,})\.jsonl")
-_EX_IOERR = 74
+#: as the store: the supervisor starts us again, and what is on disk is read afresh
+_EX_SOFTWARE = 70
 
 
 def end_process(what: str) -> NoReturn:
     """A failed fsync is never retried. ``what`` goes to stderr; no cleanup runs that might claim success."""
     os.write(2, f"veil: {what}: the disk cannot be trusted, ending\n".encode())
-    os._exit(_EX_IOERR)
+    os._exit(_EX_SOFTWARE)
 
 
 def segments(folder: Path) -> list[Path]:

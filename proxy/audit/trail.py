@@ -110,7 +110,7 @@ class AuditLog:
             return
         request = _Request(events)
         with self._wakeup:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 raise AuditUnavailable("the audit log is not open")
             if self._waiting + len(events) > _WAITING:
                 raise AuditUnavailable("too many audit records wait for the disk")
