@@ -83,6 +83,7 @@ class DiskSpool:
             found = self._folder.files().keys()
             removed = sum(self._drop(name) for name in found if name not in referenced)
             self._folder.sync()
+            self._used = sum(self._folder.files().values())
             return Swept(removed, frozenset(referenced - found))
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)

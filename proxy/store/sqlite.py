@@ -47,7 +47,6 @@ def connect(path: Path) -> sa.Connection:
     # SQLite gives the WAL the mode of the database, so the database exists with the right one before SQLite sees it
     with suppress(FileExistsError):  # only a new one is opened here: closing it would drop SQLite's locks on an old one
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    durable.sync_folder(path.parent)
     url = sa.URL.create("sqlite", database=str(path))
     engine = sa.create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": 0})
     sa.event.listen(engine, "connect", _configure)
@@ -56,6 +55,7 @@ def connect(path: Path) -> sa.Connection:
     try:
         with connection.begin():
             _migrate(connection, path)
+        durable.sync_folder(path.parent)  # the names of database and WAL; SQLite ignores what this returns
     except BaseException:
         connection.close()
         raise

@@ -30,19 +30,19 @@ def upgrade() -> None:
         sa.Column("queued_at", sa.Double(), nullable=False),
         sa.Column("due_at", sa.Double(), nullable=False),
         sa.Column("last_code", sa.Text(), nullable=False),
-        sa.CheckConstraint("state IN ('waiting', 'in_flight', 'delivered', 'failed')", name="ck_delivery_state"),
-        sa.PrimaryKeyConstraint("id", name="pk_delivery"),
-        sa.UniqueConstraint("project", "destination", "sop_instance_uid", "sha256", name="uq_delivery_instance"),
+        sa.CheckConstraint("state IN ('waiting', 'in_flight', 'delivered', 'failed')", name=op.f("ck_delivery_state")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
+        sa.UniqueConstraint("project", "destination", "sop_instance_uid", "sha256", name=op.f("uq_delivery_instance")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_delivery_due", "delivery", ["destination", "state", "due_at", "id"])
-    op.create_index("ix_delivery_spool_name", "delivery", ["spool_name"])
+    op.create_index(op.f("ix_delivery_due"), "delivery", ["destination", "state", "due_at", "id"])
+    op.create_index(op.f("ix_delivery_spool_name"), "delivery", ["spool_name"])
     op.create_table(
         "key_check",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_key_check"),
-        sa.UniqueConstraint("value", name="uq_key_check_value"),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_key_check")),
+        sa.UniqueConstraint("value", name=op.f("uq_key_check_value")),
     )
 
 
