@@ -1,23 +1,114 @@
-"""STOW-RS client (PS3.18 10.5): a destination ``type: dicomweb``."""
+"""STOW-RS client (PS3.18 10.5): a destination ``type: dicomweb``.
+
+One request carries one instance, streamed from the spool. An instance counts as delivered only when the answer names
+it in ReferencedSOPSequence: a status alone may come from a proxy or a login page. Redirects are not followed and no
+proxy is taken from the environment: instances go where the configuration says, or nowhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import aiohttp
+
+from proxy.dicomweb.answers import judge
+from proxy.errors import ConfigError, DeliveryTransient
 from proxy.service.ports import QueueRow
+from proxy.wire.media import DICOM, DICOM_JSON, RELATED
+from proxy.wire.multipart import closing, part_head, part_tail
+
+_BLOCK = 256 * 1024
+_MOST_ANSWER = 4 << 20
+#: A destination slower than this, over the whole of an instance, is given up on until the next try.
+_SLOWEST = 128 * 1024
+_CONNECTIONS = 8
+#: What this client sets itself.
+_OURS = frozenset({"content-type", "content-length", "transfer-encoding", "host", "accept", "expect"})
 
 
 class DicomwebSender:
     """A `proxy.service.ports.Sender` over one aiohttp session, made when first needed."""
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout_seconds: float) -> None:
-        self._url, self._headers, self._timeout = url, dict(headers), timeout_seconds
+        """``url`` is the base to which ``/studies`` is appended; `ConfigError` for headers that are not headers."""
+        for name, value in headers.items():
+            if not name.isascii() or any(c in "\r\n\0" for c in name + value) or name.lower() in _OURS:
+                raise ConfigError("headers", "a header has a line break, or a name that may not be set", name[:40])
+        self._url, self._headers, self._timeout = url.rstrip("/") + "/studies", dict(headers), timeout_seconds
+        self._session: aiohttp.ClientSession | None = None
 
     async def send(self, row: QueueRow, path: Path) -> None:
         """See `proxy.service.ports.Sender.send`."""
-        raise NotImplementedError
+        try:
+            status, body = await self._post(row, path)
+        except TimeoutError:
+            raise DeliveryTransient("timeout", "no answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise DeliveryTransient("connection", type(error).__name__) from None
+        judge(status, body, row.sop_instance_uid)
 
     async def close(self) -> None:
         """Close the connections."""
-        raise NotImplementedError
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _post(self, row: QueueRow, path: Path) -> tuple[int, Any]:
+        boundary = secrets.token_hex(16)
+        head = part_head(boundary, f"{DICOM}; transfer-syntax={row.transfer_syntax_uid}")
+        tail = part_tail() + closing(boundary)
+        size = (await asyncio.to_thread(path.stat)).st_size
+        headers = {
+            **self._headers,
+            "Accept": DICOM_JSON,
+            "Content-Type": f'{RELATED}; type="{DICOM}"; boundary={boundary}',
+            "Content-Length": str(len(head) + size + len(tail)),  # many servers want no chunked encoding
+        }
+        limit = aiohttp.ClientTimeout(total=self._timeout + size / _SLOWEST, sock_connect=self._timeout)
+        request = self._opened().post(
+            self._url, data=_body(head, path, tail), headers=headers, timeout=limit, allow_redirects=False
+        )
+        async with request as response:
+            return response.status, _parsed(await _bounded(response))
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+        return self._session
+
+
+async def _body(head: bytes, path: Path, tail: bytes) -> AsyncIterator[bytes]:
+    yield head
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while block := await asyncio.to_thread(file.read, _BLOCK):
+            yield block
+    finally:
+        file.close()
+    yield tail
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for block in response.content.iter_chunked(_BLOCK):
+        body += block
+        if len(body) > _MOST_ANSWER:
+            raise aiohttp.ClientPayloadError("the answer is too long")
+    return bytes(body)
+
+
+def _parsed(body: bytes) -> Any:
+    """The answer as JSON, None for anything else."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

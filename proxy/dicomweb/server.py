@@ -1,41 +1,28 @@
-"""The HTTP server: binds, routes and drains. Decides nothing about instances."""
+"""The HTTP server: binds, routes and drains. Decides nothing about instances and knows no dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+import logging
+from collections.abc import Mapping
 
-from proxy.deid.types import Claimed, Original
-from proxy.errors import Reason
-from proxy.service.ports import AuditTrail, Peer
+from aiohttp import web
+
+from proxy.dicomweb.health import Health, Readiness
+from proxy.dicomweb.middleware import InFlight, errors, fixed_headers
+from proxy.dicomweb.projects import Projects
+from proxy.dicomweb.qido import Qido
+from proxy.dicomweb.stow import Receiver, Stow
+from proxy.dicomweb.wado import Wado
+from proxy.service.ports import AuditTrail
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
-from proxy.workers.arena import Arena
 
-
-class Outcome(Protocol):
-    """What STOW-RS needs of `proxy.service.ingest.Outcome`."""
-
-    @property
-    def stored(self) -> bool: ...
-    @property
-    def reason(self) -> Reason | None: ...
-    @property
-    def original(self) -> Original | None: ...
-    @property
-    def answer(self) -> str: ...
-
-
-class Receiver(Protocol):
-    """`proxy.service.ingest.Ingest`, as far as STOW-RS needs it."""
-
-    async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
-        """Judge and keep one instance; raises `Unavailable` when no durable promise can be made."""
-        ...
+#: After the grace of `stop`, what is still under way is cut off within so many seconds.
+_CUT_SECONDS = 2.0
 
 
 class DicomwebServer:
-    """DICOMweb below ``/dicomweb/<path>`` for each of ``projects`` (URL path → project name), ``/livez``, ``/readyz``."""
+    """DICOMweb below ``/dicomweb/<path>`` for each of ``projects`` (URL path → project name), and the health routes."""
 
     def __init__(
         self,
@@ -47,16 +34,50 @@ class DicomwebServer:
         search: Search,
         retrieve: Retrieve,
         audit: AuditTrail,
-        readiness: Callable[[], Awaitable[dict[str, Any]]],
+        readiness: Readiness,
         instance_limit: int,
         memory_limit: int,
     ) -> None:
-        self.port = port
+        self._host, self.port = host, port
+        self._in_flight = InFlight()
+        app = web.Application(middlewares=[errors, self._in_flight.middleware])
+        app.on_response_prepare.append(fixed_headers)
+        paths = Projects(projects, public_url)
+        Health(readiness).add_to(app)
+        Stow(paths, ingest, audit, instance_limit, memory_limit).add_to(app)
+        Qido(paths, search).add_to(app)
+        Wado(paths, retrieve).add_to(app)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,  # URLs hold what people typed; the audit trail is the record
+            logger=_mute(),
+            auto_decompress=False,  # a compressed body is refused, not inflated
+            shutdown_timeout=_CUT_SECONDS,
+        )
+        self._site: web.TCPSite | None = None
 
     async def start(self) -> None:
-        """Bind and serve; ``port`` then holds the real one."""
-        raise NotImplementedError
+        """Bind and serve; ``port`` then holds the real one. OSError when the address is taken."""
+        await self._runner.setup()
+        self._site = web.TCPSite(self._runner, self._host, self.port)
+        try:
+            await self._site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
 
     async def stop(self, grace: float) -> None:
         """Take no more, wait up to ``grace`` seconds for what is under way, close."""
-        raise NotImplementedError
+        if self._site is not None:
+            await self._site.stop()
+            self._site = None
+        await self._in_flight.drained(grace)
+        await self._runner.cleanup()
+
+
+def _mute() -> logging.Logger:
+    """aiohttp logs the bytes of requests that it cannot read; those may be a dataset."""
+    logger = logging.getLogger("proxy.dicomweb.protocol")
+    logger.disabled = True
+    return logger

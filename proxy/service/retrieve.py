@@ -1,12 +1,83 @@
-"""Retrieve (PS3.18 10.4): audit first, then hand out the archive's files."""
+"""The use case *retrieve* (PS3.18 10.4): WADO-RS over the embedded archive.
+
+`Retrieve.find` records the access and then names the files; what follows only reads them, in threads and in blocks.
+UIDs are recorded only where the archive knows them: an unknown one may be an original that somebody typed.
+"""
 
 from __future__ import annotations
 
-from proxy.service.ports import Archive, AuditTrail
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from proxy.archive import encoded
+from proxy.archive.encoded import Bulk, Piece
+from proxy.service.events import who
+from proxy.service.ports import Archive, AuditEvent, AuditTrail, Peer
+from proxy.wire.uri import Target
+
+_T = TypeVar("_T")
+_END: Any = object()
 
 
 class Retrieve:
-    """WADO-RS as a use case."""
+    """Hands out what ``archive`` holds, each access recorded in ``audit`` first."""
 
     def __init__(self, archive: Archive, audit: AuditTrail) -> None:
         self._archive, self._audit = archive, audit
+
+    async def find(self, project: str, target: Target, what: str, peer: Peer) -> list[Path]:
+        """The files of a study, series or instance, [] for none; ``what`` (instances, metadata, ...) is recorded.
+
+        Raises `AuditUnavailable`: nothing may then be answered.
+        """
+        paths = await self._archive.instances(project, target.study, target.series, target.instance)
+        await self._audit.record(_event(project, target, what, len(paths), peer))
+        return paths
+
+    async def metadata(self, path: Path) -> dict[str, Any]:
+        """One instance's DICOM JSON; bulk data is named relative to the instance."""
+        return await self._archive.metadata(path)
+
+    async def syntax(self, path: Path) -> str:
+        """The transfer syntax in which `instance` gives the file."""
+        return encoded.web_syntax(await asyncio.to_thread(encoded.stored_syntax, path))
+
+    async def instance(self, path: Path) -> AsyncIterator[bytes]:
+        """The Part 10 file, a block at a time: as stored, or in explicit VR little endian where it must be."""
+        pieces = await asyncio.to_thread(encoded.instance, path)
+        async for block in self.blocks(path, pieces):
+            yield block
+
+    async def bulk(self, path: Path, where: tuple[int, ...]) -> Bulk:
+        """The value at an element path; raises `NoSuchValue`, `NotInThisForm`."""
+        return await asyncio.to_thread(encoded.bulk, path, where)
+
+    async def frames(self, path: Path, numbers: tuple[int, ...]) -> Bulk:
+        """Frames as they are stored; raises `NoSuchValue`, `NotInThisForm`."""
+        return await asyncio.to_thread(encoded.frames, path, numbers)
+
+    def parts(self, bulk: Bulk) -> AsyncIterator[list[Piece]]:
+        """The parts of bulk data, one at a time."""
+        return _threaded(lambda: bulk.parts)
+
+    def blocks(self, path: Path, pieces: list[Piece]) -> AsyncIterator[bytes]:
+        """The bytes of pieces, a block at a time."""
+        return _threaded(lambda: encoded.blocks(path, pieces))
+
+
+async def _threaded(make: Callable[[], Iterator[_T]]) -> AsyncIterator[_T]:
+    """Walk a blocking iterator in threads, one step at a time."""
+    iterator = make()
+    while (item := await asyncio.to_thread(next, iterator, _END)) is not _END:
+        yield item
+
+
+def _event(project: str, target: Target, what: str, count: int, peer: Peer) -> AuditEvent:
+    known: dict[str, Any] = {"kind": target.level, "what": what, "instances": count}
+    if not count:
+        return AuditEvent("retrieved", "failure", project, who(peer), known, "not-found")
+    uids = {"study": target.study, "series": target.series, "sop": target.instance}
+    known |= {f"{name}_instance_uid": uid for name, uid in uids.items() if uid}
+    return AuditEvent("retrieved", project=project, peer=who(peer), object=known)

@@ -16,6 +16,24 @@ JSON = "application/json"
 OCTETS = "application/octet-stream"
 RELATED = "multipart/related"
 
+#: PS3.18 table 8.7.3-5: how compressed frames are called, by transfer syntax.
+BULK_TYPES = {
+    f"1.2.840.10008.1.2.{suffix}": media
+    for media, suffixes in {
+        "image/jpeg": ("4.50", "4.51", "4.57", "4.70"),
+        "image/dicom-rle": ("5",),
+        "image/jls": ("4.80", "4.81"),
+        "image/jp2": ("4.90", "4.91"),
+        "image/jpx": ("4.92", "4.93"),
+        "image/jphc": ("4.201", "4.202", "4.203"),
+        "image/jxl": ("4.110", "4.111", "4.112"),
+        "video/mpeg": ("4.100", "4.101"),
+        "video/mp4": ("4.102", "4.103", "4.104", "4.105", "4.106"),
+        "video/H265": ("4.107", "4.108"),
+    }.items()
+    for suffix in suffixes
+}
+
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _TYPE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
 #: an unquoted value may hold a slash: `type=application/dicom` is wrong by RFC 9110 and seen every day

@@ -1,0 +1,200 @@
+"""STOW-RS (PS3.18 10.5): parts in, one `ingest.receive` each, one answer with the *sender's* UIDs.
+
+Streams: one part at a time is in memory. An instance counts as stored when ingest says "accept", which includes what
+was sealed into quarantine. Pseudonyms never appear here, so RetrieveURL stays empty (it is type 2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from proxy.deid.part10 import read_part10
+from proxy.deid.types import Claimed, Original
+from proxy.dicomweb import status
+from proxy.dicomweb.intake import Budget, Part
+from proxy.dicomweb.projects import PREFIX, Projects, peer
+from proxy.dicomweb.status import Refused, failure_reason
+from proxy.errors import InstanceHeld, Reason
+from proxy.service.events import refused
+from proxy.service.ports import AuditTrail, Peer
+from proxy.wire.media import DICOM, DICOM_JSON, RELATED, parse_media_type
+from proxy.wire.multipart import Event, MultipartError, MultipartParser, PartBegin, PartData, PartEnd
+from proxy.wire.uri import parse_target
+from proxy.workers.arena import Arena
+
+#: A sender that is silent for so long has gone.
+STALL_SECONDS = 60.0
+#: (0008,1197) for a part that never got as far as ingest
+FAULTS = {"media-type": status.CANNOT_UNDERSTAND, "too-large": status.PROCESSING_FAILURE}
+
+
+class Outcome(Protocol):
+    """What STOW-RS needs of `proxy.service.ingest.Outcome`."""
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it is held."""
+        ...
+
+    @property
+    def original(self) -> Original | None:
+        """The sender's own UIDs."""
+        ...
+
+    @property
+    def answer(self) -> str:
+        """``accept`` or ``refuse``."""
+        ...
+
+
+class Receiver(Protocol):
+    """`proxy.service.ingest.Ingest`, as far as STOW-RS needs it."""
+
+    async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
+        """Judge and keep one instance; raises `Unavailable` when no durable promise can be made."""
+        ...
+
+
+@dataclass(slots=True)
+class Results:
+    """What became of the parts: (SOP class UID, SOP instance UID[, failure reason])."""
+
+    stored: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str, int]] = field(default_factory=list)
+    unnamed: list[int] = field(default_factory=list)
+    too_large: bool = False
+
+    def add(self, names: tuple[str, str], failure: int | None) -> None:
+        """One part; without a SOP Instance UID it can only be an other failure."""
+        if not names[1]:
+            self.unnamed.append(status.CANNOT_UNDERSTAND if failure is None else failure)
+        elif failure is None:
+            self.stored.append(names)
+        else:
+            self.failed.append((*names, failure))
+
+
+class Stow:
+    """The store resources."""
+
+    def __init__(
+        self, projects: Projects, ingest: Receiver, audit: AuditTrail, instance_limit: int, memory_limit: int
+    ) -> None:
+        self._projects, self._ingest, self._audit = projects, ingest, audit
+        self._limit, self.budget = instance_limit, Budget(memory_limit)
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes."""
+        app.router.add_post(PREFIX + "/studies", self._store)
+        app.router.add_post(PREFIX + "/studies/{study}", self._store)
+
+    async def _store(self, request: web.Request) -> web.Response:
+        project = self._projects.name(request)
+        study = request.match_info.get("study", "")
+        parse_target({"study": study} if study else {})
+        parser = MultipartParser(_boundary(request))
+        results, part = Results(), None
+        try:
+            async for event in _events(request, parser):
+                if isinstance(event, PartBegin):
+                    part = Part(event.headers, self._limit, self.budget)
+                elif isinstance(event, PartData) and part is not None:
+                    part.write(event.data)
+                elif isinstance(event, PartEnd) and part is not None:
+                    with part:
+                        await self._finish(project, part, study, peer(request), results)
+                    part = None
+        finally:
+            if part is not None:
+                part.close()
+        return _answer(results)
+
+    async def _finish(self, project: str, part: Part, study: str, sender: Peer, results: Results) -> None:
+        """The part is complete: to ingest with it, or into the record of what was refused."""
+        if part.fault:
+            await self._audit.record(refused(project, sender, part.arena.size, part.fault))
+            results.too_large |= part.fault == "too-large"
+            results.unnamed.append(FAULTS[part.fault])
+            return
+        outcome = await self._ingest.receive(project, part.arena, Claimed(study_instance_uid=study), sender)
+        failure = None if outcome.answer == "accept" else failure_reason(outcome.reason)
+        results.add(_names(outcome.original, part.arena), failure)
+
+
+def _names(original: Original | None, arena: Arena) -> tuple[str, str]:
+    """The sender's UIDs: from the dataset, else from the file meta information, else none."""
+    if original is not None and original.sop_instance_uid:
+        return original.sop_class_uid, original.sop_instance_uid
+    try:
+        head = read_part10(arena.view())
+    except InstanceHeld:
+        return "", ""
+    return head.sop_class_uid, head.sop_instance_uid
+
+
+def _boundary(request: web.Request) -> str:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a compressed request body is not taken")
+    media = parse_media_type(request.headers.get("Content-Type", "")) if "Content-Type" in request.headers else None
+    if media is None or media.essence != RELATED or media.root not in ("", DICOM):
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f'only {RELATED}; type="{DICOM}" is taken')
+    if "boundary" not in media.parameters:
+        raise MultipartError("the Content-Type has no boundary")
+    return media.parameters["boundary"]
+
+
+async def _events(request: web.Request, parser: MultipartParser) -> AsyncIterator[Event]:
+    while not request.content.at_eof():
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                data = await request.content.readany()
+        except TimeoutError:
+            raise Refused(HTTPStatus.REQUEST_TIMEOUT, "the body stopped coming", {"Connection": "close"}) from None
+        for event in parser.feed(data):
+            yield event
+    for event in parser.close():
+        yield event
+
+
+def _answer(results: Results) -> web.Response:
+    failures = len(results.failed) + len(results.unnamed)
+    if not results.stored and not failures:
+        raise MultipartError("the body has no parts")
+    if not failures:
+        code = HTTPStatus.OK
+    elif results.stored:
+        code = HTTPStatus.ACCEPTED
+    else:
+        code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if results.too_large else HTTPStatus.CONFLICT
+    body = json.dumps(store_response(results)).encode()
+    return web.Response(status=int(code), body=body, content_type=DICOM_JSON)
+
+
+def store_response(results: Results) -> dict[str, Any]:
+    """The store instances response module (PS3.18 table 10.5.3-1) in the DICOM JSON Model."""
+    answer: dict[str, Any] = {"00081190": {"vr": "UR"}}
+    if results.failed:
+        items = [_reference(names[:2]) | _failure(names[2]) for names in results.failed]
+        answer["00081198"] = {"vr": "SQ", "Value": items}
+    if results.stored:
+        items = [_reference(names) | {"00081190": {"vr": "UR"}} for names in results.stored]
+        answer["00081199"] = {"vr": "SQ", "Value": items}
+    if results.unnamed:
+        answer["0008119A"] = {"vr": "SQ", "Value": [_failure(reason) for reason in results.unnamed]}
+    return answer
+
+
+def _reference(names: tuple[str, str]) -> dict[str, Any]:
+    tags = zip(("00081150", "00081155"), names, strict=True)
+    return {tag: {"vr": "UI", "Value": [uid]} if uid else {"vr": "UI"} for tag, uid in tags}
+
+
+def _failure(reason: int) -> dict[str, Any]:
+    return {"00081197": {"vr": "US", "Value": [reason]}}
