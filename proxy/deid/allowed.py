@@ -12,15 +12,19 @@ import re
 from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid import dummies
-from proxy.deid.identifiers import Source, stripped
+from proxy.deid.identifiers import CHARSET_VRS, Source, comparable, stripped
 from proxy.deid.profile import Policy
-from proxy.deid.reading import Leaf, Path, known_vr
+from proxy.deid.reading import PIXEL_DATA, Leaf, Path
 from proxy.errors import InstanceHeld, Reason
 
 _TEMPORAL = frozenset({"DA", "DT", "TM"})
-_TEXT = frozenset({"AE", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+_TEXT = CHARSET_VRS | {"AE", "UR"}
+_STRINGS = _TEXT | _TEMPORAL | {"AS", "CS", "DS", "IS", "UI"}
+_TM = re.compile(rb"[0-2][0-9](:?[0-5][0-9](:?[0-6][0-9](\.[0-9]{1,6})?)?)?")
 #: values that stand for a removed one; an original that is one already may stay (a second pass changes nothing)
-CONSTANTS = frozenset(value.strip(b" \0") for value in dummies.BY_VR.values()) | {b"COERCE", b"", b"99VEIL", b"Removed"}
+CONSTANTS = frozenset(value.strip(b" \0") for value in dummies.BY_VR.values()) | {
+    b"", b"COERCE", b"99VEIL", b"Removed", b"DCM", b"121106", b"Comment",
+}  # fmt: skip
 #: UIDs that name kinds of things (SOP classes, transfer syntaxes): the profile replaces them, but they identify nobody
 CLASS_UIDS = frozenset(
     tag
@@ -43,12 +47,14 @@ class Rules:
         group, code = leaf.tag >> 16, self._policy.codes.get(leaf.tag)
         if group & 1 or group < 0x0008 or not leaf.tag & 0xFFFF or group & 0xFF00 in (0x5000, 0x6000):
             raise _refusal(leaf, "private, outside a data set, a group length, a curve or an overlay")
+        if not _fits(leaf) or (leaf.tag in PIXEL_DATA and leaf.path):
+            raise _refusal(leaf, "of another kind than PS3.6 says, or pixel data inside a sequence")
         if code is None:
             self._check_unlisted(leaf)
         else:
             self._check_listed(leaf, code)
         if self._replaced and leaf.vr in _TEXT and self._inside_replaced(leaf.path):
-            self._must_differ(leaf, self._same_place(leaf))
+            self._must_be_new(leaf, "in a sequence to be replaced")
 
     def _check_unlisted(self, leaf: Leaf) -> None:
         if leaf.tag not in DicomDictionary:
@@ -75,8 +81,8 @@ class Rules:
         elif leaf.vr == "SQ":
             if code != "X/Z/U*":
                 self._replaced.add((*leaf.path, leaf.tag))
-        elif stripped(leaf.value) not in CONSTANTS and stripped(leaf.value) in self._source.values.get(leaf.tag, ()):
-            raise _refusal(leaf, f"has its original value ({code})")
+        else:
+            self._must_be_new(leaf, code)
 
     def _check_uid(self, leaf: Leaf) -> None:
         values = (value.strip(b" \0").decode("latin_1") for value in bytes(leaf.value).split(b"\\"))
@@ -84,19 +90,25 @@ class Rules:
             raise _refusal(leaf, "an original UID")
 
     def _check_moved(self, leaf: Leaf) -> None:
-        """PS3.15 E.3.6: whole days, so a time stays and a date never does; "TM" in a date's place is a wrong VR."""
-        if leaf.vr != "TM" or "TM" not in _vrs(leaf):
-            self._must_differ(leaf, self._same_place(leaf))
+        """PS3.15 E.3.6: moved by whole days, so a time stays and a date never does."""
+        values, before = stripped(leaf.value).split(b"\\"), self._same_place(leaf).split(b"\\")
+        for index, value in enumerate(part.strip() for part in values):
+            if leaf.known == "TM" and value and _TM.fullmatch(value) is None:
+                raise _refusal(leaf, "is not a time")
+            if leaf.known != "TM" and value not in CONSTANTS and before[index : index + 1] == [value]:
+                raise _refusal(leaf, "has its original date")
 
     def _same_place(self, leaf: Leaf) -> bytes:
         before = self._source.places.get((leaf.path, leaf.tag))
         return stripped(before) if before is not None else b""
 
-    def _must_differ(self, leaf: Leaf, before: bytes) -> None:
-        old = before.split(b"\\")
-        for index, value in enumerate(stripped(leaf.value).split(b"\\")):
-            if value.strip() not in CONSTANTS and index < len(old) and value.strip() == old[index].strip():
-                raise _refusal(leaf, "has its original value")
+    def _must_be_new(self, leaf: Leaf, why: str) -> None:
+        """Not a value that this attribute had anywhere in the input, unless it is one of our constants."""
+        value = comparable(leaf)
+        if value not in CONSTANTS and (
+            value in self._source.values.get(leaf.tag, ()) or (len(value) > 1024 and value == self._same_place(leaf))
+        ):
+            raise _refusal(leaf, f"has its original value ({why})")
 
     def _inside_replaced(self, path: Path) -> bool:
         return any(path[:length] in self._replaced for length in range(1, len(path), 2))
@@ -104,7 +116,14 @@ class Rules:
 
 def _vrs(leaf: Leaf) -> set[str]:
     """All VRs that the element could be read with: as written, and as PS3.6 says."""
-    return {leaf.vr, *known_vr(leaf.tag).split(" or ")} - {""} if " " not in leaf.vr else set(leaf.vr.split(" or "))
+    return {*leaf.vr.split(" or "), *leaf.known.split(" or ")}
+
+
+def _fits(leaf: Leaf) -> bool:
+    """Text stays text, numbers stay numbers and sequences stay sequences."""
+    if leaf.known == "UN":  # PS3.6 does not say; the rules decide on the tag
+        return True
+    return (leaf.vr == "SQ") == (leaf.known == "SQ") and (leaf.vr in _STRINGS) == (leaf.known in _STRINGS)
 
 
 def _refusal(leaf: Leaf, why: str) -> InstanceHeld:

@@ -45,9 +45,8 @@ _NOBODY = frozenset(
 _LEAST = {Kind.NAME: 3, Kind.NUMBER: 4, Kind.PLACE: 6}
 _LONG = 6
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_TEXT_VRS = frozenset(
-    {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
-)
+#: VRs that (0008,0005) Specific Character Set rules (PS3.5 6.1.2.2)
+CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _VALUE_LIMIT = 4096  # a longer text is a document, not an identifier
 
 
@@ -74,7 +73,7 @@ def collect(elements: Iterable[Leaf], class_uids: frozenset[int]) -> Source:
             continue
         source.places[(leaf.path, leaf.tag)] = leaf.value
         if len(leaf.value) <= _VALUE_LIMIT:
-            source.values.setdefault(leaf.tag, set()).add(stripped(leaf.value))
+            source.values.setdefault(leaf.tag, set()).add(comparable(leaf))
             _identifiers(source, leaf, class_uids)
     return source
 
@@ -82,6 +81,14 @@ def collect(elements: Iterable[Leaf], class_uids: frozenset[int]) -> Source:
 def stripped(value: memoryview | bytes) -> bytes:
     """A value without padding."""
     return bytes(value).strip(b" \0")
+
+
+def comparable(leaf: Leaf) -> bytes:
+    """A value without padding; text that is not ASCII in UTF-8, so that another character set does not hide it."""
+    value = stripped(leaf.value)
+    if leaf.vr not in CHARSET_VRS or (value.isascii() and b"\x1b" not in value):
+        return value
+    return _unpadded(decode(value, leaf.codec or "latin_1", strict=False)).encode("utf-8", "replace")
 
 
 def _identifiers(source: Source, leaf: Leaf, class_uids: frozenset[int]) -> None:

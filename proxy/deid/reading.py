@@ -21,13 +21,14 @@ Path = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One element. ``vr`` is as written, or PS3.6's where nothing, or UN, is; "SQ" has its items as later leaves.
+    """One element. ``vr`` is as written, or ``known`` where nothing, or UN, is; "SQ" has its items as later leaves.
 
-    ``codec`` is None where the character set is not one that the standard defines.
+    ``known`` is what PS3.6 says. ``codec`` is None where the character set is not one that the standard defines.
     """
 
     tag: int
     vr: str
+    known: str
     path: Path
     value: memoryview
     offset: int
@@ -58,16 +59,17 @@ def leaves(data: memoryview, tokens: Sequence[Token], vr_of: Callable[[int], str
             stack.append(_Open(token.end, (*around.path, around.items), around.codec))
             around.items += 1
             continue
-        vr = token.vr if token.vr not in ("", "UN") else vr_of(token.tag)
+        known = vr_of(token.tag)
+        vr = token.vr if token.vr not in ("", "UN") else known
         opened = index + 1 < len(tokens) and tokens[index + 1].tag == ITEM and tokens[index + 1].offset < token.end
         if opened or vr == "SQ" or (token.length == UNDEFINED and token.tag not in PIXEL_DATA):
             stack.append(_Open(token.end, (*around.path, token.tag), around.codec))
-            yield Leaf(token.tag, "SQ", around.path, data[:0], token.offset, around.codec)
+            yield Leaf(token.tag, "SQ", known, around.path, data[:0], token.offset, around.codec)
             continue
         value = data[token.value_offset : token.end]
         if token.tag == _CHARACTER_SET:
             around.codec = _codec(value)
-        yield Leaf(token.tag, vr, around.path, value, token.offset, around.codec)
+        yield Leaf(token.tag, vr, known, around.path, value, token.offset, around.codec)
 
 
 def _codec(value: memoryview) -> str | None:

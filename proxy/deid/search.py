@@ -25,6 +25,8 @@ _CODED = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104, 0x00080115, 
 _MAKERS = frozenset({0x00080070, 0x00081090, 0x00181020})
 _TEXTUAL = _FREE | _JUDGED | frozenset(_WHOLE)
 _LONG_UID = 10
+#: what a UID, date or time is made of; anything else in their VRs is read as text
+_FIGURES = re.compile(rb"[0-9.+\-:\\ \0]*")
 
 
 class Search:
@@ -42,26 +44,34 @@ class Search:
         if leaf.vr == "SQ" or not len(leaf.value):
             return False
         value = stripped(leaf.value)
+        if b"\\" in value:
+            value = b"\\".join(part for part in value.split(b"\\") if not part or not self._constant(part.strip(b" ")))
         key = (leaf.tag, leaf.vr, value, leaf.codec)
         if key in self._seen or self._constant(value):
             return False
-        found = self._in_text(leaf, value) if leaf.vr in _TEXTUAL else self._in_bytes(leaf.tag, value)
+        vr = leaf.known if leaf.known in _FREE else leaf.vr
+        found = self._in_text(leaf, vr, value) if vr in _TEXTUAL else self._in_bytes(leaf.tag, value)
         if not found and len(value) < 1024:
             self._seen.add(key)
         return found
 
-    def _in_text(self, leaf: Leaf, value: bytes) -> bool:
-        if leaf.vr == "UI":
-            return any(uid.strip(" \0") in self._source.uids for uid in value.decode("latin_1").split("\\"))
-        if leaf.vr in _JUDGED:
+    def _in_text(self, leaf: Leaf, vr: str, value: bytes) -> bool:
+        if vr == "UI" and any(uid.strip(b" \0").decode("latin_1") in self._source.uids for uid in value.split(b"\\")):
+            return True
+        if vr in _JUDGED and _FIGURES.fullmatch(value):
             return False
         if leaf.codec is None:
             raise ValueError("an unknown character set")
         text = folded(decode(value, leaf.codec, strict=True))
-        if leaf.vr in _WHOLE:
-            least = _WHOLE[leaf.vr]
-            return any(len(v := part.strip(" \0")) >= least and v in self._source.whole for part in text.split("\\"))
+        if vr in _WHOLE:
+            return self._is_whole(text, _WHOLE[vr])
         return self._in_words(leaf.tag, text) or self._in_bytes(leaf.tag, value)
+
+    def _is_whole(self, text: str, least: int) -> bool:
+        if any(len(part := value.strip(" \0")) >= least and part in self._source.whole for value in text.split("\\")):
+            return True
+        words = frozenset(WORD.findall(text))  # one word of a name may be a term, all of them are a name
+        return len(words) > 1 and any(len(name) > 1 and name <= words for name in self._source.whole_names)
 
     def _in_words(self, tag: int, text: str) -> bool:
         words = WORD.findall(text)

@@ -13,19 +13,30 @@ from dataclasses import dataclass
 
 from proxy.deid.allowed import CLASS_UIDS, CONSTANTS, Rules
 from proxy.deid.assembly import Output, read_output
-from proxy.deid.identifiers import Source, collect
+from proxy.deid.identifiers import Source, collect, stripped
+from proxy.deid.markers import method
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import CROCKFORD, check_character
 from proxy.deid.reading import PIXEL_DATA, Leaf, known_vr, leaves
 from proxy.deid.search import Search
 from proxy.deid.tokens import inflate, read_part10, scan
-from proxy.deid.types import Deidentified
+from proxy.deid.types import Deidentified, Report
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
 
 KEY_BYTES = 32
 #: (0012,0062) Patient Identity Removed, (0028,0303) Longitudinal Temporal Information Modified, and the method codes
 _IDENTITY_REMOVED, _LONGITUDINAL, _METHOD_CODES, _CODE_VALUE = 0x00120062, 0x00280303, 0x00120064, 0x00080100
 _SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID = 0x00080016, 0x00080018, 0x00100020
+_REPORTED = {
+    _SOP_CLASS: "sop_class_uid",
+    _SOP_INSTANCE: "sop_instance_uid",
+    _PATIENT_ID: "patient_id",
+    0x0020000D: "study_instance_uid",
+    0x0020000E: "series_instance_uid",
+    0x00080020: "study_date",
+    0x00080060: "modality",
+}
+_NEEDED = frozenset(_REPORTED) - {0x00080020, 0x00080060}
 _BASIC_PROFILE = b"113100"
 _BULK_VRS = frozenset({"", "OB", "OW", "OD", "OF", "OL", "OV"})
 
@@ -56,7 +67,7 @@ class Gate:
         source = _read_input(data, policy)
         try:
             output = read_output(data, result.chunks, policy.transfer_syntaxes, policy.limits)
-            _judge(output, source, policy, result.report.patient_id)
+            _judge(output, source, policy, result.report)
         except InstanceHeld as held:
             if held.reason in MALFORMED_REASONS:
                 raise InstanceHeld(Reason.OUTPUT_UNREADABLE, held.detail, held.tag) from None
@@ -83,9 +94,10 @@ def _read_input(data: memoryview, policy: Policy) -> Source:
     return collect((leaf for leaf in leaves(body, tokens, _vr_of(policy)) if leaf.tag not in PIXEL_DATA), CLASS_UIDS)
 
 
-def _judge(output: Output, source: Source, policy: Policy, patient_id: str) -> None:
-    rules, search = Rules(policy, source), Search(source, _constant(policy, source, patient_id))
-    found: dict[int, set[bytes]] = {}
+def _judge(output: Output, source: Source, policy: Policy, report: Report) -> None:
+    rules, search = Rules(policy, source), Search(source, _constant(policy, source, report.patient_id))
+    tops: dict[int, str] = {}
+    methods: set[bytes] = set()
     for leaf in _all_leaves(output, policy):
         rules.check(leaf)
         if leaf.tag in PIXEL_DATA:
@@ -96,9 +108,12 @@ def _judge(output: Output, source: Source, policy: Policy, patient_id: str) -> N
             raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "text is not in its character set", leaf.tag) from None
         if remains:
             raise InstanceHeld(Reason.IDENTIFIER_REMAINS, "an identifier of the input is in the output", leaf.tag)
-        if leaf.path == () or leaf.path[:1] == (_METHOD_CODES,):
-            found.setdefault(leaf.tag, set()).add(bytes(leaf.value[:64]).strip(b" \0"))
-    _check_markers(found, output, policy)
+        if not leaf.path:
+            tops[leaf.tag] = bytes(leaf.value[:128]).decode("latin_1").strip(" \0")
+        elif leaf.tag == _CODE_VALUE and leaf.path[0] == _METHOD_CODES and len(leaf.path) == 2:
+            methods.add(stripped(leaf.value))
+    _check_markers(tops, methods, output, policy)
+    _check_report(tops, report)
 
 
 def _all_leaves(output: Output, policy: Policy) -> list[Leaf]:
@@ -106,28 +121,37 @@ def _all_leaves(output: Output, policy: Policy) -> list[Leaf]:
     for token, value in output.bulk:
         if token.vr not in _BULK_VRS:
             raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "a slice that is not bulk data", token.tag)
-        every.append(Leaf(token.tag, token.vr or _vr_of(policy)(token.tag), (), value, token.offset, "latin_1"))
+        known = _vr_of(policy)(token.tag)
+        every.append(Leaf(token.tag, token.vr or known, known, (), value, token.offset, "latin_1"))
     tops = [leaf.tag for leaf in every if not leaf.path]
     if len(set(tops)) != len(tops):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "an element occurs twice")
     return every
 
 
-def _check_markers(found: dict[int, set[bytes]], output: Output, policy: Policy) -> None:
+def _check_markers(tops: dict[int, str], methods: set[bytes], output: Output, policy: Policy) -> None:
     """PS3.15 E.1.1: an output says that it was de-identified and how, and is what its file meta information says."""
     wanted = {
-        _IDENTITY_REMOVED: b"YES",
-        _LONGITUDINAL: policy.longitudinal.encode("ascii"),
-        _SOP_CLASS: output.sop_class_uid.encode("ascii"),
-        _SOP_INSTANCE: output.sop_instance_uid.encode("ascii"),
+        _IDENTITY_REMOVED: "YES",
+        _LONGITUDINAL: policy.longitudinal,
+        _SOP_CLASS: output.sop_class_uid,
+        _SOP_INSTANCE: output.sop_instance_uid,
     }
     for tag, value in wanted.items():
-        if found.get(tag) != {value}:
+        if tops.get(tag) != value:
             raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "a marker or identity of the output is wrong", tag)
-    if _BASIC_PROFILE not in found.get(_CODE_VALUE, ()):
+    if _BASIC_PROFILE not in methods:
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the method codes do not name the profile", _METHOD_CODES)
-    if not any(found.get(_PATIENT_ID, ())):
+    if not tops.get(_PATIENT_ID):
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the output has no Patient ID", _PATIENT_ID)
+
+
+def _check_report(tops: dict[int, str], report: Report) -> None:
+    """The report is logged and audited: it may say nothing that the output, which was searched, does not say."""
+    for tag, name in _REPORTED.items():
+        value = getattr(report, name)
+        if value != tops.get(tag, "") and (value or tag in _NEEDED):
+            raise InstanceHeld(Reason.ENGINE_ERROR, f"the report does not describe the output: {name}", tag)
 
 
 def _vr_of(policy: Policy) -> Callable[[int], str]:
@@ -137,6 +161,7 @@ def _vr_of(policy: Policy) -> Callable[[int], str]:
 def _constant(policy: Policy, source: Source, patient_id: str) -> Callable[[bytes], bool]:
     """Values that say nothing about the input: dummies, method codes, and the pseudonym (random letters may spell)."""
     constants = set(CONSTANTS) | {text.encode("ascii") for pair in policy.methods for text in pair}
+    constants.add(method(policy).encode("ascii"))
     body = patient_id.removeprefix(policy.patient_id_prefix)
     if len(body) == 17 and set(body) <= set(CROCKFORD) and check_character(body[:16]) == body[16]:
         pseudonym = patient_id.encode("ascii")
