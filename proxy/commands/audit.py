@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from proxy.audit.verify import verify_folder
+from proxy.audit.verify import read_anchor, verify_folder
 
 
 @click.group("audit")
@@ -20,12 +20,12 @@ def audit() -> None:
 @click.option("--anchor", help="SEQ:HASH noted earlier; the chain must still contain it (finds a cut tail)")
 def verify(folder: Path, anchor: str | None) -> None:
     """Verify the chain in FOLDER (data/audit, or a copy). Status 1 when anything was changed, removed or cut."""
-    result = verify_folder(folder)
-    problems = [str(p) for p in result.problems]
-    if anchor is not None:
-        problems += _against(anchor, result.hashes)
-    for problem in problems:
-        click.echo(problem)
-    click.echo(f"{result.records} records; last {result.seq}:{result.hash}; {'BROKEN' if problems else 'whole'}")
-    if problems:
+    try:
+        result = verify_folder(folder, read_anchor(anchor) if anchor else None)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--anchor") from None
+    for problem in result.problems:
+        click.echo(str(problem))
+    click.echo(f"{result.records} records; last {result.seq}:{result.hash}; {'whole' if result.ok else 'BROKEN'}")
+    if not result.ok:
         sys.exit(1)
