@@ -10,8 +10,9 @@ import select
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from pynetdicom import evt
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from proxy.dimse.receiving import Budget, Inbox
@@ -25,6 +26,8 @@ FIRST_PDU_SECONDS = 10.0
 FIRST_PDU_BYTES = 256 << 10
 #: A-ABORT by the service provider, invalid PDU parameter value (PS3.8 9.3.8)
 _ABORT_PDU = bytes.fromhex("07000000000400000206")
+#: PS3.8 9.2.1, state 13: our A-ABORT, A-ASSOCIATE-RJ or A-RELEASE-RP is out; what still comes has no meaning
+_WAITING_FOR_THE_END = "Sta13"
 
 
 class Bounds:
@@ -70,6 +73,9 @@ class BoundedSocket(AssociationSocket):
         """Whether there is something to read. pynetdicom's select(2) cannot watch descriptors from 1024 on."""
         if self.socket is None or not self._is_connected:
             return False
+        if self.assoc.dul.state_machine.current_state == _WAITING_FOR_THE_END:
+            self._discard(self.socket)
+            return False
         try:
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
@@ -90,6 +96,16 @@ class BoundedSocket(AssociationSocket):
             raise ConnectionAbortedError("PDU longer than announced")
         data = bytearray(nr_bytes)
         return data[: self._fill(memoryview(data))]
+
+    def _discard(self, client: socket.socket) -> None:
+        """Drop what has arrived. Closing with unread bytes would reset the connection, and our last PDU with it."""
+        client.setblocking(False)
+        try:
+            for _ in range(64):
+                if not client.recv(1 << 16):
+                    break
+        except OSError:
+            return
 
     def _fill(self, view: memoryview) -> int:
         client, done = self.socket, 0
@@ -121,6 +137,7 @@ class Connection(RequestHandler):
         association.dul.event_queue.get_nowait()  # the socket that is replaced here had announced itself (Evt5)
         association.dul.socket = BoundedSocket(association, self.request, bounds.max_pdu, bounds.idle_seconds)
         association.dul.daemon = True
+        association.bind(evt.EVT_CONN_CLOSE, _wake)
         try:
             association.start()
             association.join()
@@ -131,6 +148,11 @@ class Connection(RequestHandler):
                 association.dul.join()
             inbox.close()
             bounds.leave(association)
+
+
+def _wake(event: evt.Event) -> None:
+    """Let the service thread of a connection that ended before its A-ASSOCIATE-RQ not sit out the ARTIM time."""
+    cast(Any, event.assoc.dul.to_user_queue).put(None)
 
 
 class Server(ThreadedAssociationServer):
