@@ -1,0 +1,1 @@
+"""What Veil costs, measured: ``python -m bench``. Not part of the product; imports only its public entries."""

@@ -1,0 +1,91 @@
+"""De-identification alone: engine and gate in this process, next to plain pydicom on the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from io import BytesIO
+
+from pydicom import dcmread
+
+from bench.instances import SHAPES
+from bench.modules import encode
+from bench.report import Row, timed
+from proxy.deid.engine import deidentify
+from proxy.deid.profile import Policy, PolicySpec, compile_policy
+from proxy.deid.types import Claimed
+from proxy.deid.verify import Gate
+from proxy.errors import InstanceHeld
+from proxy.store.rulebook import load_profile, load_tables
+
+SECTION = "de-identify, in process"
+_LEAST, _MOST = 5, 200
+
+
+def measure(quick: bool, seed: int) -> Iterator[Row]:
+    """Rows for each shape: pydicom, engine, gate, and both of ours together."""
+    policy = make_policy(seed)
+    for name, make in SHAPES.items():
+        data = encode(make(seed))
+        try:
+            yield from _shape(name, data, policy, 2.0 if quick else 12.0)
+        except InstanceHeld as held:
+            yield Row(SECTION, name, note=f"held: {held.reason}")
+
+
+def make_policy(seed: int) -> Policy:
+    """The research profile under a key made from ``seed``."""
+    key = hashlib.sha256(f"veil bench {seed}".encode()).digest()
+    return compile_policy(load_tables(), PolicySpec("research", load_profile("research"), key))
+
+
+def _shape(name: str, data: bytes, policy: Policy, seconds: float) -> Iterator[Row]:
+    gate, view, claimed = Gate(b"\x00" * 32), memoryview(data), Claimed()
+    result = deidentify(view, claimed, policy)
+    engine = repeat(lambda: deidentify(view, claimed, policy), seconds)
+    check = repeat(lambda: gate.verify(view, result, policy), seconds)
+    plain = repeat(lambda: read_walk_write(data), seconds)
+    base = timed(SECTION, f"{name}: pydicom read, walk, write", plain, {}, f"{len(plain)} times, {size(len(data))}")
+    yield base
+    total = 0.0
+    for part, seen in (("engine", engine), ("gate", check)):
+        row = timed(SECTION, f"{name}: {part}", seen, {}, f"{len(seen)} times")
+        total += row.value or 0.0
+        yield against(row, base)
+    yield against(Row(SECTION, f"{name}: engine + gate", "ms", total), base)
+
+
+def against(row: Row, base: Row) -> Row:
+    """``row`` with its ratio to pydicom."""
+    ratio = (row.value or 0.0) / (base.value or 1.0)
+    return Row(row.section, row.name, row.unit, row.value, row.p95, row.p99, {"pydicom": ratio}, row.note)
+
+
+def read_walk_write(data: bytes) -> int:
+    """What any pydicom program does at least: parse, touch every element at every depth, encode."""
+    ds = dcmread(BytesIO(data))
+    count = sum(1 for _ in ds.iterall())
+    ds.save_as(BytesIO(), enforce_file_format=True)
+    return count
+
+
+def repeat(work: Callable[[], object], seconds: float) -> list[float]:
+    """Seconds of each call, after two that do not count: for ``seconds`` in all, within `_LEAST` and `_MOST` calls."""
+    work()
+    work()
+    times: list[float] = []
+    while len(times) < _LEAST or (sum(times) < seconds and len(times) < _MOST):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.4g} {unit}"
+        count /= 1024
+    return f"{count:.3g} GiB"

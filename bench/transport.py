@@ -1,0 +1,129 @@
+"""End to end on loopback: one storescu, one storescp, and between them nothing, a TCP relay, or Veil.
+
+The same programs and files three times. Acknowledged: association requested until the last response, by the sender's
+log. Arrived: until the last write to a file at storescp. Every leg has fresh processes and folders; start-up and
+warm-up are not counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.instances import write_series
+from bench.peers import NAGLE, NO_DELAY, destination, send
+from bench.processes import Failed, Skipped, running, wait_until
+from bench.report import Row, timed
+from bench.site import CALLED, veil
+
+_LIMIT = 300.0
+Route = Callable[[Path, int], contextlib.AbstractContextManager[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One leg, once. Seconds."""
+
+    acknowledged: float
+    arrived: float
+    latencies: tuple[float, ...]
+
+
+def measure(quick: bool, seed: int) -> Iterator[Row]:
+    """Rows of the three legs, then of the same with Nagle's algorithm left on in DCMTK."""
+    count, rounds = (50, 1) if quick else (400, 3)
+    with tempfile.TemporaryDirectory(prefix="veil-bench-") as name:
+        folder = Path(name)
+        (folder / "in").mkdir()
+        files = write_series(folder / "in", seed, count)
+        heading = f"C-STORE, {count} CT of 512 KiB, one association"
+        yield from _rows(heading, _all_legs(folder, files, rounds, NO_DELAY), count)
+        few = files[: max(20, count // 4)]
+        heading = f"the same, {len(few)} CT, DCMTK with its default: Nagle's algorithm"
+        yield from _rows(heading, _all_legs(folder, few, 1, NAGLE), len(few))
+
+
+def _all_legs(
+    folder: Path, files: Sequence[Path], rounds: int, environment: Mapping[str, str]
+) -> dict[str, list[Passage] | str]:
+    """Leg → what each round gave, or why there is nothing. Rounds interleave the legs."""
+    seen: dict[str, list[Passage] | str] = {name: [] for name in ROUTES}
+    for _ in range(rounds):
+        for name, route in ROUTES.items():
+            so_far = seen[name]
+            if isinstance(so_far, str):
+                continue
+            with tempfile.TemporaryDirectory(prefix="leg-", dir=folder) as leg:
+                try:
+                    so_far.append(passage(route, Path(leg), files, environment))
+                except Skipped as missing:
+                    seen[name] = f"skipped: {missing}"
+                except Failed as wrong:
+                    seen[name] = f"failed: {wrong}"
+    return seen
+
+
+def passage(route: Route, folder: Path, files: Sequence[Path], environment: Mapping[str, str]) -> Passage:
+    """Send ``files`` by ``route``; `Failed` unless every one is acknowledged and arrives."""
+    os.sync()  # what earlier legs wrote shall not be written back in this one
+    with destination(folder, environment) as target, route(folder, target.port) as port:
+        sent = send(folder, port, CALLED, files, _LIMIT, environment)
+        last = target.last_write(len(files), _LIMIT)
+    return Passage(sent.ended - sent.began, last - sent.began, sent.latencies)
+
+
+@contextlib.contextmanager
+def straight(folder: Path, port: int) -> Iterator[int]:
+    """Nothing between."""
+    yield port
+
+
+@contextlib.contextmanager
+def relay(folder: Path, port: int) -> Iterator[int]:
+    """`bench.relay` between."""
+    log = folder / "relay.out"
+    with running([sys.executable, "-m", "bench.relay", "127.0.0.1", str(port)], log) as process:
+        wait_until(lambda: log.read_text().endswith("\n") or process.poll() is not None, 20, "the relay")
+        line = log.read_text().strip()
+        if not line.isdigit():
+            raise Failed(f"the relay ended with status {process.poll()}")
+        yield int(line)
+
+
+@contextlib.contextmanager
+def through_veil(folder: Path, port: int) -> Iterator[int]:
+    """Veil between."""
+    with veil(folder, port) as site:
+        yield site.dimse
+
+
+ROUTES: Mapping[str, Route] = {"straight": straight, "relay": relay, "Veil": through_veil}
+
+
+def _rows(heading: str, seen: Mapping[str, list[Passage] | str], count: int) -> Iterator[Row]:
+    medians: dict[tuple[str, str], float] = {}
+    for what in ("acknowledged", "arrived"):
+        for name, passages in seen.items():
+            if isinstance(passages, str):
+                yield Row(heading, f"{name}: {what}", note=passages)
+                continue
+            seconds = statistics.median(getattr(p, what) for p in passages)
+            medians[what, name] = seconds
+            spread = ", ".join(f"{getattr(p, what):.2f}" for p in passages) if len(passages) > 1 else ""
+            note = f"{count / seconds:.0f}/s" + (f"; rounds {spread}" if spread else "")
+            yield Row(heading, f"{name}: {what}", "s", seconds, ratios=_ratios(medians, what, name), note=note)
+    for name, passages in seen.items():
+        if not isinstance(passages, str):
+            every = [latency for p in passages for latency in p.latencies]
+            yield timed(heading, f"{name}: response to one C-STORE", every, {}, f"n = {len(every)}")
+
+
+def _ratios(medians: Mapping[tuple[str, str], float], what: str, name: str) -> dict[str, float]:
+    earlier = [other for (kind, other) in medians if kind == what and other != name]
+    return {other: medians[what, name] / medians[what, other] for other in earlier}
