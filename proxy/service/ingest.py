@@ -102,9 +102,15 @@ class Ingest:
     async def _release(self, project: str, arena: Arena, peer: Peer, verdict: Released) -> Outcome:
         destinations = self._projects[project].destinations
         item = await self._spool.write(verdict.release, verdict.chunks, arena)
-        received = events.received(project, peer, arena.size)
-        await self._audit.record(received, events.released(project, peer, item, verdict.report))
-        await self._queue.enqueue(project, destinations, item, verdict.report)
+        try:
+            received = events.received(project, peer, arena.size)
+            await self._audit.record(received, events.released(project, peer, item, verdict.report))
+            await self._queue.enqueue(project, destinations, item, verdict.report)
+        except Unavailable:
+            await self._spool.remove(
+                item.name
+            )  # nothing refers to it; it must not fill the disk while a sender retries
+            raise
         # scheduled, not called: what waits for rows can no longer change this outcome
         asyncio.get_running_loop().call_soon(self._notify, destinations)
         return Outcome(True, None, verdict.original, verdict.report, verdict.milliseconds, "accept")
