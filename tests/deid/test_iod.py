@@ -1,0 +1,128 @@
+"""Composite codes of Table E.1-1 by the attribute's type in the IOD, against facts from PS3.3 written down by hand."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from proxy.deid.iod import resolve
+
+CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
+ENHANCED_CT, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4.1"
+SR, RT_PLAN = "1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.481.5"
+#: SOP classes of PS3.6 whose IOD the standard's data does not describe
+UNKNOWN_IOD = "1.2.840.10008.5.1.4.1.1.3"
+
+
+def item(**attributes: Any) -> Dataset:
+    ds = Dataset()
+    for keyword, value in attributes.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+ITEM = [item(ReferencedSOPClassUID=CT, ReferencedSOPInstanceUID="1.2.3.4711")]
+#: (SOP class, attribute, planted value, type in that IOD, what must become of it)
+FACTS = [
+    (CT, "ContentDate", "20200101", "general image 2C", "Z"),
+    (SR, "ContentDate", "20200101", "SR document general 1", "D"),
+    (SR, "ContentTime", "101112", "SR document general 1", "D"),
+    (CT, "AcquisitionDateTime", "20200101101112", "general image 3", "X"),
+    (ENHANCED_CT, "AcquisitionDateTime", "20200101101112", "enhanced CT image 1C", "D"),
+    (CT, "AcquisitionDate", "20200101", "general image 3", "X"),
+    (CT, "DeviceSerialNumber", "SN-4711", "general equipment 3", "X"),
+    (ENHANCED_CT, "DeviceSerialNumber", "SN-4711", "enhanced general equipment 1", "D"),
+    (CT, "InstitutionName", "St. Planted", "general equipment 3", "X"),
+    (CT, "StationName", "PLANTED", "general equipment 3", "X"),
+    (CT, "SeriesDate", "20200101", "general series 3", "X"),
+    (CT, "ProtocolName", "Planted", "general series 3", "X"),
+    (CT, "ContrastBolusAgent", "Planted", "contrast/bolus 2", "Z"),
+    (CT, "OperatorsName", "Planted^Op", "general series 3", "X"),
+    (RT_PLAN, "OperatorsName", "Planted^Op", "RT series 2", "Z"),
+    (RT_PLAN, "RTPlanDate", "20200101", "RT general plan 2", "D"),
+    (RT_PLAN, "RTPlanLabel", "Planted", "RT general plan 1", "D"),
+    (CT, "InstanceCreationDate", "20200101", "SOP common 3", "X"),
+    (CT, "ReferencedPerformedProcedureStepSequence", ITEM, "general series 3", "X"),
+    (SR, "ReferencedPerformedProcedureStepSequence", ITEM, "SR document series 2", "Z"),
+    (CT, "ReferencedStudySequence", ITEM, "general study 3", "X"),
+    (MR, "ReferencedImageSequence", ITEM, "U: kept, UIDs replaced", "U"),
+    (MR, "SourceImageSequence", ITEM, "U: kept, UIDs replaced", "U"),
+    (CT, "TreatmentDate", "20200101", "not in this IOD", "X"),
+    (CT, "StudyDate", "20200101", "general study 2", "Z"),
+    (UNKNOWN_IOD, "InstitutionName", "St. Planted", "unknown", "D"),
+    (UNKNOWN_IOD, "AcquisitionDate", "20200101", "unknown", "D"),
+    (UNKNOWN_IOD, "StudyDate", "20200101", "unknown, but plainly Z", "Z"),
+]
+
+
+@pytest.mark.parametrize(("sop_class", "keyword", "value", "kind", "expected"), FACTS, ids=lambda v: str(v)[-28:])
+def test_facts(make: ModuleType, sop_class: str, keyword: str, value: Any, kind: str, expected: str) -> None:
+    ds = make.dataset(sop_class, **{keyword: value})
+    out = make.through(ds, make.policy("basic", uninspected_pixels="forward"))
+    if expected == "X":
+        assert keyword not in out
+        return
+    left = getattr(out, keyword)
+    if expected == "U":
+        assert left[0].ReferencedSOPInstanceUID.startswith("2.25.")
+        assert left[0].ReferencedSOPClassUID == CT
+    elif expected == "Z":
+        assert not left
+    else:
+        assert left
+        assert left != value
+
+
+def test_an_optional_module_counts_only_where_the_instance_shows_it(make: ModuleType) -> None:
+    """Enhanced MR: the contrast modules are optional, and so are the types that they set."""
+    iod = make.policy().iod
+    agent = int(Tag("ContrastBolusAgent"))
+    modules = dict(iod.modules[CT])
+    assert modules["contrast-bolus"] is not None, "usage C in PS3.3 A.3"
+    assert iod.type_of(CT, (), agent, frozenset()) == 3
+    assert iod.type_of(CT, (), agent, frozenset({agent})) == 2
+
+
+def test_the_strictest_module_wins(make: ModuleType) -> None:
+    serial = int(Tag("DeviceSerialNumber"))
+    listed = make.policy().iod.types[serial][()]
+    assert {listed["general-equipment"], listed["enhanced-general-equipment"]} == {1, 3}
+    assert make.policy().iod.type_of(ENHANCED_MR, (), serial, frozenset()) == 1
+
+
+def test_the_path_counts(make: ModuleType) -> None:
+    """Frame Acquisition DateTime is 1C in the functional groups, and nothing anywhere else."""
+    ds = make.dataset(ENHANCED_CT)
+    frame = item(AcquisitionDateTime="20200101101112", FrameAcquisitionDateTime="20200101101112")
+    ds.PerFrameFunctionalGroupsSequence = [item(FrameContentSequence=[frame])]
+    out = make.through(ds, make.policy()).PerFrameFunctionalGroupsSequence[0].FrameContentSequence[0]
+    assert out.FrameAcquisitionDateTime == "19000101000000"
+    assert "AcquisitionDateTime" not in out
+
+
+def test_objects_of_no_study_are_known(make: ModuleType) -> None:
+    iod = make.policy().iod
+    assert iod.is_patient_study(CT)
+    assert not iod.is_patient_study("1.2.840.10008.5.1.4.38.1")
+
+
+@pytest.mark.parametrize(
+    ("code", "by_type"),  # types 0 (unknown), 1, 2, 3
+    [
+        ("X", "XXXX"),
+        ("Z", "ZDZZ"),
+        ("D", "DDDD"),
+        ("U", "UUUU"),
+        ("X/Z", "DDZX"),
+        ("X/D", "DDDX"),
+        ("Z/D", "DDZZ"),
+        ("X/Z/D", "DDZX"),
+        ("X/Z/U*", "RRRR"),
+    ],
+)
+def test_resolution(code: str, by_type: str) -> None:
+    assert "".join(resolve(code, kind) for kind in range(4)) == by_type
