@@ -41,19 +41,19 @@ def judge(status: int, body: Any, sop_instance_uid: str) -> None:
     if status in _WITH_LIST:
         answer = body[0] if isinstance(body, list) and len(body) == 1 else body  # a list of one is seen in the field
         if isinstance(answer, dict):
-            _judge_list(status, answer, sop_instance_uid)
-            if status != 409 and _find(answer, "00081199", sop_instance_uid) is not None:
+            _judge_failures(status, answer)
+            if status != 409 and _names(answer, sop_instance_uid):
                 return
     kind = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, DeliveryTransient)
     raise kind(str(status), "the answer does not name the instance" if status // 100 == 2 else "")
 
 
-def _judge_list(status: int, answer: dict[str, Any], uid: str) -> None:
-    failed = _find(answer, "00081198", uid)
-    if failed is None and _items(answer, "0008119A"):  # one instance was sent, so the nameless failure is ours
-        failed = _items(answer, "0008119A")[0]
-    if failed is None:
+def _judge_failures(status: int, answer: dict[str, Any]) -> None:
+    # one instance was sent, so any failure is ours, also one without a name
+    failures = _items(answer, "00081198") + _items(answer, "0008119A")
+    if not failures:
         return
+    failed = failures[0]
     values = failed.get("00081197", {}).get("Value") if isinstance(failed.get("00081197"), dict) else None
     reason = values[0] if isinstance(values, list) and values and isinstance(values[0], int) else 0
     code = f"{status} {reason & 0xFFFF:04X}"
@@ -64,13 +64,14 @@ def _judge_list(status: int, answer: dict[str, Any], uid: str) -> None:
     raise InstanceRejected(code, "in the failed SOP sequence")
 
 
-def _find(answer: dict[str, Any], sequence: str, uid: str) -> dict[str, Any] | None:
-    for item in _items(answer, sequence):
+def _names(answer: dict[str, Any], uid: str) -> bool:
+    """Whether the referenced SOP sequence has our instance."""
+    for item in _items(answer, "00081199"):
         element = item.get("00081155")
         values = element.get("Value") if isinstance(element, dict) else None
         if isinstance(values, list) and uid in values:
-            return item
-    return None
+            return True
+    return False
 
 
 def _items(answer: dict[str, Any], sequence: str) -> list[dict[str, Any]]:

@@ -48,8 +48,10 @@ class DicomwebSender:
             status, body = await self._post(row, path)
         except TimeoutError:
             raise DeliveryTransient("timeout", "no answer in time") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except aiohttp.ClientError as error:
             raise DeliveryTransient("connection", type(error).__name__) from None
+        except OSError as error:
+            raise DeliveryTransient("spool", type(error).__name__) from None
         judge(status, body, row.sop_instance_uid)
 
     async def close(self) -> None:

@@ -44,7 +44,8 @@ class DicomwebServer:
         app.on_response_prepare.append(fixed_headers)
         paths = Projects(projects, public_url)
         Health(readiness).add_to(app)
-        Stow(paths, ingest, audit, instance_limit, memory_limit).add_to(app)
+        self.stow = Stow(paths, ingest, audit, instance_limit, memory_limit)
+        self.stow.add_to(app)
         Qido(paths, search).add_to(app)
         Wado(paths, retrieve).add_to(app)
         self._runner = web.AppRunner(
