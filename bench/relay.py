@@ -18,7 +18,8 @@ class Half(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.other: Half | None = None
-        self.early: list[bytes] = []
+        self.ended = False  # our peer sends no more
+        self._early: list[bytes] = []  # read before the other side was there
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport; small writes leave at once."""
@@ -28,31 +29,55 @@ class Half(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on, or keep until the other side is connected."""
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.write(data)
+        if (there := self._there()) is not None:
+            there.write(data)
         else:
-            self.early.append(data)
+            self._early.append(data)
 
     def eof_received(self) -> bool:
-        """Half close: the other direction stays open."""
-        if self.other is not None and self.other.transport is not None and self.other.transport.can_write_eof():
-            self.other.transport.write_eof()
+        """Half close: the other direction stays open until it ends too."""
+        self.ended = True
+        self._pass_end()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """One side gone ends the other, after what is still to be written."""
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.close()
+        self.transport = None
+        if (there := self._there()) is not None:
+            there.close()
 
     def pause_writing(self) -> None:
         """Our peer is slow: read no more from the other side."""
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.pause_reading()
+        if (there := self._there()) is not None:
+            there.pause_reading()
 
     def resume_writing(self) -> None:
         """Our peer caught up."""
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.resume_reading()
+        if (there := self._there()) is not None:
+            there.resume_reading()
+
+    def join(self, other: Half) -> None:
+        """Tie two connected sides together and pass on what came early."""
+        self.other, other.other = other, self
+        for half in (self, other):
+            if (there := half._there()) is not None and half._early:
+                there.write(b"".join(half._early))
+                half._early.clear()
+            if half.ended:
+                half._pass_end()
+
+    def _there(self) -> asyncio.Transport | None:
+        return self.other.transport if self.other is not None else None
+
+    def _pass_end(self) -> None:
+        there = self._there()
+        if there is None or self.other is None:
+            return
+        there.write_eof()
+        if self.other.ended:
+            there.close()
+            if self.transport is not None:
+                self.transport.close()
 
 
 class Inbound(Half):
@@ -68,17 +93,15 @@ class Inbound(Half):
         self._dialling = asyncio.get_running_loop().create_task(self._dial())
 
     async def _dial(self) -> None:
-        outbound = Half()
-        outbound.other = self
         try:
-            await asyncio.get_running_loop().create_connection(lambda: outbound, *self._target)
+            _, outbound = await asyncio.get_running_loop().create_connection(Half, *self._target)
         except OSError:
             if self.transport is not None:
                 self.transport.abort()
             return
-        self.other = outbound
-        if outbound.transport is not None and self.early:
-            outbound.transport.write(b"".join(self.early))
+        self.join(outbound)
+        if self.transport is None and outbound.transport is not None:
+            outbound.transport.close()
 
 
 async def start(host: str, port: int) -> asyncio.Server:

@@ -50,10 +50,11 @@ def timed(section: str, name: str, seconds: Sequence[float], ratios: Mapping[str
 
 def table(rows: Sequence[Row], title: str) -> Table:
     """All rows; a section's name stands at its first."""
-    out = Table(title=title, title_justify="left")
+    caption = "value: the median where something was repeated; ratio: so many times what it is compared with"
+    out = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for name in ("section", "what"):
         out.add_column(name)
-    for name in ("median", "p95", "p99"):
+    for name in ("value", "p95", "p99"):
         out.add_column(name, justify="right")
     for name in ("unit", "ratio", "note"):
         out.add_column(name)
