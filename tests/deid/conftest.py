@@ -58,6 +58,7 @@ def dataset(sop_class: str = CT, **attributes: Any) -> Dataset:
 
 def encode(ds: Dataset, syntax: str = EXPLICIT_LITTLE) -> bytes:
     meta = FileMetaDataset()
+    meta.FileMetaInformationGroupLength = 0  # written as what it is
     meta.MediaStorageSOPClassUID = str(ds.get("SOPClassUID", ""))
     meta.MediaStorageSOPInstanceUID = str(ds.get("SOPInstanceUID", ""))
     meta.TransferSyntaxUID = syntax
