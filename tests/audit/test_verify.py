@@ -153,6 +153,13 @@ def test_another_nodes_record_shows(tmp_path: Path) -> None:
     assert [str(p) for p in verify_folder(tmp_path).problems] == ["audit-000001.jsonl:2: the record is another node's"]
 
 
+def test_a_number_left_out_shows_even_where_the_hashes_follow(tmp_path: Path) -> None:
+    first, at = seal(AuditEvent("a"), Position(), datetime.now(UTC), "veil")
+    second, _ = seal(AuditEvent("b"), Position(at.seq + 1, at.hash), datetime.now(UTC), "veil")
+    (tmp_path / "audit-000001.jsonl").write_bytes(first + b"\n" + second + b"\n")
+    assert [p.text for p in verify_folder(tmp_path).problems] == ["record 3 stands where 2 belongs"]
+
+
 def test_an_endless_line_is_refused_in_bounded_memory(tmp_path: Path) -> None:
     with (tmp_path / "audit-000001.jsonl").open("wb") as file:
         for _ in range(5):

@@ -105,6 +105,16 @@ async def test_it_wakes_for_a_new_row() -> None:
     assert sender.closed
 
 
+async def test_it_is_idle_while_nothing_is_there() -> None:
+    world = World()
+    deliver = Deliver(FakeQueue(world), FakeSpool(world), FakeAudit(world), {"pacs": FakeSender(world)}, poll_seconds=9)
+    await deliver.start()
+    deliver.notify(["pacs"])
+    await asyncio.sleep(0.1)
+    assert world.calls.count("claim") <= 8
+    await deliver.stop(1.0)
+
+
 @pytest.mark.parametrize(
     "error", [DeliveryTransient("A700"), ConnectionResetError(), TimeoutError(), DeliveryError("?")]
 )

@@ -60,7 +60,7 @@ class Evil:
 
 class _Bad:
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (os.system, ("touch /tmp/veil-evil",))
+        return (os.system, ('touch "$EVIL"',))
 
 
 class Gate:
