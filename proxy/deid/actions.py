@@ -15,22 +15,29 @@ from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import Dataset
 
 from proxy.deid import dummies
+from proxy.deid.access import (
+    PIXEL_DATA,
+    SPECIFIC_CHARACTER_SET,
+    charset_of,
+    is_uid,
+    items_of,
+    plain_of,
+    text_of,
+    value_of,
+)
 from proxy.deid.dates import shift_da, shift_dt
-from proxy.deid.decode import PIXEL_DATA, items_of, value_of
 from proxy.deid.encode import Element, Item
 from proxy.deid.iod import Path, resolve
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider
 from proxy.deid.tables import TransferSyntax
-from proxy.deid.values import CHARSET_VRS, DEFAULT, Charset, check, declared, split
+from proxy.deid.values import CHARSET_VRS, DEFAULT, Charset, check, split
 from proxy.errors import InstanceHeld, Reason
 
 PATIENT_NAME, PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100010, 0x00100020, 0x00100021
-SPECIFIC_CHARACTER_SET, CONTENT_TEMPLATE_SEQUENCE, CODE_MEANING = 0x00080005, 0x0040A504, 0x00080104
+CONTENT_TEMPLATE_SEQUENCE, CODE_MEANING = 0x0040A504, 0x00080104
 #: PS3.5 6.2, and the ACR-NEMA form with colons
 _TM = re.compile(r"[0-9]{2}(?:(:?)[0-5][0-9](?:\1[0-6][0-9](?:\.[0-9]{1,6})?)?)?")
-#: a UID of the standard's own root that really is one (PS3.5 9.1); others that only begin like it are replaced
-_UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+")
 #: text of an item that is kept only as a dummy's skeleton
 _DUMMIED = CHARSET_VRS | {"AE", "UR"}
 #: a VR in the file stands for the dictionary's when both are of one kind
@@ -54,8 +61,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the walk is: the data set or item, the sequences around it, its character set, and whether only a
-    skeleton is wanted (all text dummied)."""
+    """Where the walk is: a data set or item, the sequences around it, the character set in force.
+
+    ``skeleton``: only structure and numbers are wanted, all text is dummied.
+    """
 
     source: Dataset
     path: Path
@@ -144,8 +153,8 @@ class Walk:
         if not _of_one_kind(vr, known):
             return None
         word = self._policy.unlisted.attributes.get(tag) or _word(self._policy, vr)
-        if word == "walk":
-            return self._recurse(tag, vr, place)
+        if vr == "SQ":  # keeping a sequence means walking into it
+            return self._recurse(tag, vr, place) if word != "remove" else None
         if word == "keep" and isinstance(value, bytes):
             return self._keep(tag, vr, value, place)
         if word == "remap":
@@ -240,39 +249,6 @@ class Walk:
         return Element(tag, vr, "\\".join(values).encode("ascii"))
 
 
-def is_uid(value: str) -> bool:
-    """PS3.5 9.1."""
-    return len(value) <= 64 and _UID.fullmatch(value) is not None
-
-
-def charset_of(dataset: Dataset, inherited: Charset = DEFAULT) -> Charset:
-    """(0008,0005) where the data set or item has it, else that of the data set around it (PS3.5 7.5.3)."""
-    if SPECIFIC_CHARACTER_SET not in dataset:
-        return inherited
-    _, value = value_of(dataset, SPECIFIC_CHARACTER_SET)
-    if not isinstance(value, bytes):
-        raise InstanceHeld(Reason.BAD_CHARSET, "the declared character set is a sequence", SPECIFIC_CHARACTER_SET)
-    return declared(value)
-
-
-def plain_of(dataset: Dataset, tag: int) -> str | None:
-    """The value of a UID, date or code string, unpadded; "" when absent, None when it cannot be one."""
-    if tag not in dataset:
-        return ""
-    _, value = value_of(dataset, tag)
-    return value.decode("ascii").strip(" \0") if isinstance(value, bytes) and value.isascii() else None
-
-
-def text_of(dataset: Dataset, tag: int, charset: Charset) -> str:
-    """The decoded, unpadded value of a text element, "" when absent."""
-    if tag not in dataset:
-        return ""
-    _, value = value_of(dataset, tag)
-    if not isinstance(value, bytes):
-        raise InstanceHeld(Reason.MALFORMED, "a sequence where a text belongs", tag)
-    return charset.decode(tag, value).strip(" \0")
-
-
 def _keep_time(value: str, _: int) -> str:
     if _TM.fullmatch(value) is None:
         raise ValueError("not a TM value")
@@ -293,7 +269,7 @@ _ACTIONS = {
 def _word(policy: Policy, vr: str) -> str:
     """The profile's default; an ambiguous VR (implicit VR: "US or SS") has that of its parts."""
     if vr == "SQ":
-        return "walk"
+        return "keep"
     words = {policy.unlisted.by_vr.get(part, "remove") for part in vr.split(" or ")}
     return words.pop() if len(words) == 1 else "remove"
 

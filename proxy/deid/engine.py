@@ -13,17 +13,8 @@ import zlib
 from pydicom.dataset import Dataset
 
 from proxy.deid import markers
-from proxy.deid.actions import (
-    ISSUER_OF_PATIENT_ID,
-    PATIENT_ID,
-    PATIENT_NAME,
-    Subject,
-    Walk,
-    charset_of,
-    is_uid,
-    plain_of,
-    text_of,
-)
+from proxy.deid.access import charset_of, is_uid, plain_of, text_of
+from proxy.deid.actions import ISSUER_OF_PATIENT_ID, PATIENT_ID, PATIENT_NAME, Subject, Walk
 from proxy.deid.decode import Instance, read_instance
 from proxy.deid.encode import Element, encode_dataset, encode_head
 from proxy.deid.pixels.burned_in import decide
@@ -37,6 +28,8 @@ from proxy.errors import InstanceHeld, Reason
 SOP_CLASS_UID, SOP_INSTANCE_UID = 0x00080016, 0x00080018
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
 STUDY_DATE, MODALITY = 0x00080020, 0x00080060
+#: in the order of `Original`
+_IDENTITY = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
 _MODALITY = re.compile(r"[A-Z0-9_ ]{1,16}")
 #: issuer of the pseudonyms of instances without a Patient ID: apart from every real issuer
 _PER_STUDY = "urn:veil:per-study"
@@ -64,12 +57,24 @@ def deidentify(data: memoryview, claimed: Claimed, policy: Policy) -> Deidentifi
     return Deidentified(_chunks(head, elements, instance), original, report)
 
 
+def identify(data: memoryview, policy: Policy) -> Original | None:
+    """The sender's UIDs of an instance that was held, for the answer to that sender; None where it cannot be read.
+
+    "" for a UID that is missing or no UID.
+    """
+    try:
+        with strict_text():
+            dataset = read_instance(data, policy).dataset
+    except InstanceHeld:
+        return None
+    found = (plain_of(dataset, tag) or "" for tag in _IDENTITY)
+    return Original(*(uid if is_uid(uid) else "" for uid in found))
+
+
 def _identify(instance: Instance, claimed: Claimed) -> Original:
     """The sender's UIDs: present, valid, and the same wherever they are said (PS3.4 B.2.3, PS3.18 10.5)."""
     dataset, head = instance.dataset, instance.head
-    uids = {
-        tag: _uid(dataset, tag) for tag in (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
-    }
+    uids = {tag: _uid(dataset, tag) for tag in _IDENTITY}
     said = (
         (SOP_CLASS_UID, head.sop_class_uid, "file meta information"),
         (SOP_INSTANCE_UID, head.sop_instance_uid, "file meta information"),
@@ -80,7 +85,7 @@ def _identify(instance: Instance, claimed: Claimed) -> Original:
     for tag, value, where in said:
         if value and value.strip(" \0") != uids[tag]:
             raise InstanceHeld(Reason.UID_MISMATCH, f"data set and {where} do not agree", tag)
-    return Original(uids[SOP_CLASS_UID], uids[SOP_INSTANCE_UID], uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID])
+    return Original(*(uids[tag] for tag in _IDENTITY))
 
 
 def _uid(dataset: Dataset, tag: int) -> str:

@@ -11,8 +11,10 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from proxy.deid.profile import PolicySpec, compile_policy
 from proxy.deid.pseudonym import HmacPseudonyms
 from proxy.errors import InstanceHeld, Reason
+from proxy.store.rulebook import load_profile
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SR = "1.2.840.10008.5.1.4.1.1.88.11"
@@ -253,6 +255,15 @@ def test_a_removed_value_need_not_be_of_its_vr(make: ModuleType) -> None:
 def with_nested(make: ModuleType, element: bytes) -> bytes:
     header = b"\xfe\xff\x00\xe0" + len(element).to_bytes(4, "little")
     return make.encode(make.dataset()) + make.raw_element(0x30060010, "SQ", header + element)
+
+
+def test_a_profile_cannot_keep_a_sequence_unread(make: ModuleType) -> None:
+    profile = load_profile("basic")
+    unlisted = {**profile["unlisted"], "attributes": {"(0008,2218)": "keep"}}
+    spec = PolicySpec("p", {**profile, "unlisted": unlisted}, make.KEY)
+    ds = make.dataset(AnatomicRegionSequence=[make.dataset()])
+    out = make.through(ds, compile_policy(make.tables(), spec))
+    assert out.AnatomicRegionSequence[0].PatientID == out.PatientID
 
 
 def test_counts(make: ModuleType) -> None:

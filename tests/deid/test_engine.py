@@ -17,7 +17,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 import proxy
-from proxy.deid.engine import deidentify
+from proxy.deid.engine import deidentify, identify
 from proxy.deid.types import Claimed, Slice, materialise
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
 
@@ -452,6 +452,18 @@ def test_original_and_report(make: ModuleType) -> None:
     assert (report.modality, report.key_epoch, report.method_codes) == ("CT", 3, ("113100", "113107"))
     assert report.policy_digest == make.policy("research", key_epoch=3).digest
     assert "4711" not in repr(report)
+
+
+def test_the_sender_of_a_held_instance_can_be_answered(make: ModuleType) -> None:
+    ds = make.dataset(BurnedInAnnotation="YES")
+    original = identify(memoryview(make.encode(ds)), make.policy())
+    assert original is not None
+    assert (original.sop_class_uid, original.sop_instance_uid) == (make.CT, "1.2.3.4")
+    assert (original.study_instance_uid, original.series_instance_uid) == ("1.2.3", "1.2.3.1")
+    del ds.StudyInstanceUID
+    assert identify(memoryview(make.encode(ds)), make.policy()).study_instance_uid == ""
+    assert identify(memoryview(make.encode(ds)[:200]), make.policy()) is None
+    assert identify(memoryview(b""), make.policy()) is None
 
 
 def test_a_modality_that_is_none_is_not_reported(make: ModuleType) -> None:

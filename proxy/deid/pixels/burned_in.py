@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-from proxy.deid.actions import plain_of
+from proxy.deid.access import plain_of
 from proxy.deid.profile import Policy
 from proxy.deid.tables import SopClass, TransferSyntax
 from proxy.errors import InstanceHeld, Reason
