@@ -1,7 +1,7 @@
 """The gate's own reading of the profile: may this element stand in an output, and may it have this value?
 
 Decides from the rows (tag, action code, VR) and the profile's words that the policy carries, never with the engine's
-resolution of them: where the table leaves a choice, any of its outcomes passes, but the original value never does.
+resolution of them: where the table leaves a choice, any of its outcomes passes, but no value that is not ours does.
 Pure; refuses with `ELEMENT_NOT_ALLOWED`.
 """
 
@@ -14,10 +14,13 @@ from pydicom._dicom_dict import DicomDictionary
 from proxy.deid import dummies
 from proxy.deid.identifiers import CHARSET_VRS, Source, comparable, stripped
 from proxy.deid.profile import Policy
+from proxy.deid.pseudonym import CROCKFORD, check_character, is_standard_uid
 from proxy.deid.reading import PIXEL_DATA, Leaf, Path
 from proxy.errors import InstanceHeld, Reason
 
 _TEMPORAL = frozenset({"DA", "DT", "TM"})
+#: Patient's Name and Patient ID: all other values become empty or a dummy
+_PSEUDONYMS = frozenset({0x00100010, 0x00100020})
 _TEXT = CHARSET_VRS | {"AE", "UR"}
 _STRINGS = _TEXT | _TEMPORAL | {"AS", "CS", "DS", "IS", "UI"}
 _TM = re.compile(rb"[0-2][0-9](:?[0-5][0-9](:?[0-6][0-9](\.[0-9]{1,6})?)?)?")
@@ -81,13 +84,19 @@ class Rules:
         elif leaf.vr == "SQ":
             if code != "X/Z/U*":
                 self._replaced.add((*leaf.path, leaf.tag))
-        else:
+        elif leaf.tag in _PSEUDONYMS and self._is_pseudonym(stripped(leaf.value)):
             self._must_be_new(leaf, code)
+        elif not all(value.strip(b" \0") in CONSTANTS for value in stripped(leaf.value).split(b"\\")):
+            raise _refusal(leaf, f"neither empty nor a dummy value ({code})")
 
     def _check_uid(self, leaf: Leaf) -> None:
-        values = (value.strip(b" \0").decode("latin_1") for value in bytes(leaf.value).split(b"\\"))
-        if leaf.tag not in CLASS_UIDS and any(value in self._source.uids for value in values):
-            raise _refusal(leaf, "an original UID")
+        if leaf.tag in CLASS_UIDS:
+            return
+        for value in (part.strip(b" \0").decode("latin_1") for part in bytes(leaf.value).split(b"\\")):
+            if value in self._source.uids:
+                raise _refusal(leaf, "an original UID")
+            if value and not is_standard_uid(value) and not _is_own_uid(value):
+                raise _refusal(leaf, "a UID that is neither the standard's nor a pseudonym")
 
     def _check_moved(self, leaf: Leaf) -> None:
         """PS3.15 E.3.6: moved by whole days, so a time stays and a date never does."""
@@ -110,6 +119,9 @@ class Rules:
         ):
             raise _refusal(leaf, f"has its original value ({why})")
 
+    def _is_pseudonym(self, value: bytes) -> bool:
+        return is_pseudonym(value.decode("latin_1"), self._policy.patient_id_prefix)
+
     def _inside_replaced(self, path: Path) -> bool:
         return any(path[:length] in self._replaced for length in range(1, len(path), 2))
 
@@ -124,6 +136,17 @@ def _fits(leaf: Leaf) -> bool:
     if leaf.known == "UN":  # PS3.6 does not say; the rules decide on the tag
         return True
     return (leaf.vr == "SQ") == (leaf.known == "SQ") and (leaf.vr in _STRINGS) == (leaf.known in _STRINGS)
+
+
+def is_pseudonym(value: str, prefix: str) -> bool:
+    """Whether ``value`` has the form of a pseudonymous Patient ID: see docs/pseudonyms.md."""
+    body = value.removeprefix(prefix)
+    return len(body) == 17 and set(body) <= set(CROCKFORD) and check_character(body[:16]) == body[16]
+
+
+def _is_own_uid(value: str) -> bool:
+    number = value.removeprefix("2.25.")
+    return number != value and number.isdecimal() and len(number) <= 39 and int(number) >> 76 & 0xF == 8
 
 
 def _refusal(leaf: Leaf, why: str) -> InstanceHeld:

@@ -11,12 +11,11 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from proxy.deid.allowed import CLASS_UIDS, CONSTANTS, Rules
+from proxy.deid.allowed import CLASS_UIDS, CONSTANTS, Rules, is_pseudonym
 from proxy.deid.assembly import Output, read_output
 from proxy.deid.identifiers import Source, collect, stripped
 from proxy.deid.markers import method
 from proxy.deid.profile import Policy
-from proxy.deid.pseudonym import CROCKFORD, check_character
 from proxy.deid.reading import PIXEL_DATA, Leaf, known_vr, leaves
 from proxy.deid.search import Search
 from proxy.deid.tokens import inflate, read_part10, scan
@@ -162,8 +161,7 @@ def _constant(policy: Policy, source: Source, patient_id: str) -> Callable[[byte
     """Values that say nothing about the input: dummies, method codes, and the pseudonym (random letters may spell)."""
     constants = set(CONSTANTS) | {text.encode("ascii") for pair in policy.methods for text in pair}
     constants.add(method(policy).encode("ascii"))
-    body = patient_id.removeprefix(policy.patient_id_prefix)
-    if len(body) == 17 and set(body) <= set(CROCKFORD) and check_character(body[:16]) == body[16]:
+    if is_pseudonym(patient_id, policy.patient_id_prefix):
         pseudonym = patient_id.encode("ascii")
         if not any(pseudonym in values for values in source.values.values()):
             constants.add(pseudonym)
