@@ -14,7 +14,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from proxy.deid.dictionary import register
 from proxy.deid.profile import Policy
+from proxy.deid.tables import Tables
 from proxy.deid.types import Claimed
 from proxy.errors import Reason, VeilError
 from proxy.service.ports import Held, Verdict
@@ -25,11 +27,15 @@ from proxy.workers.warmup import specimen
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker works with. ``engine`` and ``gate`` name other ones for tests."""
+    """What a worker works with.
+
+    ``tables`` teach pydicom the attributes that it is too old for. ``engine`` and ``gate`` name other ones for tests.
+    """
 
     policies: Mapping[str, Policy]
     gate_key: bytes
     memory_bytes: int
+    tables: Tables | None = None
     engine: str = ENGINE
     gate: str = GATE
 
@@ -39,6 +45,8 @@ class Bench:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
+        if setup.tables is not None:
+            register(setup.tables)
         self._engine: Engine = load(setup.engine)
         self._gate: Verifier = load(setup.gate)(setup.gate_key)
         for policy in setup.policies.values():  # the first run imports and compiles what later ones need

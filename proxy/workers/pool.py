@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from proxy.deid.profile import Policy
+from proxy.deid.tables import Tables
 from proxy.deid.types import Claimed
 from proxy.errors import WorkersUnavailable
 from proxy.service.ports import Verdict
@@ -42,6 +43,7 @@ class WorkerPool:
         memory_mib: int,
         seconds: float,
         *,
+        tables: Tables | None = None,
         wait_seconds: float = 30.0,
         waiting: int = 1000,
         jobs_per_worker: int = 5000,
@@ -49,8 +51,11 @@ class WorkerPool:
         engine: str = ENGINE,
         gate: str = GATE,
     ) -> None:
-        """``memory_mib`` and ``seconds`` are for one instance; ``seconds`` grows with its size."""
-        setup = Setup(dict(policies), gate_key, memory_mib << 20, engine, gate)
+        """``memory_mib`` and ``seconds`` are for one instance; ``seconds`` grows with its size.
+
+        ``tables`` teach the workers' pydicom the attributes that it is too old for.
+        """
+        setup = Setup(dict(policies), gate_key, memory_mib << 20, tables, engine, gate)
         self._projects = frozenset(policies)
         self._workers = [Worker(setup, start_seconds, jobs_per_worker) for _ in range(count)]
         self._seconds, self._wait_seconds, self._most_waiting = seconds, wait_seconds, waiting

@@ -29,10 +29,9 @@ def specimen() -> memoryview:
             _element(2, 0x10, "UI", _EXPLICIT_LITTLE_ENDIAN),
         )
     )
-    item = _element(8, 0x0050, "SH", "")
-    sequence = struct.pack("<HH2sHI", 8, 0x1110, b"SQ", 0, len(item) + 8) + struct.pack(
-        "<HHI", 0xFFFE, 0xE000, len(item)
-    )
+    inner = _element(8, 0x1150, "UI", _CT_IMAGE_STORAGE)
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(inner)) + inner
+    sequence = struct.pack("<HH2sHI", 8, 0x1110, b"SQ", 0, len(item)) + item
     body = b"".join(
         (
             _element(8, 0x16, "UI", _CT_IMAGE_STORAGE),
