@@ -159,6 +159,8 @@ class Walk:
             return self._keep(tag, vr, value, place)
         if word == "remap":
             return self._remap(tag, vr, place)
+        if word == "dummy":
+            return self._dummy(tag, vr, place)
         return self._shift(tag, vr, place) if word == "shift" else None
 
     def _keep(self, tag: int, vr: str, value: bytes, place: Place) -> Element:

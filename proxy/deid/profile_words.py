@@ -20,6 +20,7 @@ _OPTIONS = frozenset(
 )
 _IMPLEMENTED = frozenset({"rtn_long_modif"})
 _VALUES = frozenset({"keep", "remove"})
+_SINGLE = frozenset({"dummy", "keep", "remove"})
 _DATES = frozenset({"remove", "shift"})
 #: VR → what a profile may do with an attribute that no row names (PS3.5 6.2, all but SQ)
 _BY_VR: Mapping[str, frozenset[str]] = {
@@ -88,8 +89,8 @@ def _unlisted(where: str, document: Any) -> Unlisted:
         raise ConfigError(f"{where}.attributes", "it is a mapping of tags")
     for text, word in document["attributes"].items():
         tag = tag_number(str(text))
-        if tag is None or word not in _VALUES:
-            raise ConfigError(f"{where}.attributes", f"'{text}' is no tag, or its word not keep or remove")
+        if tag is None or word not in _SINGLE:
+            raise ConfigError(f"{where}.attributes", f"'{text}' is no tag, or its word not dummy, keep or remove")
         attributes[tag] = word
     return Unlisted(dict(by_vr), attributes)
 

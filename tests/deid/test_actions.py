@@ -184,6 +184,11 @@ def test_content_is_replaced_by_one_harmless_item(make: ModuleType) -> None:
     assert "ContentTemplateSequence" not in out
 
 
+def test_text_of_a_content_item_that_is_kept_is_a_dummy(make: ModuleType) -> None:
+    ds = make.dataset(ProtocolContextSequence=[item(ValueType="TEXT", TextValue="Planted, Jane")])
+    assert make.through(ds, make.policy()).ProtocolContextSequence[0].TextValue == "REMOVED"
+
+
 def test_skeleton_of_the_first_item(make: ModuleType) -> None:
     """Action D on a sequence: structure and numbers stay, every text and code goes, further items go."""
     code = item(CodeValue="P1", CodingSchemeDesignator="99LOCAL", CodeMeaning="Planted^Reader")

@@ -175,6 +175,8 @@ def test_private_unknown_and_out_of_range(make: ModuleType, tag: int, nested: bo
         (0x0040E010, "UR", b"http://host/x", False),  # Retrieve URI
         (0x00081190, "UR", b"http://host/x", False),  # Retrieve URL
         (0x00081159, "LO", b"planted", False),  # not in PS3.6
+        (0x00100033, "LO", b"S45/03/01", False),  # Patient's Birth Date in Alternative Calendar
+        (0x30040006, "LO", b"planted", False),  # Dose Comment
         (0x300E000A, "PN", b"Planted^A", False),
         (0x00189803, "PN", b"Planted^X", False),  # a number in PS3.6
         (0x00189803, "LO", b"Planted X", False),
