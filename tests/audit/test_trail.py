@@ -228,6 +228,17 @@ async def test_a_hanging_disk_fails_within_two_seconds_and_recovers(tmp_path: Pa
     assert (verify_folder(tmp_path).ok, verify_folder(tmp_path).records) == (True, 2)
 
 
+async def test_a_late_event_loop_is_not_taken_for_a_hanging_disk(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path, "veil", timeout=0.2)
+    await log.open()
+    call = asyncio.ensure_future(log.record(event(1)))
+    await asyncio.sleep(0)
+    time.sleep(0.5)
+    await call
+    assert log.healthy is True
+    await log.close()
+
+
 async def test_the_queue_for_a_hanging_disk_is_bounded(
     tmp_path: Path, disk: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -198,7 +200,7 @@ def _same(verdict: Verdict) -> Any:
     return Same()
 
 
-async def test_a_worker_dies_with_its_parent_and_leaves_no_core(pool: Callable[..., Any]) -> None:
+async def test_a_worker_leaves_no_core_and_ends_with_the_pool(pool: Callable[..., Any]) -> None:
     workers = await pool()
     limits = Path(f"/proc/{workers.pids[0]}/limits").read_text()
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
@@ -207,6 +209,49 @@ async def test_a_worker_dies_with_its_parent_and_leaves_no_core(pool: Callable[.
     await workers.close()
     assert not Path(f"/proc/{pid}").exists()
     assert workers.ready is False
+
+
+_PARENT = """
+import asyncio
+from proxy.deid.types import Claimed
+from proxy.workers.arena import Arena
+from proxy.workers.pool import WorkerPool
+
+async def main():
+    pool = WorkerPool({"research": None}, b"k", 2, 256, 600.0, engine="fake_engine:deidentify", gate="fake_engine:Gate")
+    await pool.start()
+    with Arena(100) as arena:
+        arena.write(b"hang")
+        job = asyncio.ensure_future(pool.run("research", arena, Claimed()))
+        await asyncio.sleep(0.2)
+        print(*pool.pids, flush=True)
+        await job
+
+asyncio.run(main())
+"""
+
+
+def test_workers_die_with_their_parent_even_in_the_middle_of_a_job() -> None:
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here.parents[1]), str(here)))}
+    parent = subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, env=environment)
+    assert parent.stdout is not None
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert len(pids) == 2
+    deadline = time.monotonic() + 5
+    while any(_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 async def test_the_terminals_signals_do_not_end_a_worker(pool: Callable[..., Any]) -> None:
