@@ -1,6 +1,6 @@
 """One association with a destination: opened with a set of presentation contexts, used for many C-STOREs, released.
 
-A file is sent as it lies there, PDU by PDU: neither decoded nor read into memory, its transfer syntax never changed.
+A file is sent as it lies there, PDU by PDU: neither decoded nor read into memory as a whole, nor ever transcoded.
 Blocking; every method belongs into a thread, and one thread at a time. Errors are those of the tables in `status`.
 """
 
@@ -18,6 +18,7 @@ from pynetdicom import AE, build_context
 from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu_primitives import P_DATA
 
 from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from proxy.dimse.contexts import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
@@ -58,7 +59,7 @@ class Link:
         self._contexts = {
             (str(cx.abstract_syntax), str(cx.transfer_syntax[0])): cx.context_id for cx in association.accepted_contexts
         }
-        self._pdu = min(association.acceptor.maximum_length or _LARGEST_PDU, _LARGEST_PDU)
+        self._pdu = min(association.acceptor.maximum_length or _LARGEST_PDU, _LARGEST_PDU) & ~1
         self._socket = cast(Any, association.dul.socket).socket
         self._socket.settimeout(seconds)  # pynetdicom waits without end for a peer that has stopped reading
         # a C-STORE-RQ is two writes; without this the second waits for a delayed acknowledgement, 40 ms an instance
@@ -101,7 +102,7 @@ class Link:
         try:
             for fragment in message.encode_msg(context, self._pdu):
                 self._wait_for_room()
-                association.dul.send_pdu(fragment)
+                association.dul.send_pdu(_even(fragment))
             _, response = association.dimse.get_msg(block=True)
         except OSError as error:  # the spooled file; half a message is out, so the association cannot go on
             association.abort()
@@ -161,6 +162,14 @@ def _refusal(association: Association) -> DeliveryError:
     if association.rejected_contexts:
         return InstanceRejected("no-context", "no presentation context accepted in negotiation")
     return DeliveryTransient("no-association", "no connection, or no answer to it")
+
+
+def _even(fragment: P_DATA) -> P_DATA:
+    """Pad a deflated data set of odd length (PS3.5 A.5): fragments are even (PS3.8 E.2), and some peers insist."""
+    (context, data), *_ = fragment.presentation_data_value_list
+    if len(data) % 2 == 0:  # with the message control header, which is one byte
+        fragment.presentation_data_value_list[0] = (context, data + b"\x00")
+    return fragment
 
 
 def _data_set_offset(path: Path) -> int:

@@ -11,10 +11,11 @@ import struct
 import threading
 from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
+from pynetdicom.dimse_primitives import C_STORE
 
 from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from proxy.dimse.status import NO_MEMORY, TOO_LARGE, Answer
@@ -22,6 +23,7 @@ from proxy.workers.arena import Arena, ArenaFull
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
+    from pynetdicom.dimse import _QueueItem
     from pynetdicom.dimse_primitives import DimsePrimitiveType
     from pynetdicom.pdu_primitives import P_DATA
 
@@ -150,6 +152,18 @@ class Inbox(DIMSEServiceProvider):
             super().receive_primitive(primitive)
         except Exception:  # noqa: BLE001  # the shell's last line: nothing a peer sends may end a thread unanswered
             self.dul.event_queue.put("Evt19")  # PS3.8 9.2.3: invalid PDU; the state machine sends A-ABORT
+
+    def get_msg(self, block: bool = False) -> _QueueItem:
+        """The next request, its SOP class that of the presentation context.
+
+        By a command set's own SOP class pynetdicom would choose the service, and abort where it is nonsense. The
+        context is what both sides agreed on; `Incoming` has the command's word in its header, and ingest compares.
+        """
+        context_id, message = super().get_msg(block)
+        context = self.assoc._accepted_cx.get(context_id or 0)
+        if isinstance(message, C_STORE) and message.AffectedSOPClassUID and context is not None:
+            message.AffectedSOPClassUID = context.abstract_syntax
+        return cast("_QueueItem", (context_id, message))
 
     def send_msg(self, primitive: DimsePrimitiveType, context_id: int) -> None:
         """Queue a response."""

@@ -136,8 +136,6 @@ class DimseServer:
 
     def _answer(self, event: evt.Event, incoming: Incoming) -> status.Answer:
         request = cast(Any, event.request)
-        if request.AffectedSOPClassUID != event.context.abstract_syntax:
-            return status.WRONG_CONTEXT
         incoming.open()
         if incoming.refused is not None:
             return incoming.refused

@@ -30,7 +30,6 @@ STORED = Answer(0x0000)
 UNAVAILABLE = Answer(0xA700, "cannot store durably now, send again")
 NO_MEMORY = Answer(0xA700, "too many instances at once, send again")
 TOO_LARGE = Answer(0xA700, "instance larger than limit")
-WRONG_CONTEXT = Answer(0x0122, "SOP class is not that of the presentation context")
 FAILED = Answer(0x0110, "processing failure")
 
 _CANNOT_UNDERSTAND = 0xC000

@@ -236,13 +236,20 @@ async def test_128_contexts_with_every_syntax(serve: Serve, ingest: Any) -> None
     await asyncio.to_thread(association.release)
 
 
-async def test_command_for_another_class_than_the_contexts_is_0122(serve: Serve, ingest: Any) -> None:
+@pytest.mark.parametrize("word", ["1.2.840.10008.5.1.4.1.1.4", "31", "1.2.840.10008.1.1"])
+async def test_a_commands_own_sop_class_is_kept_but_the_contexts_is_claimed(
+    serve: Serve, ingest: Any, word: str
+) -> None:
+    """Whichever of the two is wrong, ingest can tell by the data set; the association goes on."""
+    ingest.told.stored, ingest.told.reason = False, Reason.UID_MISMATCH
     association = await asyncio.to_thread(associate, serve())
     request = _request(b"\x00" * 8)
-    request.AffectedSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
-    status = await asyncio.to_thread(_send, association, request)
-    assert status == 0x0122
-    assert ingest.received == []
+    request.AffectedSOPClassUID = word
+    for _ in range(2):
+        assert await asyncio.to_thread(_send, association, request) == 0xA900
+    _, data, claimed, _ = ingest.received[1]
+    assert claimed.sop_class_uid == CTImageStorage
+    assert word.encode() in data[:300]
     await asyncio.to_thread(association.release)
 
 

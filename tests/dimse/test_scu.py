@@ -130,6 +130,15 @@ async def test_bytes_arrive_as_they_lie_in_the_file(pacs: Any, sender: Any, tmp_
     assert there.stored == [("1.2.3", ExplicitVRLittleEndian, data_set(file))]
 
 
+async def test_an_odd_deflated_stream_is_padded(pacs: Any, sender: Any, tmp_path: Path) -> None:
+    there = pacs()
+    file = tmp_path / "a.dcm"
+    wanted = part10(file)
+    file.write_bytes(file.read_bytes() + b"x")
+    await sender(there.port).send(wanted, file)
+    assert there.stored[0][2] == data_set(file) + b"\x00"
+
+
 async def test_own_identity_and_titles(pacs: Any, sender: Any, tmp_path: Path) -> None:
     there = pacs()
     await sender(there.port).send(part10(tmp_path / "a"), tmp_path / "a")
