@@ -218,7 +218,7 @@ from proxy.workers.arena import Arena
 from proxy.workers.pool import WorkerPool
 
 async def main():
-    pool = WorkerPool({"research": None}, b"k", 2, 256, 600.0, engine="fake_engine:deidentify", gate="fake_engine:Gate")
+    pool = WorkerPool({"research": "p"}, b"k", 2, 256, 600.0, engine="fake_engine:deidentify", gate="fake_engine:Gate")
     await pool.start()
     with Arena(100) as arena:
         arena.write(b"hang")
