@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import codecs
+import contextlib
 import io
-import re
+import itertools
 import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -76,6 +77,14 @@ def planted(number: int, kind: str = "plain") -> Planted:
     return Planted(part10.replace(_NUMBER.encode(), digits.encode()), sop_class, f"{_ROOT}3.{digits}", syntax, kind)
 
 
+_NUMBERS = itertools.count(5_000_000)
+
+
+def fresh() -> Planted:
+    """A good instance that nobody has seen yet."""
+    return planted(next(_NUMBERS))
+
+
 def _base64_runs(raw: bytes) -> Iterator[bytes]:
     """What stands in base64 of any text that holds ``raw``, for the three ways it can lie."""
     for shift in range(3):  # bytes before it; characters that also depend on what stands around are left out
@@ -85,18 +94,15 @@ def _base64_runs(raw: bytes) -> Iterator[bytes]:
 
 @lru_cache(maxsize=4096)
 def forms(secret: str) -> frozenset[bytes]:
-    """The bytes by which ``secret`` could stand in a file: character sets, hex, base64, escapes."""
+    """The bytes, in lower case, by which ``secret`` could stand in a file: character sets, hex, base64, escapes."""
     raws: set[bytes] = set()
-    for case in {secret, secret.upper(), secret.lower()}:
-        for encoding in _ENCODINGS:
-            try:
-                raws.add(codecs.encode(case, encoding))
-            except UnicodeEncodeError:
-                continue
+    for encoding in _ENCODINGS:
+        with contextlib.suppress(UnicodeEncodeError):
+            raws.add(codecs.encode(secret, encoding))
     utf8 = secret.encode()
-    coded = {utf8.hex().encode(), utf8.hex().upper().encode(), urllib.parse.quote(secret).encode()}
-    coded |= {secret.encode("unicode_escape"), *(run for run in _base64_runs(utf8) if len(run) >= 8)}
-    return frozenset(raws | coded)
+    coded = {utf8.hex().encode(), urllib.parse.quote(secret).encode(), secret.encode("unicode_escape")}
+    coded |= {run for run in _base64_runs(utf8) if len(run) >= 8}
+    return frozenset(form.lower() for form in raws | coded)
 
 
 def files_below(place: Path) -> list[Path]:
@@ -109,13 +115,10 @@ def files_below(place: Path) -> list[Path]:
 def found_in(place: Path, secrets: Iterable[str]) -> list[str]:
     """``path: secret`` for each file at or below ``place`` whose name or content holds a form of a secret."""
     sought = {form: secret for secret in secrets for form in forms(secret)}
-    if not sought:
-        return []
-    pattern = re.compile(b"|".join(re.escape(form) for form in sorted(sought)))
     hits = []
-    for path in files_below(place):
+    for path in files_below(place) if sought else ():
         name = str(path.relative_to(place)) if path != place else ""
         for where, content in (("name", name.encode()), ("content", path.read_bytes())):
-            if match := pattern.search(content):
-                hits.append(f"{path}: {sought[match.group()]!r} in its {where}")
+            lower = content.lower()
+            hits += [f"{path}: {secret!r} in its {where}" for form, secret in sought.items() if form in lower]
     return hits
