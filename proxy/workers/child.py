@@ -21,7 +21,7 @@ from proxy.deid.types import Claimed
 from proxy.errors import Reason, VeilError
 from proxy.service.ports import Held, Verdict
 from proxy.workers import confine, protocol
-from proxy.workers.judge import ENGINE, GATE, Engine, Verifier, judge, load
+from proxy.workers.judge import ENGINE, GATE, Judge
 from proxy.workers.warmup import specimen
 
 
@@ -29,7 +29,7 @@ from proxy.workers.warmup import specimen
 class Setup:
     """What a worker works with.
 
-    ``tables`` teach pydicom the attributes that it is too old for. ``engine`` and ``gate`` name other ones for tests.
+    ``tables`` teach pydicom the attributes that it is too old for. Tests name other modules.
     """
 
     policies: Mapping[str, Policy]
@@ -47,10 +47,9 @@ class Bench:
         self._setup = setup
         if setup.tables is not None:
             register(setup.tables)
-        self._engine: Engine = load(setup.engine)
-        self._gate: Verifier = load(setup.gate)(setup.gate_key)
+        self._judge = Judge(setup.gate_key, setup.engine, setup.gate)
         for policy in setup.policies.values():  # the first run imports and compiles what later ones need
-            judge(specimen(), Claimed(), policy, self._engine, self._gate)
+            self._judge.judge(specimen(), Claimed(), policy)
         gc.collect()
         gc.freeze()
         self._base = confine.address_space()
@@ -65,7 +64,7 @@ class Bench:
         confine.limit_memory(self._base, self._setup.memory_bytes, job.size)
         mapping = mmap.mmap(fd, job.size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
         try:
-            return judge(memoryview(mapping), job.claimed, policy, self._engine, self._gate)
+            return self._judge.judge(memoryview(mapping), job.claimed, policy)
         finally:
             _unmap(mapping)
 

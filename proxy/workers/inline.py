@@ -10,7 +10,7 @@ from proxy.deid.types import Claimed
 from proxy.errors import Reason, WorkersUnavailable
 from proxy.service.ports import Held, Verdict
 from proxy.workers.arena import Arena
-from proxy.workers.judge import ENGINE, GATE, Engine, Verifier, judge, load
+from proxy.workers.judge import ENGINE, GATE, Judge
 
 
 class InlineDeidentifier:
@@ -19,10 +19,10 @@ class InlineDeidentifier:
     def __init__(
         self, policies: Mapping[str, Policy], gate_key: bytes, *, engine: str = ENGINE, gate: str = GATE
     ) -> None:
-        """``engine`` and ``gate`` name other ones for tests."""
+        """``engine`` and ``gate`` name other modules for tests."""
         self._policies = dict(policies)
-        self._engine: Engine = load(engine)
-        self._gate: Verifier = load(gate)(gate_key)
+        self._one_at_a_time = asyncio.Lock()  # the engine changes the process's warning filters
+        self._judge = Judge(gate_key, engine, gate)
 
     async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
         """See `Deidentifier.run`. The arena must stay open until it returns."""
@@ -32,4 +32,5 @@ class InlineDeidentifier:
         arena.freeze()
         if arena.size == 0:
             return Held(Reason.NOT_DICOM, "no bytes")
-        return await asyncio.to_thread(judge, arena.view(), claimed, policy, self._engine, self._gate)
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._judge.judge, arena.view(), claimed, policy)

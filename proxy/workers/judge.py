@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed, Deidentified, Original
@@ -18,10 +19,10 @@ from proxy.deid.verify import Release
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released, Verdict
 
-ENGINE = "proxy.deid.engine:deidentify"
-GATE = "proxy.deid.verify:Gate"
+T = TypeVar("T")
 
-Engine = Callable[[memoryview, Claimed, Policy], Deidentified]
+#: modules; tests name others
+ENGINE, GATE = "proxy.deid.engine", "proxy.deid.verify"
 #: longest detail that is kept
 _DETAIL = 300
 
@@ -34,26 +35,54 @@ class Verifier(Protocol):
         ...
 
 
-def load(name: str) -> Any:
-    """The object called ``"module:name"``."""
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What an exception is reduced to."""
+
+    reason: Reason
+    detail: str
 
 
-def judge(data: memoryview, claimed: Claimed, policy: Policy, engine: Engine, gate: Verifier) -> Verdict:
-    """De-identify ``data`` and have the result verified. Raises nothing."""
-    started = time.perf_counter()
-    original: Original | None = None
+class Judge:
+    """An engine and a gate under this run's key."""
+
+    def __init__(self, gate_key: bytes, engine: str = ENGINE, gate: str = GATE) -> None:
+        """``engine`` is a module with ``deidentify`` and ``identify``, ``gate`` one with ``Gate``."""
+        module = importlib.import_module(engine)
+        self._deidentify: Callable[[memoryview, Claimed, Policy], Deidentified] = module.deidentify
+        self._identify: Callable[[memoryview, Policy], Original | None] = module.identify
+        self._gate: Verifier = importlib.import_module(gate).Gate(gate_key)
+
+    def judge(self, data: memoryview, claimed: Claimed, policy: Policy) -> Verdict:
+        """De-identify ``data`` and have the result verified. Raises nothing that an instance can cause."""
+        started = time.perf_counter()
+        result = _contained(lambda: self._deidentify(data, claimed, policy))
+        if isinstance(result, Trouble):
+            return _held(result, self._whose(data, policy, result), started)
+        release = _contained(lambda: self._gate.verify(data, result, policy))
+        if isinstance(release, Trouble):
+            return _held(release, result.original, started)
+        return Released(release, result.chunks, result.original, result.report, _since(started))
+
+    def _whose(self, data: memoryview, policy: Policy, trouble: Trouble) -> Original | None:
+        """The sender's UIDs for the answer to it; not sought in what has just broken the engine."""
+        if trouble.reason is Reason.ENGINE_ERROR:
+            return None
+        found = _contained(lambda: self._identify(data, policy))
+        return None if isinstance(found, Trouble) else found
+
+
+def _contained(act: Callable[[], T]) -> T | Trouble:
     try:
-        result = engine(data, claimed, policy)
-        original = result.original
-        release = gate.verify(data, result, policy)
-        return Released(release, result.chunks, original, result.report, _since(started))
+        return act()
     except InstanceHeld as held:
-        reason, detail = held.reason, held.detail
+        return Trouble(held.reason, held.detail[:_DETAIL])
     except Exception as error:  # noqa: BLE001 - see the file's head
-        reason, detail = Reason.ENGINE_ERROR, type(error).__name__
-    return Held(reason, detail[:_DETAIL], original, _since(started))
+        return Trouble(Reason.ENGINE_ERROR, type(error).__name__)
+
+
+def _held(trouble: Trouble, original: Original | None, started: float) -> Held:
+    return Held(trouble.reason, trouble.detail, original, _since(started))
 
 
 def _since(started: float) -> float:

@@ -49,6 +49,12 @@ def deidentify(data: memoryview, claimed: Claimed, policy: object) -> Deidentifi
     return Deidentified((b"out:", Slice(0, len(data))), ORIGINAL, REPORT)
 
 
+def identify(data: memoryview, policy: object) -> Original | None:
+    if bytes(data[:4]) != b"held":
+        raise ValueError("SMITH^JOHN")
+    return ORIGINAL
+
+
 class Evil:
     """A report that smuggles a class into the reply."""
 
@@ -71,7 +77,3 @@ class Gate:
         if bytes(data[:4]) == b"gate":
             raise InstanceHeld(Reason.IDENTIFIER_REMAINS, "(0010,0020)")
         return Release("0" * 64, 4, self.key)
-
-
-def broken(key: bytes) -> Gate:
-    raise InstanceHeld(Reason.ENGINE_ERROR, "no gate today")

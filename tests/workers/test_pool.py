@@ -29,7 +29,7 @@ async def pool(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., A
     pools: list[WorkerPool] = []
 
     async def make(count: int = 1, memory_mib: int = 256, seconds: float = 30.0, **more: Any) -> WorkerPool:
-        defaults = {"engine": "fake_engine:deidentify", "gate": "fake_engine:Gate"}
+        defaults = {"engine": "fake_engine", "gate": "fake_engine"}
         made = WorkerPool(POLICIES, b"k" * 32, count, memory_mib, seconds, **(defaults | more))
         pools.append(made)
         await made.start()
@@ -82,6 +82,8 @@ async def test_a_bad_instance_is_held_and_the_next_one_passes(
     verdict = await ask(workers, order)
     assert isinstance(verdict, Held)
     assert (verdict.reason, verdict.detail) == (reason, detail)
+    # whose it is, is found out for the sender, but not from what has just broken the engine
+    assert (verdict.original is not None) == (order == b"held")
     assert isinstance(await ask(workers, b"fine"), Released)
     assert not (tmp_path / "evil").exists()
 
@@ -218,7 +220,7 @@ from proxy.workers.arena import Arena
 from proxy.workers.pool import WorkerPool
 
 async def main():
-    pool = WorkerPool({"research": "p"}, b"k", 2, 256, 600.0, engine="fake_engine:deidentify", gate="fake_engine:Gate")
+    pool = WorkerPool({"research": "p"}, b"k", 2, 256, 600.0, engine="fake_engine", gate="fake_engine")
     await pool.start()
     with Arena(100) as arena:
         arena.write(b"hang")
@@ -265,9 +267,9 @@ async def test_the_terminals_signals_do_not_end_a_worker(pool: Callable[..., Any
 
 async def test_a_worker_that_cannot_start_says_why(pool: Callable[..., Any]) -> None:
     with pytest.raises(WorkersUnavailable, match="InstanceHeld: engine-error: no gate today"):
-        await pool(gate="fake_engine:broken")
+        await pool(gate="broken_gate")
     with pytest.raises(WorkersUnavailable, match="ModuleNotFoundError"):
-        await pool(engine="no_such_module:deidentify")
+        await pool(engine="no_such_module")
 
 
 async def test_the_bytes_are_frozen_before_a_worker_sees_them(pool: Callable[..., Any]) -> None:

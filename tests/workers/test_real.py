@@ -11,11 +11,12 @@ import pytest
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.types import Claimed, materialise
 from proxy.deid.verify import Gate
-from proxy.service.ports import Deidentifier, Released
+from proxy.errors import Reason
+from proxy.service.ports import Deidentifier, Held, Released
 from proxy.store.rulebook import load_profile, load_tables
 from proxy.workers.arena import Arena
 from proxy.workers.inline import InlineDeidentifier
-from proxy.workers.judge import judge
+from proxy.workers.judge import Judge
 from proxy.workers.pool import WorkerPool
 from proxy.workers.warmup import specimen
 
@@ -36,9 +37,7 @@ async def pool(policy: Policy) -> AsyncIterator[WorkerPool]:
 
 
 def test_the_specimen_goes_all_the_way(policy: Policy) -> None:
-    from proxy.deid.engine import deidentify
-
-    verdict = judge(specimen(), Claimed(), policy, deidentify, Gate(KEY))
+    verdict = Judge(KEY).judge(specimen(), Claimed(), policy)
     assert isinstance(verdict, Released), verdict
 
 
@@ -60,3 +59,14 @@ async def test_a_worker_and_the_inline_twin_agree_to_the_byte(pool: WorkerPool, 
             else:
                 answers.append((verdict.reason, verdict.detail, verdict.original))
     assert answers[0] == answers[1] == answers[2]
+
+
+async def test_the_sender_of_a_held_instance_can_be_told_which_one(pool: WorkerPool) -> None:
+    data = bytes(specimen()).replace(b"\x10\x00\x20\x00LO\x02\x001 ", b"")  # no Patient ID
+    with Arena(1 << 20) as arena:
+        arena.write(data)
+        verdict = await pool.run("research", arena, Claimed())
+    assert isinstance(verdict, Held)
+    assert verdict.reason is Reason.BLANK_PATIENT_ID
+    assert verdict.original is not None
+    assert verdict.original.sop_instance_uid == "2.25.1"

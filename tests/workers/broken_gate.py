@@ -1,0 +1,10 @@
+"""A gate that cannot be had."""
+
+from __future__ import annotations
+
+from proxy.errors import InstanceHeld, Reason
+
+
+class Gate:
+    def __init__(self, key: bytes) -> None:
+        raise InstanceHeld(Reason.ENGINE_ERROR, "no gate today")
