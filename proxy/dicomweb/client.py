@@ -45,7 +45,7 @@ class DicomwebSender:
     async def send(self, row: QueueRow, path: Path) -> None:
         """See `proxy.service.ports.Sender.send`."""
         try:
-            status, body = await self._post(row, path)
+            status, body = await self._post(path)
         except TimeoutError:
             raise DeliveryTransient("timeout", "no answer in time") from None
         except aiohttp.ClientError as error:
@@ -60,9 +60,10 @@ class DicomwebSender:
             await self._session.close()
             self._session = None
 
-    async def _post(self, row: QueueRow, path: Path) -> tuple[int, Any]:
+    async def _post(self, path: Path) -> tuple[int, Any]:
         boundary = secrets.token_hex(16)
-        head = part_head(boundary, f"{DICOM}; transfer-syntax={row.transfer_syntax_uid}")
+        # bare: Orthanc skips, and answers 200 for, a part whose type has a transfer-syntax parameter
+        head = part_head(boundary, DICOM)
         tail = part_tail() + closing(boundary)
         size = (await asyncio.to_thread(path.stat)).st_size
         headers = {

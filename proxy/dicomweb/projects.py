@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -28,8 +29,16 @@ class Projects:
 
     def base(self, request: web.Request) -> str:
         """The public URL of the project, without a slash at the end."""
-        origin = self._public_url or f"{request.scheme}://{request.host}"
+        origin = self._public_url or _origin(request)
         return f"{origin}/dicomweb/{request.match_info['project']}"
+
+
+def _origin(request: web.Request) -> str:
+    host = request.host
+    if not re.search(r":[0-9]+$", host) and request.transport is not None:
+        # dicomweb-client (Python) leaves the port out of Host; behind a proxy on 80 or 443 public_url says so
+        host += f":{request.transport.get_extra_info('sockname')[1]}"
+    return f"{request.scheme}://{host}"
 
 
 def peer(request: web.Request) -> Peer:

@@ -89,6 +89,13 @@ async def test_retrieve_url_is_absolute(filled) -> None:
         assert response.status == 200
 
 
+async def test_a_host_header_without_a_port_gets_ours(filled) -> None:
+    _, rows, _ = await get(filled, "/studies?limit=1", Host="localhost")
+    assert rows[0]["00081190"]["Value"][0].startswith(
+        f"http://localhost:{filled.server.port}/dicomweb/research/studies/"
+    )
+
+
 async def test_the_public_url_is_preferred(filled) -> None:
     search, retrieve = Search(filled.archive, filled.audit), Retrieve(filled.archive, filled.audit)
     server = DicomwebServer(
