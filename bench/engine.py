@@ -20,7 +20,7 @@ from proxy.errors import InstanceHeld
 from proxy.store.rulebook import load_profile, load_tables
 
 SECTION = "de-identify, in process"
-_LEAST, _MOST = 5, 200
+_WARM, _LEAST, _MOST = 2, 5, 200
 
 
 def measure(quick: bool, seed: int) -> Iterator[Row]:
@@ -29,7 +29,7 @@ def measure(quick: bool, seed: int) -> Iterator[Row]:
     for name, make in SHAPES.items():
         data = encode(make(seed))
         try:
-            yield from _shape(name, data, policy, 2.0 if quick else 12.0)
+            yield from _shape(name, data, policy, 3.0 if quick else 20.0)
         except InstanceHeld as held:
             yield Row(SECTION, name, note=f"held: {held.reason}")
 
@@ -43,9 +43,12 @@ def make_policy(seed: int) -> Policy:
 def _shape(name: str, data: bytes, policy: Policy, seconds: float) -> Iterator[Row]:
     gate, view, claimed = Gate(b"\x00" * 32), memoryview(data), Claimed()
     result = deidentify(view, claimed, policy)
-    engine = repeat(lambda: deidentify(view, claimed, policy), seconds)
-    check = repeat(lambda: gate.verify(view, result, policy), seconds)
-    plain = repeat(lambda: read_walk_write(data), seconds)
+    plain, engine, check = repeat(
+        seconds,
+        lambda: read_walk_write(data),
+        lambda: deidentify(view, claimed, policy),
+        lambda: gate.verify(view, result, policy),
+    )
     base = timed(SECTION, f"{name}: pydicom read, walk, write", plain, {}, f"{len(plain)} times, {size(len(data))}")
     yield base
     total = 0.0
@@ -70,16 +73,23 @@ def read_walk_write(data: bytes) -> int:
     return count
 
 
-def repeat(work: Callable[[], object], seconds: float) -> list[float]:
-    """Seconds of each call, after two that do not count: for ``seconds`` in all, within `_LEAST` and `_MOST` calls."""
-    work()
-    work()
-    times: list[float] = []
-    while len(times) < _LEAST or (sum(times) < seconds and len(times) < _MOST):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return times
+def repeat(seconds: float, *works: Callable[[], object]) -> list[list[float]]:
+    """Seconds of each call of each of ``works``, taken in turn so that all see the same machine.
+
+    Two turns that do not count, then for ``seconds`` in all, within `_LEAST` and `_MOST` turns.
+    """
+    times: list[list[float]] = [[] for _ in works]
+    end = float("inf")
+    for turn in range(_WARM + _MOST):
+        if turn == _WARM:
+            end = time.perf_counter() + seconds
+        if turn >= _WARM + _LEAST and time.perf_counter() > end:
+            break
+        for work, seen in zip(works, times, strict=True):
+            began = time.perf_counter()
+            work()
+            seen.append(time.perf_counter() - began)
+    return [seen[_WARM:] for seen in times]
 
 
 def size(count: float) -> str:

@@ -63,12 +63,18 @@ class Sent:
 
 
 @contextlib.contextmanager
-def destination(folder: Path, environment: Mapping[str, str] = NO_DELAY) -> Iterator[Destination]:
-    """Run storescp, writing what it receives bit by bit to ``folder``/received."""
+def destination(
+    folder: Path, environment: Mapping[str, str] = NO_DELAY, one_at_a_time: bool = False
+) -> Iterator[Destination]:
+    """Run storescp, writing what it receives bit by bit to ``folder``/received.
+
+    ``one_at_a_time``: a second association waits until the first is released.
+    """
     storescp = program("storescp")
     port, received = free_port(), folder / "received"
     received.mkdir(parents=True)
-    arguments = [storescp, "-q", "-pdu", MAX_PDU, "-od", str(received), "+B", str(port)]
+    mode = "--single-process" if one_at_a_time else "--fork"
+    arguments = [storescp, "-q", mode, "-pdu", MAX_PDU, "-od", str(received), "+B", str(port)]
     with running(arguments, folder / "storescp.out", environment) as process:
         listening(port, process, 10, "storescp")
         yield Destination(port, received)

@@ -42,7 +42,10 @@ def free_port() -> int:
 def running(
     arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, grace: float = 20.0
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start in a process group of its own; end it with SIGTERM, after ``grace`` seconds with SIGKILL."""
+    """Start in a process group of its own; SIGTERM to it, and SIGKILL to what is left of the group afterwards.
+
+    What is left: the program itself when ``grace`` seconds were not enough, and children that outlived it.
+    """
     with log.open("ab") as output:
         process = subprocess.Popen(
             arguments,
@@ -55,12 +58,19 @@ def running(
     try:
         yield process
     finally:
-        process.terminate()
-        try:
+        if process.returncode is None:
+            process.terminate()
+            _await_exit(process.pid, grace)
+            os.killpg(process.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
             process.wait(grace)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(grace)
+
+
+def _await_exit(pid: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return
+        time.sleep(0.02)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str, every: float = 0.02) -> None:

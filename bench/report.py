@@ -49,22 +49,22 @@ def timed(section: str, name: str, seconds: Sequence[float], ratios: Mapping[str
 
 
 def table(rows: Sequence[Row], title: str) -> Table:
-    """All rows; a section's name stands at its first."""
+    """All rows; a section's name stands above its first."""
     caption = "value: the median where something was repeated; ratio: so many times what it is compared with"
     out = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-    for name in ("section", "what"):
-        out.add_column(name)
+    out.add_column("what")
     for name in ("value", "p95", "p99"):
         out.add_column(name, justify="right")
     for name in ("unit", "ratio", "note"):
         out.add_column(name)
     before = ""
     for row in rows:
-        if row.section != before and before:
+        if row.section != before:
             out.add_section()
+            out.add_row(f"[bold]{row.section}[/bold]")
         cells = [_figure(row.value), _figure(row.p95), _figure(row.p99)]
         ratios = "\n".join(f"{_figure(times)} x {what}" for what, times in row.ratios.items())
-        out.add_row(row.section if row.section != before else "", row.name, *cells, row.unit, ratios, row.note)
+        out.add_row(f"  {row.name}", *cells, row.unit, ratios, row.note)
         before = row.section
     return out
 

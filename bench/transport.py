@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.instances import write_series
@@ -35,33 +35,44 @@ class Passage:
     latencies: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Under what circumstances the legs are run. ``one_at_a_time``: the destination serves one association."""
+
+    heading: str
+    environment: Mapping[str, str] = field(default_factory=lambda: NO_DELAY)
+    one_at_a_time: bool = False
+    rounds: int = 1
+
+
 def measure(quick: bool, seed: int) -> Iterator[Row]:
-    """Rows of the three legs, then of the same with Nagle's algorithm left on in DCMTK."""
+    """Rows of the three legs, then of fewer instances with DCMTK's default, and with a narrow destination."""
     count, rounds = (50, 1) if quick else (400, 3)
+    less = max(20, count // 4)
     with tempfile.TemporaryDirectory(prefix="veil-bench-") as name:
         folder = Path(name)
         (folder / "in").mkdir()
         files = write_series(folder / "in", seed, count)
-        heading = f"C-STORE, {count} CT of 512 KiB, one association"
-        yield from _rows(heading, _all_legs(folder, files, rounds, NO_DELAY), count)
-        few = files[: max(20, count // 4)]
-        heading = f"the same, {len(few)} CT, DCMTK with its default: Nagle's algorithm"
-        yield from _rows(heading, _all_legs(folder, few, 1, NAGLE), len(few))
+        main = Setting(f"C-STORE, {count} CT of 512 KiB, one association", rounds=rounds)
+        yield from _rows(main, _legs(folder, files, main), count)
+        for setting in (
+            Setting(f"{less} CT, DCMTK with its default: Nagle's algorithm", environment=NAGLE),
+            Setting(f"{less} CT, destination serves one association at a time", one_at_a_time=True),
+        ):
+            yield from _rows(setting, _legs(folder, files[:less], setting), less)
 
 
-def _all_legs(
-    folder: Path, files: Sequence[Path], rounds: int, environment: Mapping[str, str]
-) -> dict[str, list[Passage] | str]:
+def _legs(folder: Path, files: Sequence[Path], setting: Setting) -> dict[str, list[Passage] | str]:
     """Leg → what each round gave, or why there is nothing. Rounds interleave the legs."""
     seen: dict[str, list[Passage] | str] = {name: [] for name in ROUTES}
-    for _ in range(rounds):
+    for _ in range(setting.rounds):
         for name, route in ROUTES.items():
             so_far = seen[name]
             if isinstance(so_far, str):
                 continue
             with tempfile.TemporaryDirectory(prefix="leg-", dir=folder) as leg:
                 try:
-                    so_far.append(passage(route, Path(leg), files, environment))
+                    so_far.append(passage(route, Path(leg), files, setting))
                 except Skipped as missing:
                     seen[name] = f"skipped: {missing}"
                 except Failed as wrong:
@@ -69,11 +80,14 @@ def _all_legs(
     return seen
 
 
-def passage(route: Route, folder: Path, files: Sequence[Path], environment: Mapping[str, str]) -> Passage:
+def passage(route: Route, folder: Path, files: Sequence[Path], setting: Setting) -> Passage:
     """Send ``files`` by ``route``; `Failed` unless every one is acknowledged and arrives."""
     os.sync()  # what earlier legs wrote shall not be written back in this one
-    with destination(folder, environment) as target, route(folder, target.port) as port:
-        sent = send(folder, port, CALLED, files, _LIMIT, environment)
+    with (
+        destination(folder, setting.environment, setting.one_at_a_time) as target,
+        route(folder, target.port) as port,
+    ):
+        sent = send(folder, port, CALLED, files, _LIMIT, setting.environment)
         last = target.last_write(len(files), _LIMIT)
     return Passage(sent.ended - sent.began, last - sent.began, sent.latencies)
 
@@ -106,7 +120,8 @@ def through_veil(folder: Path, port: int) -> Iterator[int]:
 ROUTES: Mapping[str, Route] = {"straight": straight, "relay": relay, "Veil": through_veil}
 
 
-def _rows(heading: str, seen: Mapping[str, list[Passage] | str], count: int) -> Iterator[Row]:
+def _rows(setting: Setting, seen: Mapping[str, list[Passage] | str], count: int) -> Iterator[Row]:
+    heading = setting.heading
     medians: dict[tuple[str, str], float] = {}
     for what in ("acknowledged", "arrived"):
         for name, passages in seen.items():

@@ -51,10 +51,11 @@ def test_waiting_has_an_end() -> None:
         wait_until(lambda: False, 0.05, "never")
 
 
-def test_repetitions_are_bounded_both_ways() -> None:
-    calls: list[int] = []
-    assert len(repeat(lambda: calls.append(1), 0.0)) == 5
-    assert len(calls) == 7  # two warm-up calls
+def test_repetitions_are_bounded_and_taken_in_turn() -> None:
+    calls: list[str] = []
+    times = repeat(0.0, lambda: calls.append("a"), lambda: calls.append("b"))
+    assert [len(seen) for seen in times] == [5, 5]
+    assert "".join(calls) == "ab" * 7  # two turns that do not count
     assert size(512 << 10) == "512 KiB"
 
 
