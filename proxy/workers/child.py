@@ -22,6 +22,7 @@ from proxy.errors import Reason, VeilError
 from proxy.service.ports import Held, Verdict
 from proxy.workers import confine, protocol
 from proxy.workers.judge import ENGINE, GATE, Judge
+from proxy.workers.reply import Reply, send_reply
 from proxy.workers.warmup import specimen
 
 
@@ -91,7 +92,7 @@ def serve(sock: socket.socket, bench: Bench) -> None:
             verdict = bench.run(job, fd)
         finally:
             os.close(fd)
-        protocol.send_reply(sock, protocol.Reply(verdict, confine.resident()))
+        send_reply(sock, Reply(verdict, confine.resident()))
 
 
 def main(arguments: list[str]) -> int:

@@ -19,6 +19,7 @@ from proxy.service.ports import Held, Verdict
 from proxy.workers import protocol
 from proxy.workers.child import Setup
 from proxy.workers.protocol import Job
+from proxy.workers.reply import receive_reply
 
 #: one thread per worker: the pool runs several workers instead
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -78,7 +79,7 @@ class Worker:
         self._jobs += 1
         try:
             protocol.send(sock, job, fd)
-            reply = protocol.receive_reply(sock, self._setup.memory_bytes + job.size)
+            reply = receive_reply(sock, self._setup.memory_bytes + job.size)
         except (OSError, EOFError):
             return self._lost("the worker died")
         except protocol.ProtocolError:

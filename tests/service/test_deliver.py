@@ -18,7 +18,8 @@ from proxy.errors import (
     Unavailable,
 )
 from proxy.service.breaker import State
-from proxy.service.deliver import TRIES, Deliver
+from proxy.service.deliver import Deliver
+from proxy.service.lane import TRIES
 from tests.service.fakes import FakeAudit, FakeQueue, FakeSender, FakeSpool, World
 
 

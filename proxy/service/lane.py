@@ -1,0 +1,164 @@
+"""The way to one destination: claim a row, send it, record ``delivered``, mark it done, forget the file.
+
+What each answer means is decided here; when to try again, in `proxy.service.breaker`. The record comes before the row
+is done: a crash between them sends again, and delivers unrecorded never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from proxy.errors import DeliveryError, DeliveryTransient, DestinationRefuses, InstanceRejected, Unavailable
+from proxy.service import events
+from proxy.service.breaker import Breaker, State, full_jitter
+from proxy.service.ports import AuditTrail, DeliveryQueue, QueueRow, Sender, Spool
+
+T = TypeVar("T")
+
+#: refusals of one instance by one destination before it is given up
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationStatus:
+    """One destination since the start, for metrics and operators; it never flips readiness."""
+
+    state: State
+    in_flight: int
+    delivered: int
+    retried: int
+    rejected: int
+    last_code: str
+    probe_at: float
+
+
+class Lane:
+    """The way to one destination; `run` may run several times at once."""
+
+    def __init__(
+        self,
+        name: str,
+        queue: DeliveryQueue,
+        spool: Spool,
+        audit: AuditTrail,
+        sender: Sender,
+        clock: Callable[[], float],
+        rng: random.Random,
+        poll_seconds: float,
+    ) -> None:
+        self._name, self._queue, self._spool, self._audit, self._sender = name, queue, spool, audit, sender
+        self._clock, self._rng, self._poll_seconds = clock, rng, poll_seconds
+        self.wake = asyncio.Event()
+        self.stopping = False
+        self._breaker = Breaker(rng)
+        self._refusals: dict[int, int] = {}  # row id → times this destination refused this instance
+        self._in_flight = self._delivered = self._retried = self._rejected = 0
+        self._last_code = ""
+
+    def status(self) -> DestinationStatus:
+        """See `Deliver.status`."""
+        b = self._breaker
+        probe_at = 0.0 if b.state is State.UP else b.until
+        return DestinationStatus(
+            b.state, self._in_flight, self._delivered, self._retried, self._rejected, self._last_code, probe_at
+        )
+
+    async def run(self) -> None:
+        """Send until told to stop."""
+        while not self.stopping:
+            try:
+                busy = await self._step()
+            except Exception as error:  # noqa: BLE001 - a bug must not end delivery; the row is claimed again next start
+                self._last_code, busy = type(error).__name__, False
+            if not busy:
+                await self._idle()
+
+    async def _idle(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll_seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            return
+
+    async def _step(self) -> bool:
+        """Claim and send one row; False when there is nothing to do now."""
+        if not self.stopping:
+            self.wake.clear()  # before the claim: a row that comes during it wakes us again
+        now = self._clock()
+        if not self._breaker.admit(now):
+            return False
+        with self._breaker.attempt():
+            rows = await self._queue.claim(self._name, 1, now)
+            for row in rows:
+                await self._deliver(row)
+            return bool(rows)
+
+    async def _deliver(self, row: QueueRow) -> None:
+        self._in_flight += 1
+        try:
+            error = await self._attempt(row)
+            if error is None:
+                await self._accepted(row)
+            else:
+                await self._failed(row, error)
+        finally:
+            self._in_flight -= 1
+
+    async def _attempt(self, row: QueueRow) -> DeliveryError | None:
+        """Send ``row``; whatever goes wrong comes back as a member of the error tree."""
+        try:
+            await self._sender.send(row, self._spool.path(row.spool_name))
+        except DeliveryError as error:
+            return error
+        except FileNotFoundError:
+            return InstanceRejected("no-spool-file")
+        except (OSError, TimeoutError) as error:
+            return DeliveryTransient(type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a sender's bug blames the instance, so that it cannot block the others
+            return InstanceRejected("internal-error", type(error).__name__)
+        return None
+
+    async def _accepted(self, row: QueueRow) -> None:
+        self._breaker.answered()
+        self._refusals.pop(row.id, None)
+        await self._surely(lambda: self._audit.record(events.delivered(row)))
+        if await self._surely(lambda: self._queue.done(row)):
+            await self._surely(lambda: self._spool.remove(row.spool_name))
+        self._delivered += 1
+
+    async def _failed(self, row: QueueRow, error: DeliveryError) -> None:
+        now = self._clock()
+        self._last_code = error.code
+        if isinstance(error, InstanceRejected):
+            self._breaker.answered()
+            self._refusals[row.id] = refusals = self._refusals.get(row.id, 0) + 1
+            if refusals >= TRIES:
+                return await self._give_up(row, error.code)
+        elif isinstance(error, DestinationRefuses):
+            self._breaker.refused(now)
+        else:
+            self._breaker.troubled(now)
+        self._retried += 1
+        at = now + full_jitter(self._rng, row.attempts)
+        return await self._surely(lambda: self._queue.retry(row, at, error.code))
+
+    async def _give_up(self, row: QueueRow, code: str) -> None:
+        self._refusals.pop(row.id, None)
+        await self._surely(lambda: self._audit.record(events.rejected(row, code)))
+        await self._surely(lambda: self._queue.fail(row, code))
+        self._rejected += 1
+
+    async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do what must follow an answer that cannot be taken back, as often as it takes; `Deliver.stop` ends it."""
+        tries = 0
+        while True:
+            try:
+                return await act()
+            except Unavailable as error:
+                self._last_code = type(error).__name__
+                tries += 1
+                await asyncio.sleep(full_jitter(self._rng, tries, self._poll_seconds))
