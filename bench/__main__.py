@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from bench import engine, large, transport
-from bench.report import Row, machine, table, write_json
+from bench.report import Row, machine, markdown, table, write_json
 
 _PARTS: dict[str, Callable[[bool, int], Iterator[Row]]] = {
     "engine": engine.measure,
@@ -27,9 +27,10 @@ _DEFAULT = Path(__file__).parent / "results.json"
 @click.command()
 @click.option("--quick", is_flag=True, help="fewer repetitions, smaller instances: a check, not a measurement")
 @click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), default=_DEFAULT, help="the figures")
+@click.option("--markdown", "text", type=click.Path(path_type=Path, dir_okay=False), help="the table for docs/")
 @click.option("--seed", type=int, default=20260101, show_default=True, help="of the instances and the project's key")
 @click.option("--only", multiple=True, type=click.Choice(sorted(_PARTS)), help="leave the other parts out")
-def main(quick: bool, path: Path, seed: int, only: tuple[str, ...]) -> None:
+def main(quick: bool, path: Path, text: Path | None, seed: int, only: tuple[str, ...]) -> None:
     """Measure Veil on this machine."""
     signal.signal(signal.SIGTERM, _stop)  # so that every started process is ended on the way out
     console, progress = Console(), Console(stderr=True)
@@ -50,6 +51,8 @@ def main(quick: bool, path: Path, seed: int, only: tuple[str, ...]) -> None:
     }
     console.print(table(rows, f"Veil, {began:%Y-%m-%d}, {machine()['cores']} cores, seed {seed}"))
     write_json(path, rows, about)
+    if text is not None:
+        text.write_text(markdown(rows), encoding="utf-8")
     progress.print(f"written: {path}")
     sys.exit(1 if any(row.note.startswith(("failed", "held")) for row in rows) else 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -20,6 +21,8 @@ from proxy.errors import InstanceHeld
 from proxy.store.rulebook import load_profile, load_tables
 
 SECTION = "de-identify, in process"
+#: seconds by the wall clock and of this thread's CPU, call by call
+Times = tuple[list[float], ...]
 _WARM, _LEAST, _MOST = 2, 5, 200
 
 
@@ -49,20 +52,17 @@ def _shape(name: str, data: bytes, policy: Policy, seconds: float) -> Iterator[R
         lambda: deidentify(view, claimed, policy),
         lambda: gate.verify(view, result, policy),
     )
-    base = timed(SECTION, f"{name}: pydicom read, walk, write", plain, {}, f"{len(plain)} times, {size(len(data))}")
-    yield base
-    total = 0.0
+    note = f"{_note(plain)}, {size(len(data))}"
+    yield timed(SECTION, f"{name}: pydicom read, walk, write", plain[0], {}, note)
+    base = statistics.median(plain[1])
     for part, seen in (("engine", engine), ("gate", check)):
-        row = timed(SECTION, f"{name}: {part}", seen, {}, f"{len(seen)} times")
-        total += row.value or 0.0
-        yield against(row, base)
-    yield against(Row(SECTION, f"{name}: engine + gate", "ms", total), base)
+        yield timed(SECTION, f"{name}: {part}", seen[0], _against(base, seen), _note(seen))
+    both: Times = tuple([a + b for a, b in zip(*pair, strict=True)] for pair in zip(engine, check, strict=True))
+    yield timed(SECTION, f"{name}: engine + gate", both[0], _against(base, both), _note(both))
 
 
-def against(row: Row, base: Row) -> Row:
-    """``row`` with its ratio to pydicom."""
-    ratio = (row.value or 0.0) / (base.value or 1.0)
-    return Row(row.section, row.name, row.unit, row.value, row.p95, row.p99, {"pydicom": ratio}, row.note)
+def _against(base: float, seen: Times) -> dict[str, float]:
+    return {"pydicom's CPU": statistics.median(seen[1]) / base}
 
 
 def read_walk_write(data: bytes) -> int:
@@ -73,23 +73,29 @@ def read_walk_write(data: bytes) -> int:
     return count
 
 
-def repeat(seconds: float, *works: Callable[[], object]) -> list[list[float]]:
-    """Seconds of each call of each of ``works``, taken in turn so that all see the same machine.
+def _note(seen: Times) -> str:
+    """CPU time too: other work on the machine lengthens it less than it lengthens wall time."""
+    return f"n = {len(seen[0])}, CPU {1000 * statistics.median(seen[1]):.3g} ms"
+
+
+def repeat(seconds: float, *works: Callable[[], object]) -> list[Times]:
+    """Each of ``works`` timed call by call, taken in turn so that all see the same machine.
 
     Two turns that do not count, then for ``seconds`` in all, within `_LEAST` and `_MOST` turns.
     """
-    times: list[list[float]] = [[] for _ in works]
+    times: list[Times] = [([], []) for _ in works]
     end = float("inf")
     for turn in range(_WARM + _MOST):
         if turn == _WARM:
             end = time.perf_counter() + seconds
         if turn >= _WARM + _LEAST and time.perf_counter() > end:
             break
-        for work, seen in zip(works, times, strict=True):
-            began = time.perf_counter()
+        for work, (wall, cpu) in zip(works, times, strict=True):
+            began, spent = time.perf_counter(), time.thread_time()
             work()
-            seen.append(time.perf_counter() - began)
-    return [seen[_WARM:] for seen in times]
+            cpu.append(time.thread_time() - spent)
+            wall.append(time.perf_counter() - began)
+    return [(wall[_WARM:], cpu[_WARM:]) for wall, cpu in times]
 
 
 def size(count: float) -> str:

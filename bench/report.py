@@ -63,10 +63,27 @@ def table(rows: Sequence[Row], title: str) -> Table:
             out.add_section()
             out.add_row(f"[bold]{row.section}[/bold]")
         cells = [_figure(row.value), _figure(row.p95), _figure(row.p99)]
-        ratios = "\n".join(f"{_figure(times)} x {what}" for what, times in row.ratios.items())
-        out.add_row(f"  {row.name}", *cells, row.unit, ratios, row.note)
+        out.add_row(f"  {row.name}", *cells, row.unit, "\n".join(_ratios(row)), row.note)
         before = row.section
     return out
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The same rows for docs/performance.md: a table for each section."""
+    lines: list[str] = []
+    before = ""
+    for row in rows:
+        if row.section != before:
+            heads = f"| {row.section} | value | p95 | p99 | unit | ratio | note |"
+            lines += ["", heads, "|---|---:|---:|---:|---|---|---|"]
+        cells = [_figure(row.value), _figure(row.p95), _figure(row.p99), row.unit, ", ".join(_ratios(row)), row.note]
+        lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
+        before = row.section
+    return "\n".join(lines).strip() + "\n"
+
+
+def _ratios(row: Row) -> list[str]:
+    return [f"{_figure(times)} x {what}" for what, times in row.ratios.items()]
 
 
 def _figure(value: float | None) -> str:

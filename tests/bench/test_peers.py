@@ -54,7 +54,7 @@ def test_waiting_has_an_end() -> None:
 def test_repetitions_are_bounded_and_taken_in_turn() -> None:
     calls: list[str] = []
     times = repeat(0.0, lambda: calls.append("a"), lambda: calls.append("b"))
-    assert [len(seen) for seen in times] == [5, 5]
+    assert [(len(wall), len(cpu)) for wall, cpu in times] == [(5, 5), (5, 5)]
     assert "".join(calls) == "ab" * 7  # two turns that do not count
     assert size(512 << 10) == "512 KiB"
 

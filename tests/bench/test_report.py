@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.report import Row, machine, quantile, table, timed, write_json
+from bench.report import Row, machine, markdown, quantile, table, timed, write_json
 
 ROWS = [
     Row("transport", "straight", "s", 0.5),
@@ -34,6 +34,13 @@ def test_the_json_holds_the_same(tmp_path: Path) -> None:
     assert [row["name"] for row in document["rows"]] == ["straight", "Veil", "peak"]
     assert document["rows"][1]["ratios"] == {"straight": 4.0}
     assert document["machine"]["cores"] >= 1
+
+
+def test_the_page_for_the_docs_has_a_table_for_each_section() -> None:
+    lines = markdown(ROWS).splitlines()
+    assert [line for line in lines if line.startswith("|---")] == ["|---|---:|---:|---:|---|---|---|"] * 2
+    assert "| Veil | 2 | - | - | s | 4 x straight | 200/s |" in lines
+    assert all(line.count("|") == 8 for line in lines if line)
 
 
 def test_quantiles_are_values_that_occurred() -> None:
