@@ -130,8 +130,8 @@ class _Reduced(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         more = {"error": error} if error is not None else {}
         log = get_logger("library")
-        where = f"{record.module}:{record.lineno}"
-        log.log(record.levelno, "library-record", library=record.name, where=where, **more)
+        say = log.error if record.levelno >= logging.ERROR else log.warning
+        say("library-record", library=record.name, where=f"{record.module}:{record.lineno}", **more)
 
 
 def _tame_libraries() -> None:

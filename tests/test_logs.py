@@ -88,11 +88,14 @@ def test_a_line_stays_one_line_and_short(out: io.StringIO) -> None:
 def test_other_libraries_say_only_where(out: io.StringIO) -> None:
     logging.getLogger("aiohttp.server").error("Error handling %s", NAME)
     logging.getLogger("aiohttp.access").info(NAME)
+    logging.getLogger("aiohttp.access").log(33, NAME)
     for name in ("pydicom", "pynetdicom", "pynetdicom.acse", "pynetdicom.dimse"):
         logging.getLogger(name).critical(NAME)
     assert NAME not in out.getvalue()
-    (line,) = lines(out)
-    assert (line["library"], line["level"]) == ("aiohttp.server", "error")
+    assert [(line["library"], line["level"]) for line in lines(out)] == [
+        ("aiohttp.server", "error"),
+        ("aiohttp.access", "warning"),
+    ]
 
 
 def test_warnings_say_only_where(out: io.StringIO) -> None:
