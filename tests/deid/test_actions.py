@@ -199,7 +199,7 @@ def test_skeleton_of_the_first_item(make: ModuleType) -> None:
         VerifyingObserverIdentificationCodeSequence=[code],
         SeriesDescriptionCodeSequence=[code],
         AnatomicRegionSequence=[code],
-        TextString="Planted",
+        SoftwareVersions="Planted",
         Rows=7,
     )
     ds = make.dataset(SR, VerifyingObserverSequence=[observer, observer])
@@ -208,7 +208,9 @@ def test_skeleton_of_the_first_item(make: ModuleType) -> None:
     assert only.VerifyingOrganization == "REMOVED"
     assert "2023" <= only.VerificationDateTime[:4] <= "2024"
     assert only.Rows == 7
+    assert only.SoftwareVersions == "REMOVED"
     assert only.AnatomicRegionSequence[0].CodeValue == "REMOVED"
+    assert only.AnatomicRegionSequence[0].CodingSchemeDesignator == "99VEIL"
     assert "Planted" not in str(only)
 
 
