@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from aiohttp.web import RequestPayloadError
 
-from proxy.archive.encoded import NoSuchValue, NotInThisForm
+from proxy.archive.values import NoSuchValue, NotInThisForm
 from proxy.errors import MALFORMED_REASONS, AuditUnavailable, Reason, Unavailable
 from proxy.wire.media import MediaTypeError
 from proxy.wire.multipart import MultipartError

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from proxy.archive.encoded import Bulk
+from proxy.archive.values import Bulk
 from proxy.dicomweb.projects import PREFIX, Projects, peer
 from proxy.dicomweb.qido import OFFERS as JSON_OFFERS
 from proxy.dicomweb.qido import accepted

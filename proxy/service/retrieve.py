@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from proxy.archive import encoded
-from proxy.archive.encoded import Bulk, Piece
+from proxy.archive import encoded, values
+from proxy.archive.encoded import Piece
+from proxy.archive.values import Bulk
 from proxy.service.events import who
 from proxy.service.ports import Archive, AuditEvent, AuditTrail, Peer
 from proxy.wire.uri import Target
@@ -52,11 +53,11 @@ class Retrieve:
 
     async def bulk(self, path: Path, where: tuple[int, ...]) -> Bulk:
         """The value at an element path; raises `NoSuchValue`, `NotInThisForm`."""
-        return await asyncio.to_thread(encoded.bulk, path, where)
+        return await asyncio.to_thread(values.bulk, path, where)
 
     async def frames(self, path: Path, numbers: tuple[int, ...]) -> Bulk:
         """Frames as they are stored; raises `NoSuchValue`, `NotInThisForm`."""
-        return await asyncio.to_thread(encoded.frames, path, numbers)
+        return await asyncio.to_thread(values.frames, path, numbers)
 
     def parts(self, bulk: Bulk) -> AsyncIterator[list[Piece]]:
         """The parts of bulk data, one at a time."""

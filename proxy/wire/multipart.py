@@ -14,8 +14,8 @@ from enum import Enum, auto
 
 MAX_HEADER = 16 * 1024
 MAX_PARTS = 10_000
-#: RFC 2046 5.1.1: 1 to 70 of these, not ending in a space.
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+#: RFC 2046 5.1.1: 1 to 70 of these, not ending in a space. Orthanc's has 73.
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,199}[0-9A-Za-z'()+_,\-./:=?]")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CRLF = b"\r\n"
 

@@ -59,20 +59,40 @@ async def test_orthanc_refuses_what_is_not_dicom(orthanc: Any, tmp_path: Path) -
     assert await asyncio.to_thread(orthanc.instances) == {}
 
 
-async def test_orthanc_stows_to_us(orthanc: Any, site: Any) -> None:
-    def call(path: str, document: Any) -> Any:
-        body = json.dumps(document).encode() if not isinstance(document, bytes) else document
-        request = urllib.request.Request(orthanc.rest + path, body, method="PUT" if "/servers/" in path else "POST")
-        if path.endswith("/stow"):
-            request = urllib.request.Request(orthanc.rest + path, body, method="POST")
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.loads(response.read() or b"null")
+def call(orthanc: Any, method: str, path: str, document: Any) -> Any:
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    request = urllib.request.Request(orthanc.rest + path, body, method=method)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.loads(response.read() or b"null")
 
+
+async def test_orthanc_stows_to_us(orthanc: Any, site: Any) -> None:
     def drive() -> Any:
-        key = call("/instances", Path(get_testdata_file("CT_small.dcm", download=False)).read_bytes())["ID"]
-        call("/dicom-web/servers/veil", {"Url": site.base, "ChunkedTransfers": True})
-        return call("/dicom-web/servers/veil/stow", {"Resources": [key], "Synchronous": True})
+        keys = [
+            call(orthanc, "POST", "/instances", Path(get_testdata_file(name, download=False)).read_bytes())["ID"]
+            for name in ("CT_small.dcm", "reportsi.dcm")
+        ]
+        call(orthanc, "PUT", "/dicom-web/servers/veil", {"Url": site.base, "ChunkedTransfers": True})
+        return call(orthanc, "POST", "/dicom-web/servers/veil/stow", {"Resources": keys, "Synchronous": True})
 
     answer = await asyncio.to_thread(drive)
-    assert len(site.ingest.received) == 1
-    assert str(answer["InstancesCount"]) == "1"
+    assert len(site.ingest.received) == 2
+    assert str(answer["InstancesCount"]) == "2"
+
+
+async def test_orthanc_searches_and_retrieves_from_us(orthanc: Any, site: Any) -> None:
+    files = [site.instance(SOPInstanceUID=f"2.25.{n}", InstanceNumber=n) for n in (30, 31)]
+    await site.keep(*files)
+
+    def drive() -> Any:
+        call(orthanc, "PUT", "/dicom-web/servers/veil", {"Url": site.base})
+        query = {"Uri": "/studies", "Arguments": {"PatientID": "K7QX"}}
+        found = call(orthanc, "POST", "/dicom-web/servers/veil/qido", query)
+        wanted = {"Resources": [{"Study": "2.25.1"}], "Synchronous": True}
+        call(orthanc, "POST", "/dicom-web/servers/veil/retrieve", wanted)
+        return found
+
+    (study,) = await asyncio.to_thread(drive)
+    assert '"2.25.1"' in json.dumps(study)
+    assert set(await asyncio.to_thread(orthanc.instances)) == {"2.25.30", "2.25.31"}
+    assert await asyncio.to_thread(orthanc.file, "2.25.30") == files[0]

@@ -58,7 +58,7 @@ def test_what_is_no_accept(text: str) -> None:
         (['multipart/related; type="application/dicom; transfer-syntax=1.2.3"'], MULTI, {"1.2.3"}),
         (['multipart/related; type="application/dicom"; transfer-syntax=1.2.3; boundary=x'], MULTI, {"1.2.3"}),
         (
-            [f'{RELATED}; type="{DICOM}"; transfer-syntax=1.2', f'{RELATED}; type="{DICOM}"; transfer-syntax=1.3;q=0.2'],
+            [f'{RELATED};type="{DICOM}";transfer-syntax=1.2', f'{RELATED};type="{DICOM}";transfer-syntax=1.3;q=0.2'],
             MULTI,
             {"1.2", "1.3"},
         ),

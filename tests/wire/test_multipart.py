@@ -114,10 +114,16 @@ def test_broken_messages_are_refused(name: str, step: int) -> None:
         parse(BAD[name], step=step)
 
 
-@pytest.mark.parametrize("boundary", ["", "a" * 71, "a\r\nb", "ends ", 'qu"ote', "ü"])
+@pytest.mark.parametrize("boundary", ["", "a" * 201, "a\r\nb", "ends ", 'qu"ote', "ü"])
 def test_a_bad_boundary_is_refused(boundary: str) -> None:
     with pytest.raises(MultipartError):
         MultipartParser(boundary)
+
+
+def test_the_boundary_of_orthanc_is_longer_than_allowed() -> None:
+    boundary = "497c7cca-e321-41fa-a9fc-fc355fc2043d-497c7cca-e321-41fa-a9fc-fc355fc2043d"
+    body = f"--{boundary}\r\nContent-Length: 4\r\n\r\nDATA\r\n--{boundary}--\r\n".encode()
+    assert parse(body, boundary) == [({"content-length": "4"}, b"DATA")]
 
 
 def test_header_block_is_bounded() -> None:
