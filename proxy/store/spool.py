@@ -19,16 +19,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from proxy.deid.types import Chunk, Slice
-from proxy.deid.verify import Release
+from proxy.deid.verify import Gate, Release
 from proxy.errors import InstanceHeld, Reason, SpoolFull, Unavailable
 from proxy.service.ports import Arena, SpoolItem
 from proxy.store.durable import Folder, write_all
-
-if TYPE_CHECKING:
-    from proxy.deid.verify import Gate
 
 _NAME = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}\.dcm")
 _PIECE = 1 << 20  # bytes that are in our own memory at once

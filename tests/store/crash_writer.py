@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from proxy.deid.types import Claimed, Report, Slice
-from proxy.deid.verify import Release
+from proxy.deid.verify import Gate, Release
 from proxy.errors import Reason
 from proxy.service.ports import Arena, Peer
 from proxy.store.database import Database
@@ -31,7 +31,7 @@ KEY = bytes(range(32))
 PEER = Peer("dimse", "10.11.12.13", "CALLINGMODALITY", "CALLEDVEIL")
 
 
-class OpenGate:
+class OpenGate(Gate):
     def admits(self, release: Release) -> bool:
         return True
 
@@ -53,7 +53,7 @@ class Store:
         self.lock = DataLock(root)
         self.lock.acquire()
         self.database = await Database.open(root / "veil.db")
-        self.spool = DiskSpool(root / "spool", OpenGate(), 1 << 34)  # type: ignore[arg-type]
+        self.spool = DiskSpool(root / "spool", OpenGate(bytes(32)), 1 << 34)
         self.queue = await Queue.open(self.database, self.spool.remove)
         self.missing = (await self.spool.sweep(await self.queue.referenced())).missing
         self.quarantine = QuarantineFolder(root / "quarantine", KEY, 1 << 34)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from proxy.deid.types import Chunk, Slice, materialise
-from proxy.deid.verify import Release
+from proxy.deid.verify import Gate, Release
 from proxy.errors import InstanceHeld, SpoolFull, Unavailable
 from proxy.store import durable
 from proxy.store.spool import DiskSpool
@@ -70,6 +70,13 @@ async def test_a_forged_release_is_refused(
     with pytest.raises(InstanceHeld, match="gate"):
         await spool.write(forge(release_of(OUTPUT)), CHUNKS, arena_of(SOURCE))
     assert files(spool, tmp_path) == []
+
+
+async def test_only_this_runs_gate_counts(release_of: ReleaseOf, arena_of: ArenaOf, tmp_path: Path) -> None:
+    real = DiskSpool(tmp_path / "real", Gate(bytes(32)), 1 << 30)
+    with pytest.raises(InstanceHeld, match="gate"):
+        await real.write(release_of(OUTPUT), CHUNKS, arena_of(SOURCE))
+    real.close()
 
 
 @pytest.mark.parametrize(
