@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -116,51 +115,60 @@ async def test_a_file_without_an_index_row_is_indexed_when_it_comes_again(tmp_pa
 
 
 KILLED = """
-import asyncio, sys
+import asyncio, sys, time
 from pathlib import Path
 from proxy.archive import tree
 from proxy.archive.archive import EmbeddedArchive
+from proxy.archive.index import Index
+
+root, source, where = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+
+def here(*_):
+    print(where, flush=True)
+    time.sleep(60)
 
 def no_links(*_):
     raise OSError(18, "EXDEV")
 
-tree.os.link = no_links  # copies are the slow, interruptible way
+def half_a_copy(a, b):
+    Path(b).write_bytes(Path(a).read_bytes()[:1000])
+    here()
+
+if where == "copying":
+    tree.os.link, tree.shutil.copyfile = no_links, half_a_copy
+elif where == "synchronising":
+    tree.synchronise = lambda path: here() if path.is_file() else None
+elif where == "indexing":
+    Index.add = here
 
 async def main():
-    archive = EmbeddedArchive(Path(sys.argv[1]))
+    archive = EmbeddedArchive(root)
     await archive.start()
-    while True:
-        for path in sorted(Path(sys.argv[2]).iterdir()):
-            await archive.store("research", path)
-            print(path.name, flush=True)
-            for stored in Path(sys.argv[1]).glob("research/*/*/*/*.dcm"):
-                stored.unlink()
+    await archive.store("research", source)
 
 asyncio.run(main())
 """
 
 
-async def test_a_kill_while_storing_leaves_no_partial_file_visible(tmp_path: Path, make) -> None:
-    pixels = bytes(range(256)) * 20_000  # 5 MB
-    sources = {make(f"f{n}", SOPInstanceUID=f"2.25.{n + 10}", PixelData=pixels).read_bytes() for n in range(3)}
+@pytest.mark.parametrize("where", ["copying", "synchronising", "indexing"])
+async def test_a_kill_while_storing_leaves_no_partial_file_visible(tmp_path: Path, make, where: str) -> None:
+    source = make("a", SOPInstanceUID="2.25.3", PixelData=bytes(range(256)) * 100)
     root = tmp_path / "archive"
-    for round_number in range(6):
-        child = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(root), str(tmp_path / "spool")], stdout=subprocess.PIPE
-        )
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(0.003 * round_number)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
-        for path in root.glob("*/*/*/*/*"):
-            assert path.suffix == ".dcm"
-            assert path.read_bytes() in sources
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(root), str(source), where], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline().decode().strip() == where
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+
+    visible = [p for p in root.rglob("*") if p.is_file() and ".incoming" not in p.parts and "index.db" not in p.name]
+    assert all(p.read_bytes() == source.read_bytes() for p in visible)
+    assert len(visible) == (1 if where == "indexing" else 0)
+
     archive = EmbeddedArchive(root)
     await archive.start()
     assert list((root / ".incoming").iterdir()) == []
-    for path in sorted((tmp_path / "spool").iterdir()):
-        await archive.store("research", path)
-    assert len(await archive.instances("research", "2.25.1")) == 3
+    assert await archive.search("research", "instance", {}, [], 10, 0) == []
+    assert await archive.store("research", source)
+    assert len(await archive.search("research", "instance", {}, [], 10, 0)) == 1
     await archive.close()

@@ -24,11 +24,18 @@ async def filled(archive: EmbeddedArchive, make) -> EmbeddedArchive:
         ("B", "2.25.3", "", "US", "2.25.14", 9, "", {"AccessionNumber": "A[1]*"}),
     ]
     for index, (patient, study, date, modality, series, number, time, more) in enumerate(rows):
-        values = dict(
-            PatientID=patient, StudyInstanceUID=study, StudyDate=date, StudyTime=time, Modality=modality,
-            SeriesInstanceUID=series, SOPInstanceUID=f"2.25.10{index}", InstanceNumber=number,
-            SpecificCharacterSet="ISO_IR 192", RequestAttributesSequence=request(f"S{modality}", "P1"),
-        )  # fmt: skip
+        values = {
+            "PatientID": patient,
+            "StudyInstanceUID": study,
+            "StudyDate": date,
+            "StudyTime": time,
+            "Modality": modality,
+            "SeriesInstanceUID": series,
+            "SOPInstanceUID": f"2.25.10{index}",
+            "InstanceNumber": number,
+            "SpecificCharacterSet": "ISO_IR 192",
+            "RequestAttributesSequence": request(f"S{modality}", "P1"),
+        }
         await archive.store("research", make(f"f{index}", **{**values, **more}))
     return archive
 
