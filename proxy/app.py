@@ -22,8 +22,10 @@ from proxy.archive.sender import ArchiveSender
 from proxy.audit.trail import AuditLog
 from proxy.config import ArchiveDestination, Config, Destination, DicomwebDestination
 from proxy.control import ControlServer, Operator, connect
+from proxy.deid.dictionary import register
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.pseudonym import key_check_value
+from proxy.deid.tables import Tables
 from proxy.deid.tokens import Limits
 from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
@@ -51,9 +53,9 @@ from proxy.workers.pool import WorkerPool
 Observer = Callable[[Peer, Outcome], None]
 
 
-def load_policies(config: Config) -> dict[str, Policy]:
+def load_policies(config: Config, tables: Tables | None = None) -> dict[str, Policy]:
     """Compile each project's policy; `ConfigError` for a key, profile or rules file that is wrong."""
-    tables = load_tables()
+    tables = tables or load_tables()
     bounds = config.limits
     limits = Limits(bounds.nesting_depth, bounds.elements, bounds.inflated_bytes, bounds.inflate_ratio)
     return {
@@ -84,9 +86,9 @@ def _sender(destination: Destination, archive: EmbeddedArchive) -> Sender:
     return DimseSender(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds)
 
 
-def _pool(config: Config, policies: dict[str, Policy], gate_key: bytes) -> WorkerPool:
+def _pool(config: Config, policies: dict[str, Policy], gate_key: bytes, tables: Tables) -> WorkerPool:
     count = config.workers.count or os.cpu_count() or 1
-    return WorkerPool(policies, gate_key, count, config.workers.memory_mib, config.workers.seconds)
+    return WorkerPool(policies, gate_key, count, config.workers.memory_mib, config.workers.seconds, tables=tables)
 
 
 def _key_values(config: Config) -> dict[str, str]:
@@ -144,7 +146,9 @@ class App:
 
     async def _open_store(self) -> None:
         config, root, stack = self.config, self.config.data_dir, self._stack
-        self.policies = load_policies(config)
+        self._tables = load_tables()
+        register(self._tables)  # the archive reads attributes that pydicom's dictionary lacks
+        self.policies = load_policies(config, self._tables)
         lock = DataLock(root)
         lock.acquire()
         stack.callback(lock.release)
@@ -170,7 +174,7 @@ class App:
         config, stack = self.config, self._stack
         self.queue = await Queue.open(self.database, self.spool.remove)
         await self.spool.sweep(await self.queue.referenced())
-        self.pool = _pool(config, self.policies, self._gate_key)
+        self.pool = _pool(config, self.policies, self._gate_key, self._tables)
         stack.push_async_callback(self.pool.close)
         await self.pool.start()
         senders = {name: _sender(d, self.archive) for name, d in config.destinations.items()}
@@ -287,7 +291,8 @@ async def _check_keys(config: Config) -> None:
 @asynccontextmanager
 async def offline_site(config: Config, work: Path) -> AsyncIterator[OfflineSite]:
     """Workers, gate and an audit trail of their own beside a running proxy; ``work`` is a folder for partial files."""
-    policies = load_policies(config)
+    tables = load_tables()
+    policies = load_policies(config, tables)
     await _check_keys(config)
     gate_key = secrets.token_bytes(32)
     folder = config.data_dir / "audit-offline"
@@ -300,7 +305,7 @@ async def offline_site(config: Config, work: Path) -> AsyncIterator[OfflineSite]
         stack.push_async_callback(audit.close)
         await audit.record(_application("started", {n: p.digest for n, p in policies.items()}))
         stack.push_async_callback(audit.record, _application("stopped", {}))
-        pool = _pool(config, policies, gate_key)
+        pool = _pool(config, policies, gate_key, tables)
         stack.push_async_callback(pool.close)
         await pool.start()
         spool = DiskSpool(work, Gate(gate_key), 1 << 62)

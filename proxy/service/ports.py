@@ -131,17 +131,23 @@ class HeldInstance:
 class Quarantine(Protocol):
     """AES-GCM sealed originals that may not leave."""
 
-    async def seal(self, arena: Arena, project: str, peer: Peer, claimed: Claimed, reason: Reason, detail: str) -> HeldInstance:
+    async def seal(
+        self, arena: Arena, project: str, peer: Peer, claimed: Claimed, reason: Reason, detail: str
+    ) -> HeldInstance:
         """Durable when it returns. The same bytes for the same project give the same entry again, not a second one."""
         ...
 
-    async def list(self, project: str | None = None) -> list[HeldInstance]: ...
+    async def list(self, project: str | None = None) -> list[HeldInstance]:
+        """What is held, of one project or of all."""
+        ...
 
     async def open(self, entry_id: str, arena: Arena) -> tuple[HeldInstance, Claimed]:
         """Unseal into ``arena`` (memory only). KeyError for an unknown id."""
         ...
 
-    async def purge(self, entry_id: str) -> HeldInstance: ...
+    async def purge(self, entry_id: str) -> HeldInstance:
+        """Destroy an entry. KeyError for an unknown id."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +188,9 @@ class DeliveryQueue(Protocol):
         """Delivered. Returns True when no other row refers to the spool file any more."""
         ...
 
-    async def retry(self, row: QueueRow, at: float, code: str) -> None: ...
+    async def retry(self, row: QueueRow, at: float, code: str) -> None:
+        """Waiting again, due at ``at``; ``code`` says what the destination answered."""
+        ...
 
     async def fail(self, row: QueueRow, code: str) -> None:
         """Given up on this instance at this destination (held there): kept, replayable, not claimed."""
@@ -200,17 +208,21 @@ class Sender(Protocol):
         """Returns when the destination has accepted the instance. Raises a `DeliveryError`."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Give connections back. Does not wait for anything under way."""
+        ...
 
 
 class Archive(Protocol):
     """The embedded default PACS: de-identified Part 10 files in a tree and an index."""
 
     async def store(self, project: str, path: Path) -> bool:
-        """File the Part 10 file at ``path`` (linked or copied, atomically, durably). False when it was there already."""
+        """File the Part 10 file at ``path`` (linked or copied, atomically, durably). False: it was there already."""
         ...
 
-    async def search(self, project: str, level: str, matches: Mapping[str, str], fields: Sequence[str], limit: int, offset: int) -> list[dict[str, Any]]:
+    async def search(
+        self, project: str, level: str, matches: Mapping[str, str], fields: Sequence[str], limit: int, offset: int
+    ) -> list[dict[str, Any]]:
         """DICOM JSON objects (PS3.18 F) in a stable order. ``level``: study, series or instance; matches by keyword."""
         ...
 
