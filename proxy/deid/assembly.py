@@ -85,7 +85,7 @@ def _check_head(head: memoryview) -> None:
         if element.tag != expected:
             raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "file meta information that is not ours", element.tag)
     if len(elements) != len(_META):
-        raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "file meta information is not complete", elements[-1].tag)
+        raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "file meta information is not complete", 0x00020000)
     values = {e.tag: bytes(head[e.value_offset : e.value_offset + e.length]).rstrip(b"\0 ") for e in elements}
     ours = {
         0x00020001: b"\0\1",

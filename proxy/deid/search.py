@@ -75,8 +75,6 @@ class Search:
 
     def _in_words(self, tag: int, text: str) -> bool:
         words = WORD.findall(text)
-        if not self._long_uids.isdisjoint(words):
-            return True
         for index, word in enumerate(words):
             for phrase, kind in self._source.words.get(word, ()):
                 if tuple(words[index : index + len(phrase)]) == phrase and _counts(kind, tag):
