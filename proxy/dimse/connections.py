@@ -109,6 +109,9 @@ class BoundedSocket(AssociationSocket):
 
     def _fill(self, view: memoryview) -> int:
         client, done = self.socket, 0
+        if client is not None:
+            # DCMTK sends a PDU in two writes, the second when the first is acknowledged: not 40 ms late, then
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         while client is not None and done < len(view):
             left = self._deadline - time.monotonic()
             if left <= 0:

@@ -199,6 +199,12 @@ async def test_memory_of_all_instances_together_is_bounded(serve: Serve, ingest:
     assert [a.Status for a in await asyncio.to_thread(store, server, instance(2 << 20, "1.2.3.6"))] == [0]
 
 
+async def test_an_instance_is_forgotten_when_it_is_answered_not_when_its_association_ends(serve: Serve) -> None:
+    many = [instance(2 << 20, f"1.2.3.{n}") for n in range(4)]
+    answers = await asyncio.to_thread(store, serve(memory_limit=3 << 20), *many)
+    assert [a.Status for a in answers] == [0] * 4
+
+
 async def test_nothing_is_written_to_any_file(serve: Serve, ingest: Any, monkeypatch: Any, tmp_path: Any) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
