@@ -7,6 +7,7 @@ call it in a thread.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class FileRun:
 
 
 Piece = bytes | FileRun
+Stamp = tuple[int, int, int]
 
 
 def size_of(piece: Piece) -> int:
@@ -54,9 +56,20 @@ def web_syntax(stored: str) -> str:
     return EXPLICIT_LE if stored in NOT_FOR_WEB else stored
 
 
-def blocks(path: Path, pieces: list[Piece]) -> Iterator[bytes]:
-    """The bytes of ``pieces``, a block at a time."""
+def stamp(path: Path) -> Stamp:
+    """Which file this is just now: take it before reading what `blocks` is to send."""
+    return _stamp(path.stat())
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def blocks(path: Path, pieces: list[Piece], expected: Stamp) -> Iterator[bytes]:
+    """The bytes of ``pieces``, a block at a time; OSError when the file was replaced since its `stamp`."""
     with path.open("rb") as file:
+        if _stamp(os.fstat(file.fileno())) != expected:
+            raise OSError("the stored file was replaced meanwhile")
         for piece in pieces:
             if isinstance(piece, bytes):
                 yield piece

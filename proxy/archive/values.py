@@ -17,7 +17,7 @@ from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
 from pydicom.encaps import generate_frames
 
-from proxy.archive.encoded import FileRun, Piece, read, size_of, value_piece
+from proxy.archive.encoded import FileRun, Piece, Stamp, read, size_of, stamp, value_piece
 from proxy.wire.dicom_json import is_signed, raw_element
 from proxy.wire.vr import EXPLICIT_LE, NATIVE, element_vr
 
@@ -34,15 +34,16 @@ class NotInThisForm(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """Values for a multipart answer: one part each. ``syntax`` says how they are encoded."""
+    """Values for a multipart answer: one part each. ``syntax`` says how they are encoded, ``stamp`` in which file."""
 
     syntax: str
+    stamp: Stamp
     parts: Iterator[list[Piece]]
 
 
 def bulk(path: Path, where: tuple[int, ...]) -> Bulk:
     """The value at an element path; encapsulated pixel data gives one part per frame."""
-    dataset = read(path)
+    before, dataset = stamp(path), read(path)
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     parent = _walk(dataset, where[:-1])
     if where[-1] not in parent:
@@ -52,10 +53,10 @@ def bulk(path: Path, where: tuple[int, ...]) -> Bulk:
     if vr == "SQ":
         raise NoSuchValue
     if where == (0x7FE00010,) and syntax not in NATIVE:
-        return Bulk(syntax, _encapsulated(path, element, dataset, None))
+        return Bulk(syntax, before, _encapsulated(path, element, dataset, None))
     if not isinstance(element, RawDataElement):
         raise NotInThisForm
-    return Bulk(EXPLICIT_LE, iter([[value_piece(element, vr, parent)]]))
+    return Bulk(EXPLICIT_LE, before, iter([[value_piece(element, vr, parent)]]))
 
 
 def _walk(dataset: Dataset, steps: tuple[int, ...]) -> Dataset:
@@ -69,16 +70,16 @@ def _walk(dataset: Dataset, steps: tuple[int, ...]) -> Dataset:
 
 def frames(path: Path, numbers: tuple[int, ...]) -> Bulk:
     """Frames of the pixel data as they are stored: native little endian, or one compressed bit stream each."""
-    dataset = read(path)
+    before, dataset = stamp(path), read(path)
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     tag = next((t for t in _PIXELS if t in dataset), None)
     if tag is None or max(numbers) > _frame_count(dataset):
         raise NoSuchValue
     element = raw_element(dataset, tag)
     if syntax not in NATIVE:
-        return Bulk(syntax, _encapsulated(path, element, dataset, numbers))
+        return Bulk(syntax, before, _encapsulated(path, element, dataset, numbers))
     vr = element_vr(tag, element.VR, False)
-    return Bulk(EXPLICIT_LE, iter(_native(dataset, value_piece(element, vr, dataset), numbers)))
+    return Bulk(EXPLICIT_LE, before, iter(_native(dataset, value_piece(element, vr, dataset), numbers)))
 
 
 def _frame_count(dataset: Dataset) -> int:

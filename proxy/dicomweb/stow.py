@@ -1,14 +1,15 @@
 """STOW-RS (PS3.18 10.5): parts in, one `ingest.receive` each, one answer with the *sender's* UIDs.
 
-Streams: one part at a time is in memory. An instance counts as stored when ingest says "accept", which includes what
-was sealed into quarantine. Pseudonyms never appear here, so RetrieveURL stays empty (it is type 2).
+Streams: a few parts at a time are in memory. An instance counts as stored when ingest says "accept", which includes
+what was sealed into quarantine. Pseudonyms never appear here, so RetrieveURL stays empty (it is type 2).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from proxy.dicomweb import status
 from proxy.dicomweb.intake import Budget, Part
 from proxy.dicomweb.projects import PREFIX, Projects, peer
 from proxy.dicomweb.status import Refused, failure_reason
+from proxy.dicomweb.window import Window
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.events import refused
 from proxy.service.ports import AuditTrail, Peer
@@ -31,6 +33,8 @@ from proxy.workers.arena import Arena
 
 #: A sender that is silent for so long has gone.
 STALL_SECONDS = 60.0
+#: Parts of one request that may be with ingest at once.
+PARALLEL = 4
 #: (0008,1197) for a part that never got as far as ingest
 FAULTS = {"media-type": status.CANNOT_UNDERSTAND, "too-large": status.PROCESSING_FAILURE}
 
@@ -62,23 +66,32 @@ class Receiver(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one part; ``failure`` is None or a (0008,1197) failure reason."""
+
+    sop_class_uid: str = ""
+    sop_instance_uid: str = ""
+    failure: int | None = None
+    too_large: bool = False
+
+
 @dataclass(slots=True)
 class Results:
-    """What became of the parts: (SOP class UID, SOP instance UID[, failure reason])."""
+    """What became of all parts, in their order."""
 
-    stored: list[tuple[str, str]] = field(default_factory=list)
-    failed: list[tuple[str, str, int]] = field(default_factory=list)
+    stored: list[Result] = field(default_factory=list)
+    failed: list[Result] = field(default_factory=list)
     unnamed: list[int] = field(default_factory=list)
     too_large: bool = False
 
-    def add(self, names: tuple[str, str], failure: int | None) -> None:
+    def add(self, result: Result) -> None:
         """One part; without a SOP Instance UID it can only be an other failure."""
-        if not names[1]:
-            self.unnamed.append(status.CANNOT_UNDERSTAND if failure is None else failure)
-        elif failure is None:
-            self.stored.append(names)
+        self.too_large |= result.too_large
+        if not result.sop_instance_uid:
+            self.unnamed.append(status.CANNOT_UNDERSTAND if result.failure is None else result.failure)
         else:
-            self.failed.append((*names, failure))
+            (self.stored if result.failure is None else self.failed).append(result)
 
 
 class Stow:
@@ -99,8 +112,16 @@ class Stow:
         project = self._projects.name(request)
         study = request.match_info.get("study", "")
         parse_target({"study": study} if study else {})
-        parser = MultipartParser(_boundary(request))
-        results, part = Results(), None
+        parser, results = MultipartParser(_boundary(request)), Results()
+        parts = self._parts(request, parser)
+        async with aclosing(parts), Window(PARALLEL, results.add) as window:
+            async for part in parts:
+                await window.put(self._finish(project, part, study, peer(request)))
+        return _answer(results)
+
+    async def _parts(self, request: web.Request, parser: MultipartParser) -> AsyncGenerator[Part, None]:
+        """Complete parts; who gets one closes it."""
+        part: Part | None = None
         try:
             async for event in _events(request, parser):
                 if isinstance(event, PartBegin):
@@ -108,24 +129,21 @@ class Stow:
                 elif isinstance(event, PartData) and part is not None:
                     part.write(event.data)
                 elif isinstance(event, PartEnd) and part is not None:
-                    with part:
-                        await self._finish(project, part, study, peer(request), results)
-                    part = None
+                    whole, part = part, None
+                    yield whole
         finally:
             if part is not None:
                 part.close()
-        return _answer(results)
 
-    async def _finish(self, project: str, part: Part, study: str, sender: Peer, results: Results) -> None:
+    async def _finish(self, project: str, part: Part, study: str, sender: Peer) -> Result:
         """The part is complete: to ingest with it, or into the record of what was refused."""
-        if part.fault:
-            await self._audit.record(refused(project, sender, part.arena.size, part.fault))
-            results.too_large |= part.fault == "too-large"
-            results.unnamed.append(FAULTS[part.fault])
-            return
-        outcome = await self._ingest.receive(project, part.arena, Claimed(study_instance_uid=study), sender)
-        failure = None if outcome.answer == "accept" else failure_reason(outcome.reason)
-        results.add(_names(outcome.original, part.arena), failure)
+        with part:
+            if part.fault:
+                await self._audit.record(refused(project, sender, part.arena.size, part.fault))
+                return Result(failure=FAULTS[part.fault], too_large=part.fault == "too-large")
+            outcome = await self._ingest.receive(project, part.arena, Claimed(study_instance_uid=study), sender)
+            failure = None if outcome.answer == "accept" else failure_reason(outcome.reason)
+            return Result(*_names(outcome.original, part.arena), failure)
 
 
 def _names(original: Original | None, arena: Arena) -> tuple[str, str]:
@@ -181,19 +199,19 @@ def store_response(results: Results) -> dict[str, Any]:
     """The store instances response module (PS3.18 table 10.5.3-1) in the DICOM JSON Model."""
     answer: dict[str, Any] = {"00081190": {"vr": "UR"}}
     if results.failed:
-        items = [_reference(names[:2]) | _failure(names[2]) for names in results.failed]
+        items = [_reference(result) | _failure(result.failure or 0) for result in results.failed]
         answer["00081198"] = {"vr": "SQ", "Value": items}
     if results.stored:
-        items = [_reference(names) | {"00081190": {"vr": "UR"}} for names in results.stored]
+        items = [_reference(result) | {"00081190": {"vr": "UR"}} for result in results.stored]
         answer["00081199"] = {"vr": "SQ", "Value": items}
     if results.unnamed:
         answer["0008119A"] = {"vr": "SQ", "Value": [_failure(reason) for reason in results.unnamed]}
     return answer
 
 
-def _reference(names: tuple[str, str]) -> dict[str, Any]:
-    tags = zip(("00081150", "00081155"), names, strict=True)
-    return {tag: {"vr": "UI", "Value": [uid]} if uid else {"vr": "UI"} for tag, uid in tags}
+def _reference(result: Result) -> dict[str, Any]:
+    pairs = (("00081150", result.sop_class_uid), ("00081155", result.sop_instance_uid))
+    return {tag: {"vr": "UI", "Value": [uid]} if uid else {"vr": "UI"} for tag, uid in pairs}
 
 
 def _failure(reason: int) -> dict[str, Any]:

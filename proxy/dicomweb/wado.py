@@ -6,6 +6,7 @@ is stored; nothing is decoded here.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
@@ -26,6 +27,8 @@ from proxy.wire.media import BULK_TYPES, DICOM, OCTETS, RELATED, Choice, Offer
 from proxy.wire.multipart import closing, part_head, part_tail
 from proxy.wire.uri import Target, parse_bulk_path, parse_frames, parse_target
 
+#: A client that takes nothing for so long has gone.
+STALL_SECONDS = 60.0
 _SERIES = "/studies/{study}/series/{series}"
 LEVELS = ("/studies/{study}", _SERIES, _SERIES + "/instances/{instance}")
 _MULTI, _SINGLE = Offer(RELATED, DICOM), Offer(DICOM)
@@ -115,7 +118,7 @@ class Wado:
         async for pieces in self._retrieve.parts(bulk):
             if boundary:
                 yield part_head(boundary, described)
-            async for block in self._retrieve.blocks(path, pieces):
+            async for block in self._retrieve.blocks(path, pieces, bulk.stamp):
                 yield block
             if boundary:
                 yield part_tail()
@@ -156,12 +159,20 @@ async def _stream(request: web.Request, content_type: str, blocks: AsyncIterator
         return response
     complete = False
     try:
-        await response.write(first)
+        await _write(response, first)
         async for block in blocks:
-            await response.write(block)
+            await _write(response, block)
         await response.write_eof()
         complete = True
     finally:
         if not complete and request.transport is not None:
             request.transport.abort()  # an answer that stops early must not look whole
     return response
+
+
+async def _write(response: web.StreamResponse, block: bytes) -> None:
+    try:
+        async with asyncio.timeout(STALL_SECONDS):
+            await response.write(block)
+    except TimeoutError:
+        raise ConnectionAbortedError("the client stopped reading") from None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proxy.archive import encoded, values
-from proxy.archive.encoded import Piece
+from proxy.archive.encoded import Piece, Stamp
 from proxy.archive.values import Bulk
 from proxy.service.events import who
 from proxy.service.ports import Archive, AuditEvent, AuditTrail, Peer
@@ -47,8 +47,9 @@ class Retrieve:
 
     async def instance(self, path: Path) -> AsyncIterator[bytes]:
         """The Part 10 file, a block at a time: as stored, or in explicit VR little endian where it must be."""
+        stamp = await asyncio.to_thread(encoded.stamp, path)
         pieces = await asyncio.to_thread(encoded.instance, path)
-        async for block in self.blocks(path, pieces):
+        async for block in self.blocks(path, pieces, stamp):
             yield block
 
     async def bulk(self, path: Path, where: tuple[int, ...]) -> Bulk:
@@ -63,9 +64,9 @@ class Retrieve:
         """The parts of bulk data, one at a time."""
         return _threaded(lambda: bulk.parts)
 
-    def blocks(self, path: Path, pieces: list[Piece]) -> AsyncIterator[bytes]:
-        """The bytes of pieces, a block at a time."""
-        return _threaded(lambda: encoded.blocks(path, pieces))
+    def blocks(self, path: Path, pieces: list[Piece], stamp: Stamp) -> AsyncIterator[bytes]:
+        """The bytes of pieces, a block at a time; OSError when the file is no longer the one of ``stamp``."""
+        return _threaded(lambda: encoded.blocks(path, pieces, stamp))
 
 
 async def _threaded(make: Callable[[], Iterator[_T]]) -> AsyncIterator[_T]:

@@ -67,7 +67,7 @@ REWRITTEN = [p for p in FILES if encoded.stored_syntax(p) in NOT_FOR_WEB]
 @pytest.mark.parametrize("path", REWRITTEN, ids=lambda p: p.name)
 def test_rewriting_keeps_every_value(path: Path) -> None:
     before = pydicom.dcmread(path)
-    after = pydicom.dcmread(io.BytesIO(b"".join(encoded.blocks(path, encoded.instance(path)))))
+    after = pydicom.dcmread(io.BytesIO(b"".join(encoded.blocks(path, encoded.instance(path), encoded.stamp(path)))))
     assert after.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
     left, right = reference(before), reference(after)
     assert {k: v for k, v in left.items() if k != "7FE00010"} == {k: v for k, v in right.items() if k != "7FE00010"}
@@ -77,7 +77,7 @@ def test_rewriting_keeps_every_value(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [p for p in FILES if p not in REWRITTEN][:10], ids=lambda p: p.name)
 def test_others_leave_as_they_are(path: Path) -> None:
-    assert b"".join(encoded.blocks(path, encoded.instance(path))) == path.read_bytes()
+    assert b"".join(encoded.blocks(path, encoded.instance(path), encoded.stamp(path))) == path.read_bytes()
 
 
 def test_large_values_stay_in_the_file_until_they_are_sent(make) -> None:
@@ -95,4 +95,12 @@ def test_large_values_stay_in_the_file_until_they_are_sent(make) -> None:
 def test_a_file_that_shrank_is_an_error_and_not_a_short_answer(make) -> None:
     path = make("a")
     with pytest.raises(OSError, match="shorter"):
-        list(encoded.blocks(path, [encoded.FileRun(0, path.stat().st_size + 1)]))
+        list(encoded.blocks(path, [encoded.FileRun(0, path.stat().st_size + 1)], encoded.stamp(path)))
+
+
+def test_a_file_that_was_replaced_is_not_mixed_with_the_new_one(make) -> None:
+    path, other = make("a"), make("b", PixelData=bytes(100))
+    before, pieces = encoded.stamp(path), encoded.instance(path)
+    other.replace(path)
+    with pytest.raises(OSError, match="replaced"):
+        list(encoded.blocks(path, pieces, before))
