@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import Dataset
 
 from proxy.deid import dummies
@@ -31,23 +30,16 @@ from proxy.deid.iod import Path, resolve
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider
 from proxy.deid.tables import TransferSyntax
+from proxy.deid.unlisted import unlisted_word
 from proxy.deid.values import CHARSET_VRS, DEFAULT, Charset, check, split
 from proxy.errors import InstanceHeld, Reason
 
 PATIENT_NAME, PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100010, 0x00100020, 0x00100021
 CONTENT_TEMPLATE_SEQUENCE, CODE_MEANING = 0x0040A504, 0x00080104
 #: PS3.5 6.2, and the ACR-NEMA form with colons
-_TM = re.compile(r"[0-9]{2}(?:(:?)[0-5][0-9](?:\1[0-6][0-9](?:\.[0-9]{1,6})?)?)?")
+_TM = re.compile(r"(?:[01][0-9]|2[0-3])(?:(:?)[0-5][0-9](?:\1[0-6][0-9](?:\.[0-9]{1,6})?)?)?")
 #: text of an item that is kept only as a dummy's skeleton
 _DUMMIED = CHARSET_VRS | {"AE", "UR"}
-#: a VR in the file stands for the dictionary's when both are of one kind
-_KINDS = (
-    CHARSET_VRS | {"AE", "CS", "UR"},
-    frozenset({"DA", "DT", "TM"}),
-    frozenset({"DS", "IS"}),
-    frozenset({"US", "SS", "UL", "SL", "AT", "US or SS", "US or OW", "US or SS or OW", "OW"}),
-    frozenset({"OB", "OW", "OB or OW"}),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,28 +134,17 @@ class Walk:
         return self._pseudonyms.patient_id(issuer, value) if value else ""
 
     def _unlisted(self, tag: int, place: Place) -> Element | None:
-        """What no row of Table E.1-1 names: by the profile's default for its VR, never for a tag that PS3.6 lacks."""
-        if tag not in DicomDictionary or (tag == CONTENT_TEMPLATE_SEQUENCE and not place.path):
+        """What no row of Table E.1-1 names."""
+        if tag == CONTENT_TEMPLATE_SEQUENCE and not place.path:
             return None  # the content that followed the template has been replaced
-        known = str(DicomDictionary[tag][0])
-        stated, value = value_of(place.source, tag)
-        vr = known if stated in ("", "UN") else stated
-        if stated == "UN" and (" " in known or not self._syntax.little):
-            return None
-        if not _of_one_kind(vr, known):
-            return None
-        word = self._policy.unlisted.attributes.get(tag) or _word(self._policy, vr)
-        if vr == "SQ":  # keeping a sequence means walking into it
-            return self._recurse(tag, vr, place) if word != "remove" else None
-        if word == "keep" and isinstance(value, bytes):
-            return self._keep(tag, vr, value, place)
-        if word == "remap":
-            return self._remap(tag, vr, place)
-        if word == "dummy":
-            return self._dummy(tag, vr, place)
-        return self._shift(tag, vr, place) if word == "shift" else None
+        stated, _ = value_of(place.source, tag)
+        word, vr = unlisted_word(self._policy, tag, stated, self._syntax.little)
+        return _WORDS[word](self, tag, vr, place)
 
-    def _keep(self, tag: int, vr: str, value: bytes, place: Place) -> Element:
+    def _keep(self, tag: int, vr: str, place: Place) -> Element | None:
+        _, value = value_of(place.source, tag)
+        if not isinstance(value, bytes):
+            return None  # a sequence under another name
         if place.skeleton and vr in _DUMMIED:
             return Element(tag, vr, dummies.BY_VR[vr])
         check(tag, vr, value)
@@ -258,7 +239,7 @@ def _keep_time(value: str, _: int) -> str:
 
 
 _MOVES = {"DA": shift_da, "DT": shift_dt, "TM": _keep_time}
-#: action (after `resolve`) → what does it
+#: action of Table E.1-1 (after `resolve`) → what does it
 _ACTIONS = {
     "X": Walk._remove,
     "Z": Walk._empty,
@@ -266,15 +247,12 @@ _ACTIONS = {
     "U": Walk._remap,
     "R": Walk._recurse,
 }
-
-
-def _word(policy: Policy, vr: str) -> str:
-    """The profile's default; an ambiguous VR (implicit VR: "US or SS") has that of its parts."""
-    if vr == "SQ":
-        return "keep"
-    words = {policy.unlisted.by_vr.get(part, "remove") for part in vr.split(" or ")}
-    return words.pop() if len(words) == 1 else "remove"
-
-
-def _of_one_kind(vr: str, known: str) -> bool:
-    return vr == known or vr in known.split(" or ") or any(vr in kind and known in kind for kind in _KINDS)
+#: word of a profile for what no row names → what does it
+_WORDS = {
+    "remove": Walk._remove,
+    "keep": Walk._keep,
+    "remap": Walk._remap,
+    "shift": Walk._shift,
+    "dummy": Walk._dummy,
+    "walk": Walk._recurse,
+}

@@ -124,7 +124,9 @@ def test_what_is_no_date_goes_by_its_basic_action(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(("value", "kept"), [("10", True), ("10:11:12", True), ("101112.123456", True), ("Doe", False)])
+@pytest.mark.parametrize(
+    ("value", "kept"), [("10", True), ("10:11:12", True), ("101112.123456", True), ("Doe", False), ("471112", False)]
+)
 def test_times_stay_where_they_are_times(make: ModuleType, value: str, kept: bool) -> None:
     out = make.through(make.dataset(StudyTime=value), make.policy("research"))
     assert out.StudyTime == (value if kept else "")
