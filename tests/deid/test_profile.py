@@ -208,6 +208,15 @@ def test_attributes_that_the_library_does_not_know(make: ModuleType, syntax: str
     assert not [row["tag"] for row in young if number(row["tag"]) in left]
 
 
+def test_the_code_of_a_masked_tag(make: ModuleType) -> None:
+    """PS3.5 7.6: sixteen even groups each; what lies beyond is named by no row."""
+    code = make.policy().code
+    for group in [*range(0x5000, 0x5020, 2), *range(0x6000, 0x6020, 2)]:
+        assert code(group << 16 | 0x3000) == code(group << 16 | 0x0010) == "X"
+    assert code(0x50203000) == code(0x60203000) == code(0x60FE3000) == code(0x50FE3000) == ""
+    assert code(0x00091001) == code(0x60013000) == code(0x00020010) == "X"
+
+
 def test_a_policy_can_be_pickled_and_hides_its_key(make: ModuleType) -> None:
     policy = make.policy("research", key=b"K" * 32)
     again = pickle.loads(pickle.dumps(policy))
