@@ -1,7 +1,7 @@
 """The Verification and Storage SCP: who may associate, which project a called AE title means, what a sender is told.
 
 Nothing is decided about a data set here: `ingest` does, on the event loop, and a status is sent only after it has
-answered. Bytes and connections are bounded in `receiving` and `connections`.
+answered. Bytes and connections are bounded in `receiving`, `bounded_socket` and `connections`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pynetdicom.presentation import build_context
 from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from proxy.deid.types import Claimed
 from proxy.dimse import contexts, silence, status
-from proxy.dimse.connections import FIRST_PDU_SECONDS, Bounds, Server
+from proxy.dimse.bounded_socket import FIRST_PDU_SECONDS
+from proxy.dimse.connections import Bounds, Server
 from proxy.dimse.receiving import Inbox, Incoming
 from proxy.errors import Unavailable
 from proxy.service.ports import Peer
@@ -98,10 +99,10 @@ class DimseServer:
             return
         self._bounds.draining.set()
         await asyncio.to_thread(server.shutdown)
-        await asyncio.to_thread(_drain, server, time.monotonic() + grace_seconds)
+        await asyncio.to_thread(server.drain, time.monotonic() + grace_seconds)
         for task in self._running:
             task.cancel()  # the task, not the thread's future: the thread must wait until nobody reads the arena
-        await asyncio.to_thread(_wait_for_handlers, server, 2.0)
+        await asyncio.to_thread(server.wind_up)
 
     def _requested(self, event: evt.Event) -> None:
         """Admit or reject an A-ASSOCIATE-RQ, and choose what to negotiate, before pynetdicom answers it."""
@@ -170,21 +171,3 @@ def _response(answer: status.Answer) -> Dataset:
     if answer.comment:
         response.ErrorComment = answer.comment
     return response
-
-
-def _drain(server: Server, deadline: float) -> None:
-    """Abort each association as soon as it has nothing under way, and all of them at the deadline."""
-    while associations := server.active_associations:
-        late = time.monotonic() >= deadline
-        for association in associations:
-            if late or not cast(Inbox, association.dimse).busy:
-                association.abort(block=False)
-        if late:
-            return
-        time.sleep(0.01)
-
-
-def _wait_for_handlers(server: Server, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while server.handlers and time.monotonic() < deadline:
-        time.sleep(0.01)

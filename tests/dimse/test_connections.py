@@ -16,7 +16,7 @@ import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, build_context
 
-from proxy.dimse import connections
+from proxy.dimse import bounded_socket
 from proxy.dimse.scp import DimseServer
 
 Serve = Callable[..., DimseServer]
@@ -157,7 +157,7 @@ async def test_huge_first_pdu_from_nobody(serve: Serve) -> None:
 
 
 async def test_silent_and_dripping_connections_do_not_lock_others_out(serve: Serve, monkeypatch: Any) -> None:
-    monkeypatch.setattr(connections, "FIRST_PDU_SECONDS", 1.0)
+    monkeypatch.setattr(bounded_socket, "FIRST_PDU_SECONDS", 1.0)
     server = serve(associations=5)
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10)]
     for peer in silent[:5]:
@@ -228,3 +228,23 @@ async def test_a_slow_ingest_is_not_the_peers_idleness(serve: Serve, ingest: Any
     await asyncio.sleep(2)
     ingest.gate.set()
     assert await talking == [2, 4, 4]
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", associate_rq()[:20], associate_rq(), associate_rq() + pdata((1, 3, command()))[:30]]
+)
+async def test_stop_does_not_wait_for_peers_that_say_nothing(
+    serve: Serve, sent: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = serve()
+    with socket.create_connection(("127.0.0.1", server.port)) as peer:
+        peer.sendall(sent)
+        await asyncio.sleep(0.3)
+        inner = server._server
+        assert inner is not None
+        assert inner.handlers == 1
+        began = time.monotonic()
+        await server.stop(0.2)
+        assert time.monotonic() - began < 3
+        assert inner.handlers == 0
+    assert "".join(capfd.readouterr()) == ""
