@@ -80,12 +80,17 @@ def _unforeseen(error: Exception) -> web.Response:
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error {number}")
 
 
-def answer(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> web.Response:
+def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:
     """A small JSON body that says what went wrong."""
     return web.json_response({"status": int(status), "error": detail}, status=int(status), headers=headers or {})
 
 
 async def fixed_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Hooked into every answer of the application."""
+    fix_headers(response)
+
+
+def fix_headers(response: web.StreamResponse) -> None:
     """On every answer: no product version, no caching of pseudonymous data outside the client (PS3.18 8.4)."""
     response.headers["Server"] = "Veil"
     response.headers.setdefault("Cache-Control", "private, no-store")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from typing import cast
 
 from aiohttp import web
 
 from proxy.dicomweb.health import Health, Readiness
 from proxy.dicomweb.middleware import InFlight, errors, fixed_headers
 from proxy.dicomweb.projects import Projects
+from proxy.dicomweb.protocol import QuietProtocol
 from proxy.dicomweb.qido import Qido
 from proxy.dicomweb.stow import Receiver, Stow
 from proxy.dicomweb.wado import Wado
@@ -55,30 +58,37 @@ class DicomwebServer:
             auto_decompress=False,  # a compressed body is refused, not inflated
             shutdown_timeout=_CUT_SECONDS,
         )
-        self._site: web.TCPSite | None = None
+        self._listening: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Bind and serve; ``port`` then holds the real one. OSError when the address is taken."""
         await self._runner.setup()
-        self._site = web.TCPSite(self._runner, self._host, self.port)
+        loop = asyncio.get_running_loop()
         try:
-            await self._site.start()
+            self._listening = await loop.create_server(self._connection, self._host, self.port)
         except OSError:
             await self._runner.cleanup()
             raise
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listening.sockets[0].getsockname()[1]
 
     async def stop(self, grace: float) -> None:
         """Take no more, wait up to ``grace`` seconds for what is under way, close."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
         await self._in_flight.drained(grace)
         await self._runner.cleanup()
 
+    def _connection(self) -> QuietProtocol:
+        if self._runner.server is None:
+            raise RuntimeError("the server is not running")
+        protocol = self._runner.server()
+        protocol.__class__ = QuietProtocol  # aiohttp has no place to name the class of its connections
+        return cast(QuietProtocol, protocol)
+
 
 def _mute() -> logging.Logger:
-    """aiohttp logs the bytes of requests that it cannot read; those may be a dataset."""
+    """aiohttp logs what it did not expect with its text, which may hold what was sent."""
     logger = logging.getLogger("proxy.dicomweb.protocol")
     logger.disabled = True
     return logger
