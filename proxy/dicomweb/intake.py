@@ -22,9 +22,13 @@ class Budget:
 
     def take(self, count: int) -> None:
         """Raises `MemoryFull` when there is no room for ``count`` more bytes."""
-        if self.used + count > self._limit:
+        if not self.fits(count):
             raise MemoryFull("the memory for instances being received is used up")
         self.used += count
+
+    def fits(self, count: int) -> bool:
+        """Whether there is room for ``count`` more bytes just now."""
+        return self.used + count <= self._limit
 
     def give(self, count: int) -> None:
         """Return ``count`` bytes."""

@@ -117,6 +117,8 @@ class Stow:
         async with aclosing(parts), Window(PARALLEL, results.add) as window:
             async for part in parts:
                 await window.put(self._finish(project, part, study, peer(request)))
+                if not self.budget.fits(self._limit):  # a request must not fill the memory against itself
+                    await window.drain()
         return _answer(results)
 
     async def _parts(self, request: web.Request, parser: MultipartParser) -> AsyncGenerator[Part, None]:

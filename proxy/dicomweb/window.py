@@ -27,6 +27,11 @@ class Window(Generic[_T]):
         while len(self._tasks) >= self._width:
             self._sink(await self._tasks.popleft())
 
+    async def drain(self) -> None:
+        """Wait until nothing runs."""
+        while self._tasks:
+            self._sink(await self._tasks.popleft())
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -20,6 +20,8 @@ RESERVED = frozenset({"limit", "offset", "includefield", "accept", "charset"})
 UNSUPPORTED = frozenset({"fuzzymatching", "emptyvaluematching", "multiplevaluematching"})
 _MAX_PARAMETERS = 100
 _MAX_FIELDS = 500
+#: Each more multiplies the work of matching; nobody needs so many.
+_MAX_STARS = 5
 
 
 class UriError(ValueError):
@@ -124,6 +126,8 @@ def _number(name: str, value: str) -> int:
 
 def _match_value(keyword: str, value: str) -> str:
     value = value.strip()
+    if value.count("*") > _MAX_STARS:
+        raise UriError("too many wildcards in a value to match")
     tag = tag_for_keyword(keyword.rsplit(".", maxsplit=1)[-1])
     vr = dictionary_VR(tag) if tag is not None else ""
     if vr == "UI":  # a UID list is joined with commas (PS3.18 8.3.4.1) or, by OHIF, with backslashes

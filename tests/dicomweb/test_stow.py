@@ -179,6 +179,21 @@ async def test_memory_is_bounded_over_all_requests(site) -> None:
     assert site.server_budget().used == 0
 
 
+async def test_one_request_does_not_fill_the_memory_against_itself(site) -> None:
+    receive = site.ingest.receive
+
+    async def slowly(*arguments: Any) -> Any:
+        await asyncio.sleep(0.05)
+        return await receive(*arguments)
+
+    site.ingest.receive = slowly
+    bodies = [
+        site.instance(SOPInstanceUID=f"1.2.{n}") + bytes(7 * MIB) for n in range(6)
+    ]  # twice what the memory holds
+    status, answer, _ = await site.stow(site.multipart(*bodies))
+    assert (status, referenced(answer)) == (200, [f"1.2.{n}" for n in range(6)])
+
+
 async def test_a_sender_that_goes_away_leaves_no_memory_behind(site) -> None:
     _reader, writer = await asyncio.open_connection("127.0.0.1", site.server.port)
     writer.write(

@@ -72,6 +72,7 @@ def test_includefield_all() -> None:
         [("StudyInstanceUID", "1.2,abc")],
         [("StudyDate", "yesterday")],
         [("all", "1")],
+        [("PatientName", "*a*a*a*a*a*")],
         [(f"0009{n:04X}", "") for n in range(0x1001, 0x1001 + 101)],
     ],
 )
