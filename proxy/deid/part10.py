@@ -66,11 +66,11 @@ def read_part10(data: memoryview) -> Part10:
 
 def read_meta(data: memoryview) -> list[MetaElement]:
     """Group 0002, in order. It ends where (0002,0000) says, or at the first element of another group."""
-    if len(data) < DATASET_AT_LEAST or data[PREAMBLE:DATASET_AT_LEAST] != b"DICM":
+    if len(data) < DATASET_AT_LEAST or bytes(data[PREAMBLE:DATASET_AT_LEAST]) != b"DICM":
         raise InstanceHeld(Reason.NOT_DICOM, "no preamble and DICM prefix")
     elements: list[MetaElement] = []
     position, declared_end = DATASET_AT_LEAST, -1
-    while position != declared_end and data[position : position + 2] == b"\x02\x00":
+    while position != declared_end and bytes(data[position : position + 2]) == b"\x02\x00":
         element = _read_element(data, position)
         if any(element.tag == other.tag for other in elements) or len(elements) >= _MOST_META:
             raise InstanceHeld(Reason.MALFORMED, "file meta information repeats an element or is too long", element.tag)
