@@ -29,6 +29,7 @@ def _sites(folder: Path) -> Iterator[Callable[..., Site]]:
     for site in made:
         site.end()
     assert [hit for site in made for hit in site.exposed()] == []
+    assert [site.log for site in made if site.log.exists() and "Traceback" in site.log.read_text()] == []
 
 
 @pytest.fixture
