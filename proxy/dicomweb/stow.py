@@ -7,12 +7,10 @@ what was sealed into quarantine. Pseudonyms never appear here, so RetrieveURL st
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
@@ -22,11 +20,12 @@ from proxy.dicomweb import status
 from proxy.dicomweb.intake import Budget, Part
 from proxy.dicomweb.projects import PREFIX, Projects, peer
 from proxy.dicomweb.status import Refused, failure_reason
+from proxy.dicomweb.stored import Result, Results, answer
 from proxy.dicomweb.window import Window
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.events import refused
 from proxy.service.ports import AuditTrail, Peer
-from proxy.wire.media import DICOM, DICOM_JSON, RELATED, parse_media_type
+from proxy.wire.media import DICOM, RELATED, parse_media_type
 from proxy.wire.multipart import Event, MultipartError, MultipartParser, PartBegin, PartData, PartEnd
 from proxy.wire.uri import parse_target
 from proxy.workers.arena import Arena
@@ -66,34 +65,6 @@ class Receiver(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one part; ``failure`` is None or a (0008,1197) failure reason."""
-
-    sop_class_uid: str = ""
-    sop_instance_uid: str = ""
-    failure: int | None = None
-    too_large: bool = False
-
-
-@dataclass(slots=True)
-class Results:
-    """What became of all parts, in their order."""
-
-    stored: list[Result] = field(default_factory=list)
-    failed: list[Result] = field(default_factory=list)
-    unnamed: list[int] = field(default_factory=list)
-    too_large: bool = False
-
-    def add(self, result: Result) -> None:
-        """One part; without a SOP Instance UID it can only be an other failure."""
-        self.too_large |= result.too_large
-        if not result.sop_instance_uid:
-            self.unnamed.append(status.CANNOT_UNDERSTAND if result.failure is None else result.failure)
-        else:
-            (self.stored if result.failure is None else self.failed).append(result)
-
-
 class Stow:
     """The store resources."""
 
@@ -119,7 +90,7 @@ class Stow:
                 await window.put(self._finish(project, part, study, peer(request)))
                 if not self.budget.fits(self._limit):  # a request must not fill the memory against itself
                     await window.drain()
-        return _answer(results)
+        return answer(results)
 
     async def _parts(self, request: web.Request, parser: MultipartParser) -> AsyncGenerator[Part, None]:
         """Complete parts; who gets one closes it."""
@@ -181,40 +152,3 @@ async def _events(request: web.Request, parser: MultipartParser) -> AsyncIterato
             yield event
     for event in parser.close():
         yield event
-
-
-def _answer(results: Results) -> web.Response:
-    failures = len(results.failed) + len(results.unnamed)
-    if not results.stored and not failures:
-        raise MultipartError("the body has no parts")
-    if not failures:
-        code = HTTPStatus.OK
-    elif results.stored:
-        code = HTTPStatus.ACCEPTED
-    else:
-        code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if results.too_large else HTTPStatus.CONFLICT
-    body = json.dumps(store_response(results)).encode()
-    return web.Response(status=int(code), body=body, content_type=DICOM_JSON)
-
-
-def store_response(results: Results) -> dict[str, Any]:
-    """The store instances response module (PS3.18 table 10.5.3-1) in the DICOM JSON Model."""
-    answer: dict[str, Any] = {"00081190": {"vr": "UR"}}
-    if results.failed:
-        items = [_reference(result) | _failure(result.failure or 0) for result in results.failed]
-        answer["00081198"] = {"vr": "SQ", "Value": items}
-    if results.stored:
-        items = [_reference(result) | {"00081190": {"vr": "UR"}} for result in results.stored]
-        answer["00081199"] = {"vr": "SQ", "Value": items}
-    if results.unnamed:
-        answer["0008119A"] = {"vr": "SQ", "Value": [_failure(reason) for reason in results.unnamed]}
-    return answer
-
-
-def _reference(result: Result) -> dict[str, Any]:
-    pairs = (("00081150", result.sop_class_uid), ("00081155", result.sop_instance_uid))
-    return {tag: {"vr": "UI", "Value": [uid]} if uid else {"vr": "UI"} for tag, uid in pairs}
-
-
-def _failure(reason: int) -> dict[str, Any]:
-    return {"00081197": {"vr": "US", "Value": [reason]}}
