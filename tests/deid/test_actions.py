@@ -275,6 +275,16 @@ def test_a_profile_cannot_keep_a_sequence_unread(make: ModuleType) -> None:
     assert out.AnatomicRegionSequence[0].PatientID == out.PatientID
 
 
+def test_shift_without_the_option_removes(make: ModuleType) -> None:
+    profile = load_profile("basic")
+    by_vr = {**profile["unlisted"]["by_vr"], "DA": "shift", "DT": "shift", "TM": "shift"}
+    spec = PolicySpec("p", {**profile, "unlisted": {**profile["unlisted"], "by_vr": by_vr}}, make.KEY)
+    policy = compile_policy(make.tables(), spec)
+    assert policy.shifted == frozenset()
+    ds = make.dataset(AnatomicRegionSequence=[item(SecondaryReviewDate="20240229", SecondaryReviewTime="1011")])
+    assert len(make.through(ds, policy).AnatomicRegionSequence[0]) == 0
+
+
 def test_counts(make: ModuleType) -> None:
     ds = make.dataset(StudyDate="20240229", StudyDescription="x", AccessionNumber="1", Rows=1)
     result, _ = make.run(make.encode(ds), make.policy("research"))

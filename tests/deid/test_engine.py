@@ -224,6 +224,22 @@ def test_encapsulated_pixel_data_leaves_as_a_slice(make: ModuleType, name: str) 
     assert pixels.length > len(read(data).PixelData)
 
 
+def test_what_stands_behind_pixel_data_leaves_behind_it(make: ModuleType) -> None:
+    behind = make.raw_element(0x7FE00020, "OW", b"\3\4")  # Coefficients SDVN, retired
+    data = make.encode(make.dataset()) + make.raw_element(0x7FE00010, "OW", b"\1\2") + behind
+    result, out = make.run(data, make.policy())
+    assert [type(chunk) for chunk in result.chunks] == [bytes, Slice, bytes]
+    assert result.chunks[2] == behind
+    assert out.endswith(make.raw_element(0x7FE00010, "OW", b"\1\2") + behind)
+
+
+def test_a_deflated_file_has_an_even_length(make: ModuleType) -> None:
+    """PS3.5 A.5: a NUL pads the stream; its length is odd for about half of all data sets."""
+    for length in range(12):
+        data = make.encode(make.dataset(SoftwareVersions="x" * length), make.DEFLATED)
+        assert len(make.run(data, make.policy())[1]) % 2 == 0
+
+
 @pytest.mark.parametrize("encapsulated", [True, False])
 def test_pixel_data_and_transfer_syntax_must_agree(make: ModuleType, encapsulated: bool) -> None:
     fragments = b"\xfe\xff\x00\xe0\x00\x00\x00\x00\xfe\xff\xdd\xe0\x00\x00\x00\x00"
