@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import threading
@@ -14,11 +16,15 @@ from typing import Any
 
 import pytest
 
+from proxy.app import load_policies
+from proxy.config import load_config
 from tests.system.harness import Site, quiet_port, until
-from tests.system.killing import recorded
+from tests.system.killing import Load, recorded
 from tests.system.modality import EXPLICIT, IMPLICIT, VERIFICATION, Modality, Refused, c_store, p_data, split, store_rq
 from tests.system.planting import Planted, fresh
+from tests.system.sealed import sealed_instances
 from tests.system.stow import CONTENT_TYPE, PATH, multipart, stow
+from tests.system.watch import tree
 
 Make = Callable[..., Site]
 
@@ -125,6 +131,33 @@ def test_sigterm_under_load_loses_nothing_acknowledged(make_site: Make) -> None:
     assert len(site.archived()) >= len(acknowledged)
     assert set(site.archived()) <= recorded(site)
     assert audited(site).count("started") == 4
+
+
+def test_workers_that_die_cost_no_acknowledged_instance(make_site: Make) -> None:
+    site = make_site("site", {"workers.count": 2})
+    site.start()
+    load = Load(site)
+    load.start()
+    chance = random.Random(3)
+    for _ in range(12):
+        time.sleep(chance.uniform(0.05, 0.3))
+        workers = [pid for pid in tree(site.pid) if pid != site.pid]
+        if workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
+    until(lambda: site.ready, 20, "ready again")
+    load.stop()
+    site.drain()
+    assert load.surprises == []
+    pseudonyms = load_policies(load_config(site.config))["research"].pseudonyms()
+    sealed = {split(content)[1] for _, content in sealed_instances(site)}
+    there = site.archived()
+    lost = [one for one in load.acknowledged if pseudonyms.uid(one.sop_instance_uid) not in there]
+    assert {one.sop_instance_uid for one in lost} <= sealed
+    assert len(there) > 10
+    reasons = {entry["reason"] for entry in site.held()}
+    assert reasons <= {"worker-crashed", "pixels-uninspected"}
+    assert site.stop() == 0
 
 
 @pytest.fixture
