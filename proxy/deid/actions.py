@@ -11,22 +11,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydicom.dataset import Dataset
-
-from proxy.deid import dummies
+from proxy.deid import dummies, markers
 from proxy.deid.access import (
     PIXEL_DATA,
     SPECIFIC_CHARACTER_SET,
     charset_of,
     is_uid,
-    items_of,
     plain_of,
     text_of,
-    value_of,
 )
 from proxy.deid.dates import shift_da, shift_dt
-from proxy.deid.encode import Element, Item
+from proxy.deid.encode import Element, Item, Part
 from proxy.deid.iod import Path, resolve
+from proxy.deid.level import Gone, Level, Run
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider
 from proxy.deid.tables import TransferSyntax
@@ -58,10 +55,12 @@ class Place:
     ``skeleton``: only structure and numbers are wanted, all text is dummied.
     """
 
-    source: Dataset
+    source: Level
     path: Path
     charset: Charset
     skeleton: bool = False
+    #: each element by itself, none in runs: somebody reads the result
+    apart: bool = False
 
 
 class Walk:
@@ -78,21 +77,25 @@ class Walk:
         self._present: frozenset[int] = frozenset()
         self.counts: Counter[str] = Counter()
 
-    def run(self, dataset: Dataset) -> list[Element]:
+    def run(self, root: Level) -> list[Part]:
         """The elements that may leave, in tag order."""
-        self._present = frozenset(int(tag) for tag in dataset.keys())  # noqa: SIM118
-        return self._level(Place(dataset, (), DEFAULT))
+        self._present = frozenset(root.tags())
+        return self._level(Place(root, (), DEFAULT))
 
-    def _level(self, outer: Place) -> list[Element]:
-        place = Place(outer.source, outer.path, charset_of(outer.source, outer.charset), outer.skeleton)
-        elements: list[Element] = []
-        for tag in sorted(map(int, place.source.keys())):
-            element = self._element(tag, place)
-            if element is None:
-                self.counts["removed"] += 1
+    def _level(self, outer: Place) -> list[Part]:
+        place = Place(outer.source, outer.path, charset_of(outer.source, outer.charset), outer.skeleton, outer.apart)
+        found: list[Part] = []
+        for part in place.source.tags() if place.skeleton or place.apart else place.source.parts():
+            if isinstance(part, Run):
+                self.counts["kept"] += part.count
+                found.append(part)
+            elif isinstance(part, Gone):
+                self.counts["removed"] += part.count
+            elif (element := self._element(part, place)) is not None:
+                found.append(element)
             else:
-                elements.append(element)
-        return elements
+                self.counts["removed"] += 1
+        return found
 
     def _element(self, tag: int, place: Place) -> Element | None:
         code = self._policy.code(tag)
@@ -115,7 +118,7 @@ class Walk:
 
     def _character_set(self, place: Place) -> Element:
         self.counts["kept"] += 1
-        _, value = value_of(place.source, SPECIFIC_CHARACTER_SET)
+        _, value = place.source.value(SPECIFIC_CHARACTER_SET)
         kept = b"ISO_IR 192" if place.charset.transcode or not isinstance(value, bytes) else value
         return Element(SPECIFIC_CHARACTER_SET, "CS", kept)
 
@@ -137,12 +140,12 @@ class Walk:
         """What no row of Table E.1-1 names."""
         if tag == CONTENT_TEMPLATE_SEQUENCE and not place.path:
             return None  # the content that followed the template has been replaced
-        stated, _ = value_of(place.source, tag)
+        stated, _ = place.source.value(tag)
         word, vr = unlisted_word(self._policy, tag, stated, self._syntax.little)
         return _WORDS[word](self, tag, vr, place)
 
     def _keep(self, tag: int, vr: str, place: Place) -> Element | None:
-        _, value = value_of(place.source, tag)
+        _, value = place.source.value(tag)
         if not isinstance(value, bytes):
             return None  # a sequence under another name
         if place.skeleton and vr in _DUMMIED:
@@ -177,28 +180,29 @@ class Walk:
         self.counts["replaced"] += 1
         if tag in dummies.SEQUENCES:
             return Element(tag, "SQ", dummies.SEQUENCES[tag])
-        items = items_of(place.source, tag)[:1]
+        items = place.source.items(tag)[:1]
         if tag == dummies.GRAPHIC_ANNOTATION_SEQUENCE and items:
             layer = self._layer(items[0], place)
             return Element(tag, "SQ", dummies.graphic_annotation(layer, self._syntax.little))
         return Element(tag, "SQ", self._walk_items(items, tag, place, skeleton=True))
 
-    def _layer(self, item: Dataset, place: Place) -> bytes:
-        _, value = value_of(item, dummies.GRAPHIC_LAYER) if dummies.GRAPHIC_LAYER in item else ("", b"")
+    def _layer(self, item: Level, place: Place) -> bytes:
+        _, value = item.value(dummies.GRAPHIC_LAYER) if dummies.GRAPHIC_LAYER in item else ("", b"")
         value = value if isinstance(value, bytes) else b""
         check(dummies.GRAPHIC_LAYER, "CS", value)
         return value or dummies.REMOVED
 
     def _recurse(self, tag: int, vr: str, place: Place) -> Element | None:
-        items = self._walk_items(items_of(place.source, tag), tag, place, skeleton=place.skeleton)
+        items = self._walk_items(place.source.items(tag), tag, place, skeleton=place.skeleton)
         self.counts["kept"] += 1
         return Element(tag, "SQ", items)
 
-    def _walk_items(self, items: Sequence[Dataset], tag: int, place: Place, skeleton: bool) -> tuple[Item, ...]:
+    def _walk_items(self, items: Sequence[Level], tag: int, place: Place, skeleton: bool) -> tuple[Item, ...]:
         if skeleton and any(CODE_MEANING in item for item in items):
             return (dummies.REMOVED_CODE,)
         path = (*place.path, tag)
-        return tuple(tuple(self._level(Place(item, path, place.charset, skeleton))) for item in items)
+        apart = place.apart or tag in markers.TAGS
+        return tuple(tuple(self._level(Place(item, path, place.charset, skeleton, apart))) for item in items)
 
     def _remap(self, tag: int, vr: str, place: Place) -> Element | None:
         text = plain_of(place.source, tag)

@@ -1,26 +1,34 @@
-"""From encoded bytes to a data set whose values are still bytes: head, transfer syntax, pre-scan, pydicom's parser.
+"""From encoded bytes to a `Level` whose values are still bytes: head, transfer syntax, compiled scan and labels.
 
-Pixel data is found by the scan and never copied or parsed. The parser only takes the structure apart; what it says at
-the top level is compared with the scan, so that two readings of the same bytes agree. Pure; raises `InstanceHeld`.
+Pixel data is found by the scan and never copied or parsed. Everything that can be wrong with the encoding is found
+here. Pure; raises `InstanceHeld`.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-
-from proxy.deid.access import PIXEL_DATA, parsing
+from proxy.deid.access import PIXEL_DATA
+from proxy.deid.document import Document
+from proxy.deid.level import Level
 from proxy.deid.part10 import Part10, read_part10
 from proxy.deid.profile import Policy
+from proxy.deid.retained import labels_of, sequences_of
+from proxy.deid.scanner import UNDEFINED_LENGTH, VR_NAMES, Encoding, scan_table
 from proxy.deid.tables import TransferSyntax
-from proxy.deid.tokens import UNDEFINED, Token, inflate, scan
+from proxy.deid.tokens import inflate
 from proxy.errors import InstanceHeld, Reason
 
 _PIXEL_VRS = frozenset({"", "OB", "OW", "OF", "OD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Where the pixel data element lies, header and delimiter included."""
+
+    tag: int
+    offset: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,44 +38,38 @@ class Instance:
     head: Part10
     syntax: TransferSyntax
     body: memoryview
-    dataset: Dataset
-    pixels: Token | None
+    root: Level
+    pixels: Pixels | None
 
 
 def read_instance(data: memoryview, policy: Policy) -> Instance:
-    """Everything that can be wrong with the encoding is found here."""
+    """Scan ``data`` under the policy's limits and label what it holds."""
+    head, syntax, body, offset = open_body(data, policy)
+    encoding = Encoding(syntax.implicit, syntax.little, sequences_of(policy))
+    scanned = scan_table(body, offset, encoding, policy.limits)
+    document = Document(body, scanned, labels_of(policy), syntax.implicit)
+    return Instance(head, syntax, body, document.root(), _pixels(document, syntax))
+
+
+def open_body(data: memoryview, policy: Policy) -> tuple[Part10, TransferSyntax, memoryview, int]:
+    """The head, the transfer syntax, and the buffer and offset of the data set, inflated where it has to be."""
     head = read_part10(data)
     syntax = policy.transfer_syntaxes.get(head.transfer_syntax_uid)
     if syntax is None or syntax.handling == "refuse":
         raise InstanceHeld(Reason.UNKNOWN_TRANSFER_SYNTAX, "this transfer syntax is not handled", 0x00020010)
-    body, offset = data, head.dataset_offset
     if syntax.deflated:
-        body, offset = memoryview(inflate(data, offset, policy.limits)), 0
-    tokens = scan(body, offset, implicit=syntax.implicit, little=syntax.little, limits=policy.limits)
-    top = [token for token in tokens if token.depth == 0]
-    pixels = _pixels(top, syntax)
-    with parsing():
-        dataset = _parse(body, offset, pixels, syntax)
-    if set(dataset.keys()) != {token.tag for token in top} - PIXEL_DATA:
-        raise InstanceHeld(Reason.MALFORMED, "two readings of the data set do not agree")
-    return Instance(head, syntax, body, dataset, pixels)
+        return head, syntax, memoryview(inflate(data, head.dataset_offset, policy.limits)), 0
+    return head, syntax, data, head.dataset_offset
 
 
-def _parse(body: memoryview, offset: int, pixels: Token | None, syntax: TransferSyntax) -> Dataset:
-    parts = [body[offset:]] if pixels is None else [body[offset : pixels.offset], body[pixels.end :]]
-    dataset = read_dataset(io.BytesIO(b"".join(parts)), syntax.implicit, syntax.little)
-    if len(dataset) and dataset.original_encoding != (syntax.implicit, syntax.little):
-        raise InstanceHeld(Reason.MALFORMED, "the data set is not in its declared transfer syntax")
-    return dataset
-
-
-def _pixels(top: Sequence[Token], syntax: TransferSyntax) -> Token | None:
-    found = [token for token in top if token.tag in PIXEL_DATA]
+def _pixels(document: Document, syntax: TransferSyntax) -> Pixels | None:
+    found = [row for row in document.children(-1) if document.tag[row] in PIXEL_DATA]
     if not found:
         return None
-    pixels = found[0]
-    if len(found) > 1 or pixels.vr not in _PIXEL_VRS:
-        raise InstanceHeld(Reason.MALFORMED, "more than one kind of pixel data, or one with a wrong VR", pixels.tag)
-    if (pixels.length == UNDEFINED) != (syntax.handling != "native"):
-        raise InstanceHeld(Reason.MALFORMED, "pixel data and transfer syntax do not agree on encapsulation", pixels.tag)
-    return pixels
+    row = found[0]
+    tag, undefined = document.tag[row], document.length[row] == UNDEFINED_LENGTH
+    if len(found) > 1 or VR_NAMES[document.vr[row]] not in _PIXEL_VRS:
+        raise InstanceHeld(Reason.MALFORMED, "more than one kind of pixel data, or one with a wrong VR", tag)
+    if undefined != (syntax.handling != "native"):
+        raise InstanceHeld(Reason.MALFORMED, "pixel data and transfer syntax do not agree on encapsulation", tag)
+    return Pixels(tag, document.offset[row], document.end[row])

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from proxy.deid.level import Run
 from proxy.deid.part10 import LONG_VRS
 from proxy.errors import InstanceHeld, Reason
 
@@ -30,10 +31,11 @@ class Element:
     value: bytes | tuple[Item, ...]
 
 
-Item = tuple[Element, ...]
+Part = Element | Run
+Item = tuple[Part, ...]
 
 
-def encode_dataset(elements: Iterable[Element], *, implicit: bool, little: bool) -> bytes:
+def encode_dataset(elements: Iterable[Part], *, implicit: bool, little: bool) -> bytes:
     """The elements in the order given, which must be by tag."""
     out = bytearray()
     for element in elements:
@@ -59,7 +61,10 @@ def encode_head(transfer_syntax: str, sop_class: str, sop_instance: str) -> byte
     return bytes(128) + b"DICM" + length + meta
 
 
-def _write(out: bytearray, element: Element, implicit: bool, order: str) -> None:
+def _write(out: bytearray, element: Part, implicit: bool, order: str) -> None:
+    if isinstance(element, Run):
+        out += element.data
+        return
     value = element.value if isinstance(element.value, bytes) else _items(element.value, implicit, order)
     if len(value) % 2:
         value += b"\0" if element.vr in _NUL_PADDED else b" "

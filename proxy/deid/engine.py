@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 import zlib
 
-from pydicom.dataset import Dataset
-
 from proxy.deid import markers
 from proxy.deid.access import charset_of, is_uid, plain_of, text_of
 from proxy.deid.actions import ISSUER_OF_PATIENT_ID, PATIENT_ID, PATIENT_NAME, Subject, Walk
 from proxy.deid.decode import Instance, read_instance
-from proxy.deid.encode import Element, encode_dataset, encode_head
+from proxy.deid.encode import Element, Part, encode_dataset, encode_head
+from proxy.deid.level import Level
 from proxy.deid.pixels.burned_in import decide
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider, is_standard_uid
@@ -39,14 +38,18 @@ _ZLIB_LEVEL = 6
 def deidentify(data: memoryview, claimed: Claimed, policy: Policy) -> Deidentified:
     """De-identify the Part 10 instance in ``data``; raises `InstanceHeld`."""
     with strict_text():
-        instance = read_instance(data, policy)
-        original = _identify(instance, claimed)
-        sop_class = _known(original.sop_class_uid, policy)
-        decide(instance.dataset, sop_class, instance.syntax, policy)
-        pseudonyms = policy.pseudonyms()
-        subject = _subject(instance.dataset, original, policy, pseudonyms)
-        walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax)
-        elements = {element.tag: element for element in walk.run(instance.dataset)}
+        return transform(read_instance(data, policy), claimed, policy)
+
+
+def transform(instance: Instance, claimed: Claimed, policy: Policy) -> Deidentified:
+    """De-identify an instance that has been read, by whatever reader."""
+    original = _identify(instance, claimed)
+    sop_class = _known(original.sop_class_uid, policy)
+    decide(instance.root, sop_class, instance.syntax, policy)
+    pseudonyms = policy.pseudonyms()
+    subject = _subject(instance.root, original, policy, pseudonyms)
+    walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax)
+    elements: dict[int, Part] = {element.tag: element for element in walk.run(instance.root)}
     for tag, vr in ((PATIENT_NAME, "PN"), (PATIENT_ID, "LO")):
         if tag not in elements:
             elements[tag] = Element(tag, vr, subject.patient_id.encode("ascii"))
@@ -64,17 +67,17 @@ def identify(data: memoryview, policy: Policy) -> Original | None:
     """
     try:
         with strict_text():
-            dataset = read_instance(data, policy).dataset
+            root = read_instance(data, policy).root
     except InstanceHeld:
         return None
-    found = (plain_of(dataset, tag) or "" for tag in _IDENTITY)
+    found = (plain_of(root, tag) or "" for tag in _IDENTITY)
     return Original(*(uid if is_uid(uid) else "" for uid in found))
 
 
 def _identify(instance: Instance, claimed: Claimed) -> Original:
     """The sender's UIDs: present, valid, and the same wherever they are said (PS3.4 B.2.3, PS3.18 10.5)."""
-    dataset, head = instance.dataset, instance.head
-    uids = {tag: _uid(dataset, tag) for tag in _IDENTITY}
+    root, head = instance.root, instance.head
+    uids = {tag: _uid(root, tag) for tag in _IDENTITY}
     said = (
         (SOP_CLASS_UID, head.sop_class_uid, "file meta information"),
         (SOP_INSTANCE_UID, head.sop_instance_uid, "file meta information"),
@@ -88,8 +91,8 @@ def _identify(instance: Instance, claimed: Claimed) -> Original:
     return Original(*(uids[tag] for tag in _IDENTITY))
 
 
-def _uid(dataset: Dataset, tag: int) -> str:
-    value = plain_of(dataset, tag)
+def _uid(root: Level, tag: int) -> str:
+    value = plain_of(root, tag)
     if value == "":
         raise InstanceHeld(Reason.MISSING_UID, "a UID that every instance has is missing or empty", tag)
     # an entity of a patient under the standard's own root would leave with its UID as it is
@@ -107,10 +110,10 @@ def _known(uid: str, policy: Policy) -> SopClass:
     return sop_class
 
 
-def _subject(dataset: Dataset, original: Original, policy: Policy, pseudonyms: PseudonymProvider) -> Subject:
-    charset = charset_of(dataset)
-    patient_id = text_of(dataset, PATIENT_ID, charset)
-    issuer = text_of(dataset, ISSUER_OF_PATIENT_ID, charset)
+def _subject(root: Level, original: Original, policy: Policy, pseudonyms: PseudonymProvider) -> Subject:
+    charset = charset_of(root)
+    patient_id = text_of(root, PATIENT_ID, charset)
+    issuer = text_of(root, ISSUER_OF_PATIENT_ID, charset)
     if not patient_id:
         if policy.blank_patient_id != "per-study":
             raise InstanceHeld(Reason.BLANK_PATIENT_ID, "Patient ID is missing or empty", PATIENT_ID)
@@ -118,7 +121,7 @@ def _subject(dataset: Dataset, original: Original, policy: Policy, pseudonyms: P
     return Subject(pseudonyms.patient_id(issuer, patient_id), pseudonyms.date_offset(issuer, patient_id), issuer)
 
 
-def _chunks(head: bytes, elements: dict[int, Element], instance: Instance) -> tuple[Chunk, ...]:
+def _chunks(head: bytes, elements: dict[int, Part], instance: Instance) -> tuple[Chunk, ...]:
     syntax, pixels = instance.syntax, instance.pixels
     at = pixels.tag if pixels is not None else 0xFFFFFFFF
     before, after = (
@@ -145,8 +148,8 @@ def _deflate(plain: bytes) -> bytes:
     return packed + b"\0" * (len(packed) % 2)
 
 
-def _report(instance: Instance, original: Original, elements: dict[int, Element], walk: Walk, policy: Policy) -> Report:
-    modality = plain_of(instance.dataset, MODALITY) or ""
+def _report(instance: Instance, original: Original, elements: dict[int, Part], walk: Walk, policy: Policy) -> Report:
+    modality = plain_of(instance.root, MODALITY) or ""
     return Report(
         sop_class_uid=original.sop_class_uid,
         transfer_syntax_uid=instance.syntax.uid,
@@ -163,6 +166,7 @@ def _report(instance: Instance, original: Original, elements: dict[int, Element]
     )
 
 
-def _text(elements: dict[int, Element], tag: int) -> str:
-    value = elements[tag].value if tag in elements else b""
+def _text(elements: dict[int, Part], tag: int) -> str:
+    element = elements.get(tag)
+    value = element.value if isinstance(element, Element) else b""
     return value.decode("ascii").strip(" \0") if isinstance(value, bytes) else ""

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import proxy
 from proxy.deid import dummies
-from proxy.deid.encode import Element, Item
+from proxy.deid.encode import Element, Item, Part
 from proxy.deid.profile import Policy
 
 PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD = 0x00120063
 DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x00120064
 LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x00280303
+#: what this module writes
+TAGS = (
+    PATIENT_IDENTITY_REMOVED,
+    DEIDENTIFICATION_METHOD,
+    DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
+    LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,
+)
 
 
-def mark(elements: dict[int, Element], policy: Policy) -> int:
+def mark(elements: dict[int, Part], policy: Policy) -> int:
     """Write the four markers into ``elements``; returns how many."""
     markers = (
         Element(PATIENT_IDENTITY_REMOVED, "CS", b"YES"),
@@ -37,16 +44,16 @@ def method(policy: Policy) -> str:
     return f"Veil {proxy.__version__}: {policy.edition} " + "+".join(("basic", *policy.options))
 
 
-def _method(earlier: Element | None, policy: Policy) -> bytes:
+def _method(earlier: Part | None, policy: Policy) -> bytes:
     ours = method(policy).encode("ascii")
-    if earlier is None or not isinstance(earlier.value, bytes):
+    if not isinstance(earlier, Element) or not isinstance(earlier.value, bytes):
         return ours
     values = [value.strip(b" \0") for value in earlier.value.split(b"\\")]
     return b"\\".join([value for value in values if value and value != ours] + [ours])
 
 
-def _codes(earlier: Element | None, policy: Policy) -> tuple[Item, ...]:
-    items = earlier.value if earlier is not None and isinstance(earlier.value, tuple) else ()
+def _codes(earlier: Part | None, policy: Policy) -> tuple[Item, ...]:
+    items = earlier.value if isinstance(earlier, Element) and isinstance(earlier.value, tuple) else ()
     stated = {_code_of(item) for item in items}
     ours = tuple(
         dummies.code(value.encode("ascii"), b"DCM", meaning.encode("ascii"))
@@ -57,5 +64,5 @@ def _codes(earlier: Element | None, policy: Policy) -> tuple[Item, ...]:
 
 
 def _code_of(item: Item) -> tuple[bytes, bytes]:
-    values = {e.tag: e.value.strip(b" \0") for e in item if isinstance(e.value, bytes)}
+    values = {e.tag: e.value.strip(b" \0") for e in item if isinstance(e, Element) and isinstance(e.value, bytes)}
     return values.get(0x00080100, b""), values.get(0x00080102, b"")

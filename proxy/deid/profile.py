@@ -73,6 +73,9 @@ class Policy:
     methods: tuple[tuple[str, str], ...]
     root_key: bytes = field(repr=False)
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def code(self, tag: int) -> str:
         """The action code for ``tag``, masked rows included; "" where no row of Table E.1-1 names it."""
         group = tag >> 16

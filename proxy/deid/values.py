@@ -20,8 +20,8 @@ from proxy.errors import InstanceHeld, Reason
 #: VRs that (0008,0005) Specific Character Set rules
 CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 #: VR → size of one value in bytes
-_SIZES = {"AT": 4, "FD": 8, "FL": 4, "OD": 8, "OF": 4, "OL": 4, "OV": 8, "OW": 2, "SL": 4, "SS": 2, "SV": 8}
-_SIZES |= {"UL": 4, "US": 2, "UV": 8, "US or SS": 2, "US or OW": 2, "US or SS or OW": 2}
+SIZES = {"AT": 4, "FD": 8, "FL": 4, "OD": 8, "OF": 4, "OL": 4, "OV": 8, "OW": 2, "SL": 4, "SS": 2, "SV": 8}
+SIZES |= {"UL": 4, "US": 2, "UV": 8, "US or SS": 2, "US or OW": 2, "US or SS or OW": 2}
 #: VR → the bytes that may stand in it: the letter's form is not insisted on, but a name does not fit in a number
 _ALPHABETS = {
     "AS": re.compile(rb"[0-9DWMY \\\0]*"),
@@ -83,7 +83,7 @@ def declared(value: bytes) -> Charset:
 
 def check(tag: int, vr: str, value: bytes) -> None:
     """`MALFORMED` where ``value`` cannot be of ``vr``; text is checked by decoding it, dates by shifting them."""
-    size = _SIZES.get(vr, 1)
+    size = SIZES.get(vr, 1)
     if len(value) % size:
         raise InstanceHeld(Reason.MALFORMED, f"a value is no multiple of {size} bytes", tag)
     alphabet = _ALPHABETS.get(vr)

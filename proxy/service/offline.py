@@ -163,4 +163,3 @@ def _place(spooled: Path, target: Path) -> bool:
         return same
     spooled.unlink(missing_ok=True)
     return True
-

@@ -17,7 +17,6 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 import proxy
-from proxy.deid import decode
 from proxy.deid.engine import deidentify, identify
 from proxy.deid.types import Claimed, Slice, materialise
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
@@ -352,33 +351,6 @@ def test_a_data_set_in_another_encoding_than_declared_is_held(make: ModuleType) 
     implicit, explicit = make.encode(make.dataset(), make.IMPLICIT_LITTLE), make.encode(make.dataset())
     head = explicit[: explicit.index(b"\x08\x00\x16\x00UI")]
     held(make, head + implicit[implicit.index(b"\x08\x00\x16\x00\x1a\0\0\0") :], Reason.MALFORMED)
-
-
-def test_two_readings_that_do_not_agree_are_held(make: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A parser that overlooks an element must not make it vanish unjudged."""
-    real = decode.read_dataset
-
-    def careless(*arguments: object) -> Dataset:
-        ds = real(*arguments)
-        del ds[0x00280301]
-        return ds
-
-    data = make.encode(make.dataset(BurnedInAnnotation="YES"))
-    held(make, data, Reason.BURNED_IN)
-    monkeypatch.setattr(decode, "read_dataset", careless)
-    held(make, data, Reason.MALFORMED)
-
-
-def test_whatever_the_parser_raises_is_held_without_its_words(
-    make: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for error in (RecursionError, NotImplementedError, AssertionError, ZeroDivisionError, struct.error, OSError):
-
-        def fail(*_: object, error: type[Exception] = error) -> Dataset:
-            raise error("Doe^Jane")
-
-        monkeypatch.setattr(decode, "read_dataset", fail)
-        assert "Doe" not in str(held(make, make.encode(make.dataset()), Reason.MALFORMED))
 
 
 # ---- character sets

@@ -1,0 +1,63 @@
+"""Which known tags a policy keeps or drops without looking at the value: the compiled form for `labels`.
+
+Asks the same functions that the walk asks, once for each tag and VR. Cached by policy; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom._dicom_dict import DicomDictionary
+
+from proxy.deid import markers
+from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET
+from proxy.deid.actions import CONTENT_TEMPLATE_SEQUENCE, PATIENT_ID, PATIENT_NAME
+from proxy.deid.labels import REMOVE, RETAIN, WALK, Labels, compile_labels
+from proxy.deid.profile import Policy
+from proxy.deid.scanner import VR_NAMES, sequence_tags
+from proxy.deid.unlisted import unlisted_word
+
+MODALITY = 0x00080060
+#: tags that the engine itself looks for in the result, or writes
+_BORDERS = (MODALITY, PATIENT_NAME, PATIENT_ID, *markers.TAGS, *sorted(PIXEL_DATA))
+#: tags with a rule of their own in the walk
+_OWN_RULE = frozenset({SPECIFIC_CHARACTER_SET, CONTENT_TEMPLATE_SEQUENCE, *_BORDERS})
+
+
+@lru_cache(maxsize=64)
+def labels_of(policy: Policy) -> Labels:
+    """The labels of ``policy``; the profile decides, never the instance."""
+    return compile_labels(dict(_decisions(policy)), _BORDERS)
+
+
+@lru_cache(maxsize=64)
+def sequences_of(policy: Policy) -> NDArray[np.int64]:
+    """Tags that hold items though their encoding does not say so."""
+    return sequence_tags(tag for tag, vr in policy.vrs.items() if vr == "SQ")
+
+
+def _decisions(policy: Policy) -> Iterator[tuple[int, tuple[int, frozenset[str]]]]:
+    by_vr: dict[str, frozenset[str]] = {}
+    for tag in DicomDictionary.keys() | policy.vrs.keys():
+        code = policy.code(tag)
+        if tag in _OWN_RULE:
+            yield tag, (WALK, frozenset())
+        elif code == "X" and tag not in policy.shifted:
+            yield tag, (REMOVE, frozenset())
+        elif code or tag not in DicomDictionary or tag in policy.unlisted.attributes:
+            yield tag, (WALK, frozenset())
+        else:
+            known = str(DicomDictionary[tag][0])
+            if known not in by_vr:
+                by_vr[known] = _retained(policy, tag)
+            yield tag, (RETAIN if by_vr[known] else WALK, by_vr[known])
+
+
+def _retained(policy: Policy, tag: int) -> frozenset[str]:
+    """The stated VRs with which an unlisted attribute leaves as it is; UN never, for it leaves with its real VR."""
+    return frozenset(
+        vr for vr in VR_NAMES if vr != "UN" and unlisted_word(policy, tag, vr, little=True)[0] in ("keep", "walk")
+    )
