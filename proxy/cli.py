@@ -1,40 +1,59 @@
-"""``veil``: the command line. Verbs live in `proxy.commands`; this file maps errors to one line and an exit status.
+"""``veil``: the command line. Verbs live in `proxy.commands` and are imported when they are called.
 
-Status: 0 done, 1 something failed, 2 a config, key or rules file is wrong (nothing was started), 3 some instances held.
+This file maps errors to one line and an exit status: 0 done, 1 something failed, 2 a config, key or rules file is wrong
+(nothing was started), 3 some instances are held.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import click
 
 from proxy import __version__
-from proxy.commands.audit import audit
-from proxy.commands.check import check
-from proxy.commands.deid import deid
-from proxy.commands.demo import demo
-from proxy.commands.health import health
-from proxy.commands.init import init
-from proxy.commands.quarantine import quarantine
-from proxy.commands.serve import serve
 from proxy.errors import ConfigError, VeilError
 
+#: verb → module of `proxy.commands` that holds a command of that name, in the order of the help
+VERBS = {
+    "init": "init",
+    "check": "check",
+    "serve": "serve",
+    "deid": "deid",
+    "quarantine": "quarantine",
+    "audit": "audit",
+    "health": "health",
+    "demo": "demo",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Verbs(click.Group):
+    """A group whose commands are imported on demand: a health check does not pay for a server."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of `VERBS`."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module."""
+        if cmd_name not in VERBS:
+            return None
+        command = getattr(importlib.import_module(f"proxy.commands.{VERBS[cmd_name]}"), VERBS[cmd_name])
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="veil")
 def veil() -> None:
     """A de-identifying DICOM proxy. First steps: veil demo, or veil init DIR and veil serve -c DIR/veil.yaml."""
 
 
-for command in (init, check, serve, deid, quarantine, audit, health, demo):
-    veil.add_command(command)
-
-
 def main() -> None:
     """Entry point of the installed command."""
     try:
-        veil.main(standalone_mode=False)
+        status = veil.main(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as wrong:

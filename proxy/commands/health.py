@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+import http.client
 from pathlib import Path
 
-import aiohttp
 import click
 
 from proxy.commands.options import config_option
 from proxy.config import load_config
 from proxy.errors import Unavailable
+
+#: what a server may be bound to, and where it is reached from here
+_LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
+_SECONDS = 4.0
 
 
 @click.command("health")
@@ -18,18 +21,20 @@ from proxy.errors import Unavailable
 def health(config_path: Path) -> None:
     """Status 0 when the proxy that this veil.yaml describes is ready."""
     config = load_config(config_path)
-    host = "127.0.0.1" if config.http.host in {"0.0.0.0", "localhost"} else config.http.host  # noqa: S104 - compared, not bound
-    host = f"[{host}]" if ":" in host else host
-    click.echo(asyncio.run(ask(f"http://{host}:{config.http.port}/readyz")))
+    click.echo(ask(_LOCAL.get(config.http.host, config.http.host), config.http.port))
 
 
-async def ask(url: str) -> str:
-    """The body of a 200; `Unavailable` otherwise."""
+def ask(host: str, port: int) -> str:
+    """The body of a 200 from /readyz; `Unavailable` otherwise."""
+    connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
     try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=4)) as session, session.get(url) as answer:
-            body = await answer.text()
-            if answer.status == 200:
-                return body
-            raise Unavailable(f"not ready: {answer.status} {body[:200]}")
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise Unavailable(f"no answer at {url}: {type(error).__name__}") from None
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        body = answer.read(10_000).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise Unavailable(f"no answer from {host}:{port}: {type(error).__name__}") from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise Unavailable(f"not ready: {answer.status} {body[:200]}")
+    return body
