@@ -10,8 +10,8 @@ import asyncio
 import dataclasses
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from proxy.dimse.scu import DimseSender
 from proxy.errors import ConfigError
 from proxy.service.deliver import Deliver
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
-from proxy.service.ports import AuditEvent, Peer, Sender
+from proxy.service.ports import AuditEvent, Deidentifier, Peer, Sender, Verdict
 from proxy.service.replay import Replay
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
@@ -75,6 +75,30 @@ def load_policies(config: Config, tables: Tables | None = None) -> dict[str, Pol
         )
         for name, project in config.projects.items()
     }
+
+
+@contextmanager
+def _listening(where: str, host: str, port: int) -> Iterator[None]:
+    """An address that cannot be had is the configuration's fault."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError(f"{where}.port", f"cannot listen on {host}:{port}: {why}", "choose another port") from None
+
+
+class _Lazy:
+    """A pool that starts with its first instance: most verbs on a site at rest need no worker."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool, self._started = pool, False
+
+    async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
+        """As `WorkerPool.run`."""
+        if not self._started:
+            await self._pool.start()
+            self._started = True
+        return await self._pool.run(project, arena, claimed)
 
 
 def _sender(destination: Destination, archive: EmbeddedArchive) -> Sender:
@@ -132,7 +156,7 @@ class App:
         """
         try:
             await self._open_store()
-            await self._open_service()
+            await self._open_service(servers)
             if servers:
                 await self._open_servers()
         except BaseException:
@@ -170,19 +194,19 @@ class App:
         await self.audit.record(_application("started", {n: p.digest for n, p in self.policies.items()}))
         stack.push_async_callback(self.audit.record, _application("stopped", {}))
 
-    async def _open_service(self) -> None:
+    async def _open_service(self, servers: bool) -> None:
         config, stack = self.config, self._stack
         self.queue = await Queue.open(self.database, self.spool.remove)
         await self.spool.sweep(await self.queue.referenced())
         self.pool = _pool(config, self.policies, self._gate_key, self._tables)
         stack.push_async_callback(self.pool.close)
-        await self.pool.start()
+        judge: Deidentifier = self.pool if servers else _Lazy(self.pool)
+        if servers:
+            await self.pool.start()
         senders = {name: _sender(d, self.archive) for name, d in config.destinations.items()}
         self.deliver = Deliver(self.queue, self.spool, self.audit, senders)
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
-        self.ingest = Ingest(
-            self.pool, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify
-        )
+        self.ingest = Ingest(judge, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify)
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
         self.operator = Operator(replay, self.quarantine)
         stack.push_async_callback(self._stop_deliver)
@@ -219,9 +243,11 @@ class App:
         control = ControlServer(config.data_dir, self.operator, self.status)
         await control.start()
         stack.push_async_callback(control.stop)
-        await self.http.start()
+        with _listening("http", config.http.host, config.http.port):
+            await self.http.start()
         stack.push_async_callback(self._stop_http)
-        self.dimse.start()
+        with _listening("dimse", config.dimse.host, config.dimse.port):
+            self.dimse.start()
         stack.push_async_callback(self._stop_dimse)
 
     async def _stop_deliver(self) -> None:

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     ENGINE_ERROR = "engine-error"
     WORKER_CRASHED = "worker-crashed"
     WORKER_TIMEOUT = "worker-timeout"
+    DUPLICATE_INSTANCE = "duplicate-instance"
     REJECTED_BY_DESTINATION = "rejected-by-destination"
 
 

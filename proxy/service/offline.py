@@ -6,7 +6,9 @@ A held file is left where it was and listed; the output folder only ever gets by
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,33 +85,42 @@ class Offline:
         self._project, self._out, self._layout, self._limit = project, out, layout, limit
 
     async def run(self, sources: Iterable[Source], at_once: int) -> AsyncIterator[Line]:
-        """One `Line` a file, as they finish; at most ``at_once`` are in memory."""
+        """One `Line` a file, in the order of ``sources``; at most ``at_once`` are in memory.
+
+        Judged side by side, released one after the other: which of two files that are the same instance wins does not
+        depend on which worker was faster.
+        """
         waiting = iter(sources)
-        tasks: set[asyncio.Task[Line]] = set()
+        judged: deque[asyncio.Task[_Judged]] = deque()
         try:
             while True:
-                while len(tasks) < at_once and (source := next(waiting, None)) is not None:
-                    tasks.add(asyncio.create_task(self.one(source)))
-                if not tasks:
+                while len(judged) < at_once and (source := next(waiting, None)) is not None:
+                    judged.append(asyncio.create_task(self._judge(source)))
+                if not judged:
                     return
-                done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
+                yield await self._settle(await judged[0])
+                judged.popleft()
         finally:
-            for task in tasks:
+            for task in judged:
                 task.cancel()
 
-    async def one(self, source: Source) -> Line:
-        """De-identify one file. Never raises for what the file holds."""
-        with Arena(self._limit) as arena:
-            try:
-                await asyncio.to_thread(_read, source.path, arena)
-            except ArenaFull:
-                verdict: Verdict = Held(Reason.LENGTH_BEYOND_BUFFER, "larger than limits.instance_bytes")
-            except OSError as error:
-                verdict = Held(Reason.NOT_DICOM, f"cannot be read: {type(error).__name__}")
-            else:
-                verdict = await self._deidentifier.run(self._project, arena, Claimed())
+    async def _judge(self, source: Source) -> _Judged:
+        arena = Arena(self._limit)
+        verdict: Verdict
+        try:
+            await asyncio.to_thread(_read, source.path, arena)
+        except ArenaFull:
+            verdict = Held(Reason.LENGTH_BEYOND_BUFFER, "larger than limits.instance_bytes")
+        except OSError as error:
+            verdict = Held(Reason.NOT_DICOM, f"cannot be read: {type(error).__name__}")
+        else:
+            verdict = await self._deidentifier.run(self._project, arena, Claimed())
+        return _Judged(source, arena, verdict)
+
+    async def _settle(self, judged: _Judged) -> Line:
+        """Release or leave one file. Never raises for what the file holds."""
+        source, verdict = judged.source, judged.verdict
+        with judged.arena as arena:
             if isinstance(verdict, Released):
                 return await self._release(source, arena, verdict)
         return await self._hold(source, verdict)
@@ -117,6 +128,9 @@ class Offline:
     async def _release(self, source: Source, arena: Arena, verdict: Released) -> Line:
         report = verdict.report
         target = self._out / self._layout(source, report)
+        if await asyncio.to_thread(_other_content, target, verdict.release.sha256):
+            why = "an instance of this UID and other content was released already"
+            return await self._hold(source, Held(Reason.DUPLICATE_INSTANCE, why))
         item = await self._spool.write(verdict.release, verdict.chunks, arena)
         event = AuditEvent(
             type="released",
@@ -128,9 +142,7 @@ class Offline:
             counts=dict(report.counts),
         )
         await self._audit.record(event)
-        if not await asyncio.to_thread(_place, self._spool.path(item.name), target):
-            held = Held(Reason.UNSUPPORTED_CONTENT, "another file already has this name and other content")
-            return await self._hold(source, held)
+        await asyncio.to_thread(_place, self._spool.path(item.name), target)
         return Line(source.path, target, report=report, milliseconds=verdict.milliseconds)
 
     async def _hold(self, source: Source, held: Held) -> Line:
@@ -146,20 +158,29 @@ class Offline:
         return Line(source.path, None, held.reason, held.detail, milliseconds=held.milliseconds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    source: Source
+    arena: Arena
+    verdict: Verdict
+
+
 def _read(path: Path, arena: Arena) -> None:
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             arena.write(piece)
 
 
-def _place(spooled: Path, target: Path) -> bool:
-    """Move ``spooled`` to ``target``; False where other content stands there (nothing is overwritten)."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _other_content(target: Path, sha256: str) -> bool:
+    """Whether a file stands at ``target`` that is not the one with this digest."""
     try:
-        os.link(spooled, target)
-    except FileExistsError:
-        same = spooled.stat().st_size == target.stat().st_size and spooled.read_bytes() == target.read_bytes()
-        spooled.unlink(missing_ok=True)
-        return same
-    spooled.unlink(missing_ok=True)
-    return True
+        with target.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() != sha256
+    except FileNotFoundError:
+        return False
+
+
+def _place(spooled: Path, target: Path) -> None:
+    """Move ``spooled`` to ``target``, where nothing stands or the same bytes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(spooled, target)
