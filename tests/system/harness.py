@@ -55,6 +55,7 @@ class Site:
         self.folder = folder
         self.dimse_port, self.http_port = quiet_port(), quiet_port()
         self.log = folder.parent / f"{folder.name}.log"
+        self.said = folder.parent / f"{folder.name}.said"
         self.secrets: set[str] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary = folder.parent / f"{folder.name}.tmp"
@@ -100,8 +101,8 @@ class Site:
     # ---- processes ----
 
     def veil(self, *arguments: str, check: bool = False, timeout: float = 90) -> subprocess.CompletedProcess[str]:
-        """Run a verb to its end."""
-        return subprocess.run(
+        """Run a verb to its end. What it says must keep the secrets too."""
+        done = subprocess.run(
             [sys.executable, "-m", "proxy.cli", *arguments],
             capture_output=True,
             text=True,
@@ -110,6 +111,9 @@ class Site:
             cwd=self.folder.parent,
             env=self._environment(),
         )
+        with self.said.open("a") as said:
+            said.write(done.stdout + done.stderr)
+        return done
 
     def spawn(self) -> None:
         """Start `veil serve` in a process group of its own; do not wait."""
@@ -213,8 +217,8 @@ class Site:
         return {path.stem: path for path in (self.data / "archive" / "research").rglob("*.dcm")}
 
     def exposed(self) -> list[str]:
-        """Where one of ``secrets`` stands in clear: every file of the site, its temporary folder, its log."""
-        places = (self.folder, self._temporary, self.log)
+        """Where one of ``secrets`` stands in clear: files, temporary files, log, what its verbs said."""
+        places = (self.folder, self._temporary, self.log, self.said)
         return [hit for place in places for hit in found_in(place, self.secrets)]
 
     def _environment(self) -> dict[str, str]:

@@ -221,7 +221,7 @@ def raw_post(site: Site, headers: bytes, body: bytes) -> bytes:
         (b"Content-Length: 99999999999999999999999", multipart([b"abc"])),
         (b"Content-Length: minus one", multipart([b"abc"])),
         (b"Transfer-Encoding: chunked", b"zz\r\n" + multipart([b"abc"])),
-        (b"Transfer-Encoding: chunked", b"ffffffffffffffff\r\n" + multipart([b"abc"])),
+        (b"Transfer-Encoding: chunked", b"ffffffffffffffff\r\n" + multipart([b"abc"])[:-30]),
         (b"Transfer-Encoding: chunked", b"5\r\nab"),
         (b"Content-Length: 5\r\nContent-Encoding: gzip", b"\x1f\x8b\x08\0\0"),
     ],
