@@ -178,9 +178,9 @@ def test_echoscu_and_our_own_echo_are_answered(program: Callable[[str], Path], t
     site = Site(tmp_path / "site")
     try:
         site.start()
-        command = [program("echoscu"), "-aec", "VEIL", "127.0.0.1", str(site.dimse_port)]
+        command = [str(program("echoscu")), "-aec", "VEIL", "127.0.0.1", str(site.dimse_port)]
         assert subprocess.run(command, timeout=60).returncode == 0
-        wrong = [program("echoscu"), "-aec", "NOBODY", "127.0.0.1", str(site.dimse_port)]
+        wrong = [str(program("echoscu")), "-aec", "NOBODY", "127.0.0.1", str(site.dimse_port)]
         assert subprocess.run(wrong, capture_output=True, timeout=60).returncode != 0
         assert c_echo(site.dimse_port).status == 0
     finally:

@@ -20,7 +20,7 @@ from pydicom import dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.uid import UID, SecondaryCaptureImageStorage
 
 #: every planted value holds one of these
 MARKERS = ("Zqxplant", "ZQXIDENT1", "1.2.826.0.1.3680043.10.1511.", "曖昧模糊", "born 1947")
@@ -42,7 +42,7 @@ class Planted:
 
 @cache
 def _template(kind: str) -> tuple[bytes, str, str]:
-    ds = dcmread(get_testdata_file("CT_small.dcm"))
+    ds = dcmread(str(get_testdata_file("CT_small.dcm")))
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.PatientName = f"Zqxplant^N{_NUMBER}=曖昧模糊"
     ds.PatientID = f"ZQXIDENT{_NUMBER}"
@@ -61,7 +61,7 @@ def _template(kind: str) -> tuple[bytes, str, str]:
     ds.ReferencedImageSequence = Sequence([source])
     ds.private_block(0x0011, "Zqxplant GmbH", create=True).add_new(1, "LO", f"ZQXIDENT{_NUMBER}")
     ds.StudyInstanceUID, ds.SeriesInstanceUID = f"{_ROOT}1.{_NUMBER}", f"{_ROOT}2.{_NUMBER}"
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{_ROOT}3.{_NUMBER}"
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = UID(f"{_ROOT}3.{_NUMBER}")
     ds.FrameOfReferenceUID = f"{_ROOT}4.{_NUMBER}"
     if kind == "held":  # PS3.15 E.3.1: whether text is burned in, nobody has looked
         ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
