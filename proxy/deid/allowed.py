@@ -100,22 +100,19 @@ class Rules:
 
     def _check_moved(self, leaf: Leaf) -> None:
         """PS3.15 E.3.6: moved by whole days, so a time stays and a date never does."""
-        values, before = stripped(leaf.value).split(b"\\"), self._same_place(leaf).split(b"\\")
+        values, before = stripped(leaf.value).split(b"\\"), self._source.at(leaf.path, leaf.tag).split(b"\\")
         for index, value in enumerate(part.strip() for part in values):
             if leaf.known == "TM" and value and _TM.fullmatch(value) is None:
                 raise _refusal(leaf, "is not a time")
             if leaf.known != "TM" and value not in CONSTANTS and before[index : index + 1] == [value]:
                 raise _refusal(leaf, "has its original date")
 
-    def _same_place(self, leaf: Leaf) -> bytes:
-        before = self._source.places.get((leaf.path, leaf.tag))
-        return stripped(before) if before is not None else b""
-
     def _must_be_new(self, leaf: Leaf, why: str) -> None:
         """Not a value that this attribute had anywhere in the input, unless it is one of our constants."""
         value = comparable(leaf)
         if value not in CONSTANTS and (
-            value in self._source.values.get(leaf.tag, ()) or (len(value) > 1024 and value == self._same_place(leaf))
+            value in self._source.values(leaf.tag)
+            or (len(value) > 1024 and value == self._source.at(leaf.path, leaf.tag))
         ):
             raise _refusal(leaf, f"has its original value ({why})")
 

@@ -7,7 +7,7 @@ are PHI: nothing here has a readable repr, and none of it may leave the gate. Pu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -40,6 +40,8 @@ _NUMBERS = frozenset(
 #: Institution Name: may be a maker's, see search.py
 _PLACES = frozenset({0x00080080})
 _BIRTH_DATE = 0x00100030
+#: what identifies by its tag
+IDENTIFYING = _NUMBERS | _PLACES | {_BIRTH_DATE}
 #: words of names that name nobody
 _NOBODY = frozenset(
     {"dr", "prof", "med", "mr", "mrs", "ms", "miss", "von", "van", "der", "den", "del", "los", "las", "the", "and"}
@@ -64,19 +66,32 @@ class Source:
     whole: set[str] = field(default_factory=set, repr=False)
     raw: set[tuple[bytes, Kind]] = field(default_factory=set, repr=False)
     uids: set[str] = field(default_factory=set, repr=False)
-    values: dict[int, set[bytes]] = field(default_factory=dict, repr=False)
-    places: dict[tuple[Path, int], memoryview] = field(default_factory=dict, repr=False)
+    #: tag → its elements with a value in the input, wherever they stand
+    elements: Callable[[int], Iterable[Leaf]] = field(default=lambda tag: (), repr=False)
+    #: whether bytes stand anywhere in the input but in pixel data
+    mentions: Callable[[bytes], bool] = field(default=lambda needle: False, repr=False)
+    _values: dict[int, set[bytes]] = field(default_factory=dict, repr=False)
+    _places: dict[int, dict[Path, memoryview]] = field(default_factory=dict, repr=False)
+
+    def values(self, tag: int) -> set[bytes]:
+        """The values that an attribute has in the input, in their `comparable` form."""
+        if tag not in self._values:
+            leaves = self.elements(tag)
+            self._values[tag] = {comparable(leaf) for leaf in leaves if len(leaf.value) <= _VALUE_LIMIT}
+        return self._values[tag]
+
+    def at(self, path: Path, tag: int) -> bytes:
+        """The unpadded value at one place of the input, b"" where there is none."""
+        if tag not in self._places:
+            self._places[tag] = {leaf.path: leaf.value for leaf in self.elements(tag)}
+        return stripped(self._places[tag].get(path, b""))
 
 
 def collect(elements: Iterable[Leaf], class_uids: frozenset[int]) -> Source:
     """Read the input once; UIDs of ``class_uids`` name kinds of things, not things."""
     source = Source()
     for leaf in elements:
-        if leaf.vr == "SQ" or not len(leaf.value):
-            continue
-        source.places[(leaf.path, leaf.tag)] = leaf.value
-        if len(leaf.value) <= _VALUE_LIMIT:
-            source.values.setdefault(leaf.tag, set()).add(comparable(leaf))
+        if leaf.vr != "SQ" and 0 < len(leaf.value) <= _VALUE_LIMIT:
             _identifiers(source, leaf, class_uids)
     return source
 

@@ -14,7 +14,7 @@ from proxy.deid.repertoire import codec_of
 from proxy.deid.tokens import ITEM, UNDEFINED, Token
 
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
-_CHARACTER_SET = 0x00080005
+CHARACTER_SET = 0x00080005
 #: a place: sequence tag, item number, sequence tag, item number ...
 Path = tuple[int, ...]
 
@@ -67,12 +67,13 @@ def leaves(data: memoryview, tokens: Sequence[Token], vr_of: Callable[[int], str
             yield Leaf(token.tag, "SQ", known, around.path, data[:0], token.offset, around.codec)
             continue
         value = data[token.value_offset : token.end]
-        if token.tag == _CHARACTER_SET:
-            around.codec = _codec(value)
+        if token.tag == CHARACTER_SET:
+            around.codec = codec_named(value)
         yield Leaf(token.tag, vr, known, around.path, value, token.offset, around.codec)
 
 
-def _codec(value: memoryview) -> str | None:
+def codec_named(value: memoryview) -> str | None:
+    """The codec for a value of Specific Character Set; None where it is not one that the standard defines."""
     try:
         return codec_of(bytes(value).decode("ascii"))
     except (LookupError, ValueError):

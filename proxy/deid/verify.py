@@ -10,15 +10,21 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from proxy.deid.allowed import CLASS_UIDS, CONSTANTS, Rules, is_pseudonym
 from proxy.deid.assembly import Output, read_output
-from proxy.deid.identifiers import Source, collect, stripped
+from proxy.deid.identifiers import IDENTIFYING, Source, collect, stripped
 from proxy.deid.markers import method
+from proxy.deid.original import OriginalView
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf, known_vr, leaves
+from proxy.deid.scanner import Encoding, scan_table, sequence_tags
 from proxy.deid.search import Search
-from proxy.deid.tokens import inflate, read_part10, scan
+from proxy.deid.tokens import inflate, read_part10
 from proxy.deid.types import Deidentified, Report
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
 
@@ -89,8 +95,16 @@ def _read_input(data: memoryview, policy: Policy) -> Source:
     body, start = data, head.dataset_offset
     if syntax.deflated:
         body, start = memoryview(inflate(data, start, policy.limits)), 0
-    tokens = scan(body, start, implicit=syntax.implicit, little=syntax.little, limits=policy.limits)
-    return collect((leaf for leaf in leaves(body, tokens, _vr_of(policy)) if leaf.tag not in PIXEL_DATA), CLASS_UIDS)
+    encoding = Encoding(syntax.implicit, syntax.little, _sequences(policy))
+    view = OriginalView(body, scan_table(body, start, encoding, policy.limits).table, _vr_of(policy))
+    source = collect(view.candidates(IDENTIFYING), CLASS_UIDS)
+    source.elements, source.mentions = view.leaves, view.mentions
+    return source
+
+
+@lru_cache(maxsize=64)
+def _sequences(policy: Policy) -> NDArray[np.int64]:
+    return sequence_tags(tag for tag, vr in policy.vrs.items() if vr == "SQ")
 
 
 def _judge(output: Output, source: Source, policy: Policy, report: Report) -> None:
@@ -163,6 +177,6 @@ def _constant(policy: Policy, source: Source, patient_id: str) -> Callable[[byte
     constants.add(method(policy).encode("ascii"))
     if is_pseudonym(patient_id, policy.patient_id_prefix):
         pseudonym = patient_id.encode("ascii")
-        if not any(pseudonym in values for values in source.values.values()):
+        if not source.mentions(pseudonym):
             constants.add(pseudonym)
     return constants.__contains__
