@@ -168,7 +168,7 @@ def table(sent: Sequence[Sent], ledger: Ledger, arrived: set[str]) -> Table:
     shown.add_column("date in\nout", no_wrap=True)
     shown.add_column("removed /\nreplaced / kept", justify="right", no_wrap=True)
     shown.add_column("ms", justify="right", no_wrap=True)
-    shown.add_column("is\nthere")
+    shown.add_column("got\nit")
     shown.padding = (0, 1, 0, 0)
     for s in sent:
         shown.add_row(*row(s, ledger.outcomes.get(s.sop_instance_uid), s.sop_instance_uid in arrived))

@@ -1,0 +1,67 @@
+"""The documents say what is so: links lead somewhere, verbs exist, the commented veil.yaml names every setting."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from proxy.cli import VERBS, veil
+from proxy.commands import demo
+from proxy.config import Config, DicomwebDestination, DimseDestination, Project
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "certs" / "README.md"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEMPLATE = resources.files("proxy.commands").joinpath("veil.yaml.template").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_verbs_exist(page: Path) -> None:
+    for verb in re.findall(r"(?:^|`)veil ([a-z][a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+        assert verb in VERBS, f"{page.name} speaks of 'veil {verb}'"
+
+
+def test_every_verb_is_registered_under_its_name() -> None:
+    for verb in VERBS:
+        command = veil.get_command(None, verb)  # type: ignore[arg-type]
+        assert command is not None
+        assert command.name == verb
+        assert command.help or command.short_help
+
+
+def _settings(model: type[BaseModel]) -> set[str]:
+    return set(model.model_fields)
+
+
+@pytest.mark.parametrize("model", [Config, Project, DimseDestination, DicomwebDestination], ids=lambda m: m.__name__)
+def test_the_commented_site_names_every_setting(model: type[BaseModel]) -> None:
+    said = set(re.findall(r"^#? *#? *([a-z_]+):", TEMPLATE, re.MULTILINE)) | set(re.findall(r"([a-z_]+): ", TEMPLATE))
+    assert _settings(model) - said == set()
+
+
+def test_the_commented_site_names_every_limit() -> None:
+    for section in ("dimse", "http", "limits", "workers"):
+        model = Config.model_fields[section].annotation
+        assert isinstance(model, type)
+        for name in _settings(model):
+            assert re.search(rf"\b{name}: ", TEMPLATE), f"{section}.{name} is not in the template"
+
+
+def test_the_readme_shows_the_table_that_the_demo_prints() -> None:
+    shown = README.split("<!-- demo -->")[1].split("<!-- /demo -->")[0]
+    for name in (*demo._MODALITY, *demo._GATEWAY):
+        assert name[:20] in shown
+    headings = [str(c.header).split("\n")[0] for c in demo.table([], demo.Ledger(), set()).columns]
+    for heading in headings:
+        assert heading in shown
