@@ -99,9 +99,10 @@ class ContentPlan:
 
 def content_plan(rules: ContentRules, item: ContentItem, options: Set[str]) -> ContentPlan:
     """What happens to the item. A document's root stays whatever its title; an item of no known kind does not."""
-    kind = "CONTAINER" if item.root else item.value_type.strip(" \0") or _implied(item.tags)
+    stated = item.value_type.strip(" \0")
+    kind = "CONTAINER" if item.root else stated or _implied(item.tags)
     frame = {tag: word for tag, word in _FRAME.items() if tag in item.tags} | _observation(item.tags, options)
-    if not kind and REFERENCED_CONTENT_ITEM_IDENTIFIER in item.tags:
+    if not stated and not item.root and REFERENCED_CONTENT_ITEM_IDENTIFIER in item.tags:
         return ContentPlan(True, None, "", dict.fromkeys(_ALL & item.tags, "remove") | frame)
     decided = rules.strictest(item.concepts, kind, options)
     if decided.action == "X":
