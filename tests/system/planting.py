@@ -80,9 +80,9 @@ def planted(number: int, kind: str = "plain") -> Planted:
 _NUMBERS = itertools.count(5_000_000)
 
 
-def fresh() -> Planted:
-    """A good instance that nobody has seen yet."""
-    return planted(next(_NUMBERS))
+def fresh(kind: str = "plain") -> Planted:
+    """An instance that nobody has seen yet."""
+    return planted(next(_NUMBERS), kind)
 
 
 def _base64_runs(raw: bytes) -> Iterator[bytes]:
