@@ -24,6 +24,7 @@ VERBS = {
     "audit": "audit",
     "health": "health",
     "demo": "demo",
+    "verify": "verify",
 }
 
 

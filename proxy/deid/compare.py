@@ -1,0 +1,153 @@
+"""Holds a de-identified instance against its original: what identifies and is still there, what was kept and is gone.
+
+By Table E.1-1 and the options that the output itself claims (0012,0064), whoever made it. Identifiers are found by the
+gate's own search. Findings name tags and places, never values. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydicom._dicom_dict import DicomDictionary
+
+from proxy.deid.allowed import CLASS_UIDS, CONSTANTS
+from proxy.deid.contents import Contents, Reader
+from proxy.deid.identifiers import collect, comparable
+from proxy.deid.private_blocks import is_private_data
+from proxy.deid.pseudonym import is_standard_uid
+from proxy.deid.reading import Leaf, Path
+from proxy.deid.search import Search
+from proxy.deid.tables import tag_text
+
+#: an identifier in pixel data is looked for in windows of this size, which overlap by the longest that is looked for
+_WINDOW, _OVERLAP = 1 << 20, 4096
+#: VRs of attributes that no row names, whose removal nobody can object to: names, addresses, what is not known
+_GUARDED = frozenset({"AE", "PN", "UN", "UR"})
+_TEMPORAL = frozenset({"DA", "DT", "TM"})
+_LONGITUDINAL = frozenset({"rtn_long_full", "rtn_long_modif"})
+#: file meta information that names devices and networks (PS3.10 7.1), and private information in it
+_META = frozenset({0x00020016, 0x00020017, 0x00020018, 0x00020026, 0x00020027, 0x00020028, 0x00020100, 0x00020102})
+_PREAMBLE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``what`` is leak or lost; ``why`` one of a few fixed phrases. ``tag`` 0 is the preamble."""
+
+    what: str
+    why: str
+    tag: int
+    path: Path
+
+    @property
+    def place(self) -> str:
+        """``(0008,1140)[0].(0008,1155)``: items are counted from 0."""
+        steps = [f"{tag_text(tag)}[{item}]" for tag, item in zip(self.path[::2], self.path[1::2], strict=True)]
+        return ".".join([*steps, tag_text(self.tag) if self.tag else "preamble"])
+
+
+class Comparison:
+    """One pair. Ask for `leaks` and `lost` in any order."""
+
+    def __init__(self, reader: Reader, original: Contents, output: Contents, constants: frozenset[bytes]) -> None:
+        """``constants``: values of outputs that say nothing about an input, besides the dummies of Veil."""
+        self._rows, self._original, self._output = reader.rows, original, output
+        self._constants = CONSTANTS | constants
+        identifying = (leaf for leaf in original.elements if "K" not in self._options(leaf.tag))
+        self._search = Search(collect(identifying, CLASS_UIDS), self._constants.__contains__)
+
+    def leaks(self) -> Iterator[Finding]:
+        """Identifiers of the original anywhere in the output, and protected attributes with their old value."""
+        for leaf in (*self._output.meta, *self._output.elements):
+            if why := self._leak(leaf):
+                yield Finding("leak", why, leaf.tag, leaf.path)
+        preamble = self._output.preamble
+        if any(preamble) and (self._remains(_bulk(_PREAMBLE, preamble)) or preamble == self._original.preamble):
+            yield Finding("leak", "the preamble of the original", _PREAMBLE, ())
+        for leaf in self._output.pixels:
+            starts = range(0, max(len(leaf.value), 1), _WINDOW)
+            if any(self._remains(_bulk(leaf.tag, leaf.value[at : at + _WINDOW + _OVERLAP])) for at in starts):
+                yield Finding("leak", "an identifier in the bytes of pixel data", leaf.tag, ())
+
+    def lost(self) -> Iterator[Finding]:
+        """Attributes that the standard retains under the claimed options, and that are missing or have become empty."""
+        gone: set[Path] = set()
+        for leaf in self._original.elements:
+            if gone and any(leaf.path[:length] in gone for length in range(1, len(leaf.path), 2)):
+                continue
+            if not self._retained(leaf):
+                gone.add((*leaf.path, leaf.tag))
+                continue
+            now = self._output.places.get((leaf.path, leaf.tag))
+            if now is None:
+                gone.add((*leaf.path, leaf.tag))
+                yield Finding("lost", "missing", leaf.tag, leaf.path)
+            elif leaf.vr != "SQ" and now.vr != "SQ" and _said(leaf) and not _said(now):
+                yield Finding("lost", "emptied", leaf.tag, leaf.path)
+        present = {leaf.tag for leaf in self._output.pixels}
+        yield from (Finding("lost", "missing", p.tag, ()) for p in self._original.pixels if p.tag not in present)
+
+    def _leak(self, leaf: Leaf) -> str:
+        try:
+            if self._search.finds(leaf):
+                return "an identifier of the original"
+        except ValueError:  # UnicodeDecodeError is one, and quotes the value
+            return "text that its character set cannot decode"
+        if self._protected(leaf) and self._unchanged(leaf):
+            return "a protected attribute is as it was"
+        return ""
+
+    def _remains(self, leaf: Leaf) -> bool:
+        return self._search.finds(leaf)
+
+    def _options(self, tag: int) -> set[str]:
+        """K and C where the claimed options say so for this row, "" where they say nothing."""
+        row = self._rows.get(tag)
+        return {row.options.get(option, "") for option in self._output.claims} if row is not None else {""}
+
+    def _protected(self, leaf: Leaf) -> bool:
+        """Whether Table E.1-1 wants another value here than the original had."""
+        group = leaf.tag >> 16
+        if group == 0x0002:
+            return leaf.tag in _META
+        if group & 1:
+            return is_private_data(leaf.tag) and "rtn_safe_priv" not in self._output.claims
+        if group & 0xFF00 in (0x5000, 0x6000):
+            element = leaf.tag & 0xFFFF
+            return "clean_graph" not in self._output.claims and (group < 0x6000 or element in (0x3000, 0x4000))
+        options = self._options(leaf.tag)
+        moved = "rtn_long_modif" in self._output.claims and leaf.vr in ("DA", "DT")
+        return leaf.tag in self._rows and "K" not in options and ("C" not in options or moved)
+
+    def _unchanged(self, leaf: Leaf) -> bool:
+        if leaf.vr == "SQ" or leaf.tag in CLASS_UIDS:
+            return False
+        value = comparable(leaf)
+        if not value or value in self._constants:
+            return False
+        if leaf.vr == "UI" and all(is_standard_uid(uid.decode("latin_1")) for uid in value.split(b"\\")):
+            return False
+        if leaf.tag >> 16 == 0x0002:
+            return any(value == comparable(other) for other in self._original.meta if other.tag == leaf.tag)
+        before = self._original.places.get((leaf.path, leaf.tag))
+        return before is not None and value == comparable(before)
+
+    def _retained(self, leaf: Leaf) -> bool:
+        """Whether the element must still be there: K by a claimed option, U, or named by no row at all."""
+        group, row = leaf.tag >> 16, self._rows.get(leaf.tag)
+        if group & 1 or group < 0x0008 or not leaf.tag & 0xFFFF or group & 0xFF00 in (0x5000, 0x6000):
+            return False
+        if row is not None:
+            return "K" in self._options(leaf.tag) or row.basic in ("U", "X/Z/U*")
+        if leaf.known in _TEMPORAL:
+            return bool(self._output.claims & _LONGITUDINAL)
+        return leaf.tag in DicomDictionary and leaf.known not in _GUARDED
+
+
+def _said(leaf: Leaf) -> bool:
+    return bool(bytes(leaf.value[:64]).strip(b" \0"))
+
+
+def _bulk(tag: int, value: memoryview) -> Leaf:
+    return Leaf(tag, "OB", "OB", (), value, 0, "latin_1")
