@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from proxy.deid.identifiers import WORD, Kind, Source, stripped
+from proxy.deid.needles import Needles
 from proxy.deid.reading import Leaf
 from proxy.deid.repertoire import decode, folded
 
@@ -38,6 +39,7 @@ class Search:
         self._seen: set[tuple[int, str, bytes, str | None]] = set()
         self._needles = sorted(source.raw, key=lambda pair: pair[0])
         self._long_uids = frozenset(uid for uid in source.uids if len(uid) >= _LONG_UID)
+        self._bulk: Needles | None = None
 
     def finds(self, leaf: Leaf) -> bool:
         """True where ``leaf`` holds an identifier of the input. ValueError: its text cannot be decoded."""
@@ -54,6 +56,16 @@ class Search:
         if not found and len(value) < 1024:
             self._seen.add(key)
         return found
+
+    def in_bulk(self, value: memoryview) -> bool:
+        """True where pixel data holds an identifier byte by byte: in a comment of a codestream, behind the last pixel.
+
+        Text that is drawn is not found, and words that only may be a name are not asked for.
+        """
+        if self._bulk is None:
+            uids = {uid.encode("ascii", "replace") for uid in self._long_uids}
+            self._bulk = Needles({needle for needle, _ in self._needles} | uids)
+        return self._bulk.within(value)
 
     def _in_text(self, leaf: Leaf, vr: str, value: bytes) -> bool:
         if vr == "UI" and any(uid.strip(b" \0").decode("latin_1") in self._source.uids for uid in value.split(b"\\")):
