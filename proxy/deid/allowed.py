@@ -8,6 +8,7 @@ Pure; refuses with `ELEMENT_NOT_ALLOWED`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from pydicom._dicom_dict import DicomDictionary
 
@@ -22,6 +23,8 @@ _TEMPORAL = frozenset({"DA", "DT", "TM"})
 #: Patient's Name and Patient ID: all other values become empty or a dummy
 _PSEUDONYMS = frozenset({0x00100010, 0x00100020})
 _TEXT = CHARSET_VRS | {"AE", "UR"}
+#: options whose C on a text means that words of it may stay
+_TEXT_CLEANING = ("clean_desc", "clean_graph", "rtn_pat_chars", "rtn_dev_id")
 _STRINGS = _TEXT | _TEMPORAL | {"AS", "CS", "DS", "IS", "UI"}
 _TM = re.compile(rb"[0-2][0-9](:?[0-5][0-9](:?[0-6][0-9](\.[0-9]{1,6})?)?)?")
 #: values that stand for a removed one; an original that is one already may stay (a second pass changes nothing)
@@ -42,6 +45,8 @@ class Rules:
     def __init__(self, policy: Policy, source: Source) -> None:
         self._policy = policy
         self._source = source
+        #: attributes that an option keeps as they are (K): there their own value is no identifier
+        self.retained = frozenset(tag for tag, cells in policy.cells.items() if set(cells.values()) == {"K"})
         #: sequences whose content must be another than it was
         self._replaced: set[Path] = set()
 
@@ -68,18 +73,25 @@ class Rules:
         words = {unlisted.attributes.get(leaf.tag) or unlisted.by_vr.get(vr, "remove") for vr in _vrs(leaf)}
         if "remove" in words:
             raise _refusal(leaf, "not listed, and its VR is to be removed")
-        if "remap" in words:
+        if "remap" in words and not ("rtn_uids" in self._policy.options and self._is_as_it_came(leaf)):
             self._check_uid(leaf)
         if "shift" in words:
+            self._check_unlisted_date(leaf)
+
+    def _check_unlisted_date(self, leaf: Leaf) -> None:
+        options = self._policy.options
+        if "rtn_long_modif" in options:
             self._check_moved(leaf)
+        elif "rtn_long_full" not in options or not self._is_as_it_came(leaf):
+            raise _refusal(leaf, "not listed, and no option retains dates")
 
     def _check_listed(self, leaf: Leaf, code: str) -> None:
-        moved = leaf.tag in self._policy.shifted
-        if code == "X" and not moved:
+        cells = self._policy.cells.get(leaf.tag, {})
+        if cells and self._option_allows(leaf, cells):
+            return
+        if code == "X":
             raise _refusal(leaf, "to be removed (X)")
-        if moved and leaf.vr in _TEMPORAL:
-            self._check_moved(leaf)
-        elif code == "U" or leaf.vr == "UI":
+        if code == "U" or leaf.vr == "UI":
             self._check_uid(leaf)
         elif leaf.vr == "SQ":
             if code != "X/Z/U*":
@@ -88,6 +100,26 @@ class Rules:
             self._must_be_new(leaf, code)
         elif not all(value.strip(b" \0") in CONSTANTS for value in stripped(leaf.value).split(b"\\")):
             raise _refusal(leaf, f"neither empty nor a dummy value ({code})")
+
+    def _option_allows(self, leaf: Leaf, cells: Mapping[str, str]) -> bool:
+        """K: the value that came, or a sequence to look into. C, the stricter where both meet: by what is cleaned."""
+        kept = "C" not in cells.values()
+        if leaf.vr == "SQ":
+            return True
+        if kept or leaf.vr in ("AE", "CS"):
+            return self._is_as_it_came(leaf)
+        if leaf.vr in _TEMPORAL and cells.get("rtn_long_modif") == "C":
+            self._check_moved(leaf)
+            return True
+        # what a cleaned text may still say is for the search
+        return leaf.vr in CHARSET_VRS and any(cells.get(option) == "C" for option in _TEXT_CLEANING)
+
+    def _is_as_it_came(self, leaf: Leaf) -> bool:
+        return len(leaf.value) == 0 or comparable(leaf) in self._source.values(leaf.tag)
+
+    def retains(self, leaf: Leaf) -> bool:
+        """Whether an option keeps this very attribute, or the sequence that it stands in, as it is."""
+        return not self.retained.isdisjoint((leaf.tag, *leaf.path[::2]))
 
     def _check_uid(self, leaf: Leaf) -> None:
         if leaf.tag in CLASS_UIDS:

@@ -42,12 +42,12 @@ class Instance:
     pixels: Pixels | None
 
 
-def read_instance(data: memoryview, policy: Policy) -> Instance:
-    """Scan ``data`` under the policy's limits and label what it holds."""
+def read_instance(data: memoryview, policy: Policy, *, apart: bool = False) -> Instance:
+    """Scan ``data`` under the policy's limits and label what it holds; ``apart``: every element by itself."""
     head, syntax, body, offset = open_body(data, policy)
     encoding = Encoding(syntax.implicit, syntax.little, sequences_of(policy))
     scanned = scan_table(body, offset, encoding, policy.limits)
-    document = Document(body, scanned, labels_of(policy), syntax.implicit)
+    document = Document(body, scanned, None if apart else labels_of(policy), syntax.implicit)
     return Instance(head, syntax, body, document.root(), _pixels(document, syntax))
 
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Callable
 
 from proxy.deid import markers
 from proxy.deid.access import charset_of, is_uid, plain_of, text_of
-from proxy.deid.actions import ISSUER_OF_PATIENT_ID, PATIENT_ID, PATIENT_NAME, Subject, Walk
 from proxy.deid.decode import Instance, read_instance
 from proxy.deid.encode import Element, Part, encode_dataset, encode_head
+from proxy.deid.identity import identity_of
 from proxy.deid.level import Level
 from proxy.deid.pixels.burned_in import decide
+from proxy.deid.place import Step, Subject
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider, is_standard_uid
 from proxy.deid.tables import SopClass
+from proxy.deid.text import TextCleaner
 from proxy.deid.types import Chunk, Claimed, Deidentified, Original, Report, Slice
 from proxy.deid.values import strict_text
+from proxy.deid.walk import ISSUER_OF_PATIENT_ID, PATIENT_ID, PATIENT_NAME, Walk
 from proxy.errors import InstanceHeld, Reason
 
 SOP_CLASS_UID, SOP_INSTANCE_UID = 0x00080016, 0x00080018
@@ -41,20 +45,36 @@ def deidentify(data: memoryview, claimed: Claimed, policy: Policy) -> Deidentifi
         return transform(read_instance(data, policy), claimed, policy)
 
 
-def transform(instance: Instance, claimed: Claimed, policy: Policy) -> Deidentified:
-    """De-identify an instance that has been read, by whatever reader."""
+def explain(data: memoryview, claimed: Claimed, policy: Policy) -> list[Step]:
+    """What `deidentify` does to each element of ``data`` and why, in document order; raises what it raises."""
+    with strict_text():
+        instance = read_instance(data, policy, apart=True)
+        steps: list[Step] = []
+        transform(instance, claimed, policy, steps)
+        if instance.pixels is not None:
+            steps.append(Step((), instance.pixels.tag, "", "keep", "pixel data leaves as it came", ""))
+        return steps
+
+
+def transform(instance: Instance, claimed: Claimed, policy: Policy, steps: list[Step] | None = None) -> Deidentified:
+    """De-identify an instance that has been read, by whatever reader; ``steps`` takes down what was done."""
     original = _identify(instance, claimed)
     sop_class = _known(original.sop_class_uid, policy)
     decide(instance.root, sop_class, instance.syntax, policy)
     pseudonyms = policy.pseudonyms()
     subject = _subject(instance.root, original, policy, pseudonyms)
-    walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax)
+    cleaner = _cleaner(instance.root, policy, subject)
+    walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax, cleaner)
+    walk.steps = steps
     elements: dict[int, Part] = {element.tag: element for element in walk.run(instance.root)}
     for tag, vr in ((PATIENT_NAME, "PN"), (PATIENT_ID, "LO")):
         if tag not in elements:
             elements[tag] = Element(tag, vr, subject.patient_id.encode("ascii"))
             walk.counts["added"] += 1
+            walk.note_added(tag, vr, "pseudonym of the patient")
     walk.counts["added"] += markers.mark(elements, policy)
+    for tag in markers.TAGS:
+        walk.note_added(tag, "SQ" if tag == markers.DEIDENTIFICATION_METHOD_CODE_SEQUENCE else "", "what was done")
     report = _report(instance, original, elements, walk, policy)
     head = encode_head(instance.syntax.uid, original.sop_class_uid, report.sop_instance_uid)
     return Deidentified(_chunks(head, elements, instance), original, report)
@@ -119,6 +139,27 @@ def _subject(root: Level, original: Original, policy: Policy, pseudonyms: Pseudo
             raise InstanceHeld(Reason.BLANK_PATIENT_ID, "Patient ID is missing or empty", PATIENT_ID)
         issuer, patient_id = _PER_STUDY, original.study_instance_uid
     return Subject(pseudonyms.patient_id(issuer, patient_id), pseudonyms.date_offset(issuer, patient_id), issuer)
+
+
+def _cleaner(root: Level, policy: Policy, subject: Subject) -> Callable[[], TextCleaner]:
+    """Made at the first text that is to be cleaned, once for the instance."""
+    made: list[TextCleaner] = []
+
+    def cleaner() -> TextCleaner:
+        if not made:
+            moved = "rtn_long_modif" in policy.options
+            made.append(
+                TextCleaner(
+                    policy.vocabulary,
+                    identity_of(root),
+                    offset=subject.offset if moved else None,
+                    dictionary=policy.names,
+                    keep_dates="rtn_long_full" in policy.options,
+                )
+            )
+        return made[0]
+
+    return cleaner
 
 
 def _chunks(head: bytes, elements: dict[int, Part], instance: Instance) -> tuple[Chunk, ...]:

@@ -7,7 +7,7 @@ are PHI: nothing here has a readable repr, and none of it may leave the gate. Pu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -32,7 +32,7 @@ class Kind(Enum):
 #: attributes whose whole value identifies; every PN and UI is taken whatever its tag (tags of PS3.6)
 _NUMBERS = frozenset(
     {0x00100020, 0x00101000, 0x00080050, 0x00200010, 0x00101090, 0x00380010, 0x00380060, 0x00401001, 0x00400009}
-    | {0x00400253, 0x00402016, 0x00402017, 0x00120040, 0x00120042, 0x00181000, 0x0018700A, 0x00402001, 0x00101081}
+    | {0x00400253, 0x00402016, 0x00402017, 0x00120040, 0x00120042, 0x00181000, 0x0018700A, 0x00101081}
     | {0x00102154, 0x00102155, 0x00080094, 0x00402010, 0x00400512, 0x00400551, 0x00181008}
     # addresses
     | {0x00080081, 0x00101040, 0x00080092, 0x00400513, 0x00380400}
@@ -70,6 +70,8 @@ class Source:
     elements: Callable[[int], Iterable[Leaf]] = field(default=lambda tag: (), repr=False)
     #: whether bytes stand anywhere in the input but in pixel data
     mentions: Callable[[bytes], bool] = field(default=lambda needle: False, repr=False)
+    #: the same without the identifiers of these attributes
+    without: Callable[[Set[int]], Source] = field(default=lambda tags: Source(), repr=False)
     _values: dict[int, set[bytes]] = field(default_factory=dict, repr=False)
     _places: dict[int, dict[Path, memoryview]] = field(default_factory=dict, repr=False)
 

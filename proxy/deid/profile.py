@@ -19,14 +19,13 @@ from proxy.deid.part10 import Limits
 from proxy.deid.profile_words import Unlisted, read_profile
 from proxy.deid.pseudonym import HmacPseudonyms, PseudonymProvider
 from proxy.deid.tables import SopClass, Tables, TransferSyntax, tag_number
+from proxy.deid.text_terms import Vocabulary
 from proxy.errors import ConfigError
 
 __all__ = ["Limits", "Policy", "PolicySpec", "Tables", "compile_policy"]
 
 #: CID 7050: the profile itself; the option's code is found by its column
 _BASIC = "basic profile itself"
-#: PS3.15 E.3.6: rows whose values are moved, by VR; other rows of that column keep the basic action
-_TEMPORAL = frozenset({"DA", "DT", "TM"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,15 @@ class Policy:
     codes: Mapping[int, str] = field(repr=False)
     #: tag → VR of the rows of ``codes``
     vrs: Mapping[int, str] = field(repr=False)
-    #: tags whose value is moved (rtn_long_modif) where it is a date or time, whatever the basic action
-    shifted: frozenset[int] = field(repr=False)
+    #: tag → option → K or C, for the options of this profile
+    cells: Mapping[int, Mapping[str, str]] = field(repr=False)
     unlisted: Unlisted = field(repr=False)
     iod: IodTypes = field(repr=False)
     sop_classes: Mapping[str, SopClass] = field(repr=False)
     transfer_syntaxes: Mapping[str, TransferSyntax] = field(repr=False)
+    #: clinical words that a cleaned text may keep, and names that this project knows
+    vocabulary: Vocabulary = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
     #: CID 7050 codes and meanings that an instance de-identified under this policy states
     methods: tuple[tuple[str, str], ...]
     root_key: bytes = field(repr=False)
@@ -88,6 +90,8 @@ class Policy:
     @property
     def longitudinal(self) -> str:
         """(0028,0303) Longitudinal Temporal Information Modified (PS3.15 E.2, E.3.6)."""
+        if "rtn_long_full" in self.options:
+            return "UNMODIFIED"
         return "MODIFIED" if "rtn_long_modif" in self.options else "REMOVED"
 
     def pseudonyms(self) -> PseudonymProvider:
@@ -112,7 +116,6 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
             raise ConfigError("rules/standard/ps3.15-e1-1.csv", f"a masked row that is not known: {row.tag}")
         if tag is not None:
             codes[tag], vrs[tag] = row.basic, row.vr
-    moved = {tag_number(r.tag) for r in tables.attributes if r.vr in _TEMPORAL and "rtn_long_modif" in r.options}
     return Policy(
         project=spec.project,
         profile=profile.name,
@@ -127,14 +130,25 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
         digest=_digest(tables, spec),
         codes=codes,
         vrs=vrs,
-        shifted=frozenset(t for t in moved if t is not None) if "rtn_long_modif" in profile.options else frozenset(),
+        cells=_cells(tables, profile.options),
         unlisted=profile.unlisted,
         iod=compile_types(tables, (tag for tag, code in codes.items() if "/" in code or code == "Z")),
         sop_classes=dict(tables.sop_classes),
         transfer_syntaxes=dict(tables.transfer_syntaxes),
+        vocabulary=tables.vocabulary,
+        names=profile.names,
         methods=tuple((m.code, m.meaning) for m in tables.methods if m.option in (_BASIC, *profile.options)),
         root_key=spec.root_key,
     )
+
+
+def _cells(tables: Tables, options: tuple[str, ...]) -> dict[int, dict[str, str]]:
+    found: dict[int, dict[str, str]] = {}
+    for row in tables.attributes:
+        tag, cells = tag_number(row.tag), {option: row.options[option] for option in options if option in row.options}
+        if tag is not None and cells:
+            found[tag] = cells
+    return found
 
 
 def _check(spec: PolicySpec) -> None:

@@ -18,17 +18,22 @@ _OPTIONS = frozenset(
     {"rtn_safe_priv", "rtn_uids", "rtn_dev_id", "rtn_inst_id", "rtn_pat_chars", "rtn_long_full", "rtn_long_modif"}
     | {"clean_desc", "clean_struct", "clean_graph", "clean_pixel", "clean_visual_features"}
 )
-_IMPLEMENTED = frozenset({"rtn_long_modif"})
+#: they change pixels: the engine has their place (`proxy.deid.pixels`) and does not claim them before it is filled
+_PIXELS = frozenset({"clean_pixel", "clean_visual_features"})
+_LATER = frozenset({"rtn_safe_priv", "clean_struct"})
+#: PS3.15 E.3.6: one or the other
+_EXCLUSIVE = frozenset({"rtn_long_full", "rtn_long_modif"})
 _VALUES = frozenset({"keep", "remove"})
-_SINGLE = frozenset({"dummy", "keep", "remove"})
+_TEXTS = frozenset({"keep", "remove", "clean"})
+_SINGLE = frozenset({"dummy", "keep", "remove", "clean"})
 _DATES = frozenset({"remove", "shift"})
 #: VR → what a profile may do with an attribute that no row names (PS3.5 6.2, all but SQ)
 _BY_VR: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(
-        ("AE", "AS", "AT", "CS", "DS", "FD", "FL", "IS", "LO", "LT", "OB", "OD", "OF", "OL", "OV", "OW", "SH", "SL"),
-        _VALUES,
+        ("AE", "AS", "AT", "CS", "DS", "FD", "FL", "IS", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "SV"), _VALUES
     ),
-    **dict.fromkeys(("SS", "ST", "SV", "UC", "UL", "UR", "US", "UT", "UV"), _VALUES),
+    **dict.fromkeys(("UL", "UR", "US", "UV"), _VALUES),
+    **dict.fromkeys(("LO", "LT", "SH", "ST", "UC", "UT"), _TEXTS),
     **dict.fromkeys(("DA", "DT", "TM"), _DATES),
     "PN": frozenset({"remove"}),
     "UN": frozenset({"remove"}),
@@ -51,16 +56,29 @@ class Profile:
     name: str
     options: tuple[str, ...]
     unlisted: Unlisted
+    #: names that texts of this project are cleaned of
+    names: tuple[str, ...] = ()
 
 
 def read_profile(document: Mapping[str, Any]) -> Profile:
     """Check every key and word of ``document``; `ConfigError` names the first that is wrong."""
     name = document.get("name")
     where = f"profile {name}" if isinstance(name, str) else "profile"
-    _keys(where, document, {"version", "name", "table", "options", "unlisted"})
+    _keys(where, document, {"version", "name", "table", "options", "unlisted"}, {"names"})
     if document["version"] != 1 or not isinstance(name, str) or document["table"] != "ps3.15-e1-1":
         raise ConfigError(where, "version is 1, name a word and table ps3.15-e1-1")
-    return Profile(name, _options(where, document["options"]), _unlisted(f"{where}: unlisted", document["unlisted"]))
+    return Profile(
+        name,
+        _options(where, document["options"]),
+        _unlisted(f"{where}: unlisted", document["unlisted"]),
+        _names(f"{where}: names", document.get("names", [])),
+    )
+
+
+def _names(where: str, listed: Any) -> tuple[str, ...]:
+    if not isinstance(listed, list) or not all(isinstance(name, str) and name.strip() for name in listed):
+        raise ConfigError(where, "it is a list of names")
+    return tuple(sorted(set(listed)))
 
 
 def _options(where: str, listed: Any) -> tuple[str, ...]:
@@ -69,8 +87,16 @@ def _options(where: str, listed: Any) -> tuple[str, ...]:
     for option in listed:
         if option not in _OPTIONS:
             raise ConfigError(f"{where}: options", f"'{option}' is not an option of PS3.15 Annex E")
-        if option not in _IMPLEMENTED:
+        if option in _PIXELS:
+            raise ConfigError(
+                f"{where}: options",
+                f"'{option}' is not implemented in this version: it changes pixels, and none are",
+                "leave it out; instances with such risk are held, see uninspected_pixels",
+            )
+        if option in _LATER:
             raise ConfigError(f"{where}: options", f"'{option}' is not implemented in this version")
+    if set(listed) >= _EXCLUSIVE:
+        raise ConfigError(f"{where}: options", "full dates and modified dates exclude each other (PS3.15 E.3.6)")
     return tuple(sorted(listed))
 
 
@@ -90,16 +116,16 @@ def _unlisted(where: str, document: Any) -> Unlisted:
     for text, word in document["attributes"].items():
         tag = tag_number(str(text))
         if tag is None or word not in _SINGLE:
-            raise ConfigError(f"{where}.attributes", f"'{text}' is no tag, or its word not dummy, keep or remove")
+            raise ConfigError(f"{where}.attributes", f"'{text}' is no tag, or its word not known")
         attributes[tag] = word
     return Unlisted(dict(by_vr), attributes)
 
 
-def _keys(where: str, document: Any, wanted: set[str]) -> None:
+def _keys(where: str, document: Any, wanted: set[str], allowed: set[str] | None = None) -> None:
     if not isinstance(document, Mapping):
         raise ConfigError(where, "it is not a mapping")
     for key in document:
-        if key not in wanted:
+        if key not in wanted | (allowed or set()):
             raise ConfigError(f"{where}.{key}", "this key is not known")
     if missing := sorted(wanted - set(document)):
         raise ConfigError(where, f"'{missing[0]}' is missing")

@@ -14,11 +14,11 @@ from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid import markers
 from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET
-from proxy.deid.actions import CONTENT_TEMPLATE_SEQUENCE, PATIENT_ID, PATIENT_NAME
+from proxy.deid.decisions import Decider, decider_of
 from proxy.deid.labels import REMOVE, RETAIN, WALK, Labels, compile_labels
 from proxy.deid.profile import Policy
 from proxy.deid.scanner import VR_NAMES, sequence_tags
-from proxy.deid.unlisted import unlisted_word
+from proxy.deid.walk import CONTENT_TEMPLATE_SEQUENCE, PATIENT_ID, PATIENT_NAME
 
 MODALITY = 0x00080060
 #: tags that the engine itself looks for in the result, or writes
@@ -40,24 +40,25 @@ def sequences_of(policy: Policy) -> NDArray[np.int64]:
 
 
 def _decisions(policy: Policy) -> Iterator[tuple[int, tuple[int, frozenset[str]]]]:
+    decider = decider_of(policy)
     by_vr: dict[str, frozenset[str]] = {}
     for tag in DicomDictionary.keys() | policy.vrs.keys():
-        code = policy.code(tag)
+        listed = decider.listed(tag)
         if tag in _OWN_RULE:
             yield tag, (WALK, frozenset())
-        elif code == "X" and tag not in policy.shifted:
-            yield tag, (REMOVE, frozenset())
-        elif code or tag not in DicomDictionary or tag in policy.unlisted.attributes:
+        elif listed is not None:
+            yield tag, (REMOVE if listed.action == "X" else WALK, frozenset())
+        elif tag not in DicomDictionary or tag in policy.unlisted.attributes:
             yield tag, (WALK, frozenset())
         else:
             known = str(DicomDictionary[tag][0])
             if known not in by_vr:
-                by_vr[known] = _retained(policy, tag)
+                by_vr[known] = _retained(decider, tag)
             yield tag, (RETAIN if by_vr[known] else WALK, by_vr[known])
 
 
-def _retained(policy: Policy, tag: int) -> frozenset[str]:
+def _retained(decider: Decider, tag: int) -> frozenset[str]:
     """The stated VRs with which an unlisted attribute leaves as it is; UN never, for it leaves with its real VR."""
     return frozenset(
-        vr for vr in VR_NAMES if vr != "UN" and unlisted_word(policy, tag, vr, little=True)[0] in ("keep", "walk")
+        vr for vr in VR_NAMES if vr != "UN" and decider.unlisted(tag, vr, little=True)[0].action in ("keep", "R")
     )

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from proxy.deid.text_terms import Vocabulary
+
 _TAG = re.compile(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)")
 
 
@@ -67,7 +69,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Everything under ``rules/standard``. ``digest`` is over the bytes of the files."""
+    """Everything under ``rules/standard`` and ``rules/text``. ``digest`` is over the bytes of the files."""
 
     edition: str
     digest: str
@@ -77,6 +79,8 @@ class Tables:
     iod_modules: Mapping[str, tuple[tuple[str, str], ...]]
     types: tuple[AttributeType, ...]
     methods: tuple[Method, ...]
+    #: clinical words, of ``rules/text``
+    vocabulary: Vocabulary
 
 
 def tag_number(text: str) -> int | None:

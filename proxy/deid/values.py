@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pydicom.charset import STAND_ALONE_ENCODINGS, convert_encodings, decode_bytes, python_encoding
+from pydicom.charset import STAND_ALONE_ENCODINGS, convert_encodings, decode_bytes, encode_string, python_encoding
 from pydicom.valuerep import TEXT_VR_DELIMS
 
 from proxy.errors import InstanceHeld, Reason
@@ -65,6 +65,16 @@ class Charset:
             return str(decode_bytes(value, list(self.encodings), TEXT_VR_DELIMS))
         except (ValueError, LookupError, UserWarning):
             raise InstanceHeld(Reason.BAD_CHARSET, "text is not in its declared character set", tag) from None
+
+    def encode(self, text: str) -> bytes | None:
+        """Changed text in this character set; None where it does not come back as it went in."""
+        if self.transcode:
+            return text.encode("utf-8")
+        try:
+            encoded = bytes(encode_string(text, list(self.encodings)))
+            return encoded if self.decode(0, encoded) == text else None
+        except (ValueError, LookupError, UserWarning, InstanceHeld):
+            return None
 
 
 DEFAULT = Charset()

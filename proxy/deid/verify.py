@@ -8,8 +8,8 @@ profile does not allow, is held. A `Release` carries a MAC under a key of this r
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -42,7 +42,6 @@ _REPORTED = {
     0x00080060: "modality",
 }
 _NEEDED = frozenset(_REPORTED) - {0x00080020, 0x00080060}
-_BASIC_PROFILE = b"113100"
 _BULK_VRS = frozenset({"", "OB", "OW", "OD", "OF", "OL", "OV"})
 
 
@@ -99,7 +98,13 @@ def _read_input(data: memoryview, policy: Policy) -> Source:
     view = OriginalView(body, scan_table(body, start, encoding, policy.limits).table, _vr_of(policy))
     source = collect(view.candidates(IDENTIFYING), CLASS_UIDS)
     source.elements, source.mentions = view.leaves, view.mentions
+    source.without = lambda tags: collect(_but(view.candidates(IDENTIFYING), tags), CLASS_UIDS)
     return source
+
+
+def _but(leaves_: Iterable[Leaf], tags: Set[int]) -> Iterator[Leaf]:
+    """Leaves that neither are one of ``tags`` nor stand in one."""
+    return (leaf for leaf in leaves_ if tags.isdisjoint((leaf.tag, *leaf.path[::2])))
 
 
 @lru_cache(maxsize=64)
@@ -108,7 +113,7 @@ def _sequences(policy: Policy) -> NDArray[np.int64]:
 
 
 def _judge(output: Output, source: Source, policy: Policy, report: Report) -> None:
-    rules, search = Rules(policy, source), Search(source, _constant(policy, source, report.patient_id))
+    rules, search = Rules(policy, source), _Searches(policy, source, report.patient_id)
     tops: dict[int, str] = {}
     methods: set[bytes] = set()
     for leaf in _all_leaves(output, policy):
@@ -116,7 +121,7 @@ def _judge(output: Output, source: Source, policy: Policy, report: Report) -> No
         if leaf.tag in PIXEL_DATA:
             continue
         try:
-            remains = search.finds(leaf)
+            remains = search.finds(leaf, rules)
         except ValueError:  # UnicodeDecodeError is one, and quotes the value
             raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "text is not in its character set", leaf.tag) from None
         if remains:
@@ -127,6 +132,32 @@ def _judge(output: Output, source: Source, policy: Policy, report: Report) -> No
             methods.add(stripped(leaf.value))
     _check_markers(tops, methods, output, policy)
     _check_report(tops, report)
+
+
+class _Searches:
+    """The search of everything, and where an option retains an attribute the one that leaves such attributes out.
+
+    Under rtn_uids UIDs tell nothing that the option does not let out; which ones may stay is for the rules.
+    """
+
+    def __init__(self, policy: Policy, source: Source, patient_id: str) -> None:
+        self._source, self._constant = source, _constant(policy, source, patient_id)
+        self._uids = "rtn_uids" not in policy.options
+        self._every = self._search(source)
+        self._others: Search | None = None
+
+    def finds(self, leaf: Leaf, rules: Rules) -> bool:
+        """As `Search.finds`."""
+        if not self._every.finds(leaf):
+            return False
+        if not rules.retains(leaf):
+            return True
+        if self._others is None:
+            self._others = self._search(self._source.without(rules.retained))
+        return self._others.finds(leaf)
+
+    def _search(self, source: Source) -> Search:
+        return Search(source if self._uids else replace(source, uids=set()), self._constant)
 
 
 def _all_leaves(output: Output, policy: Policy) -> list[Leaf]:
@@ -153,7 +184,7 @@ def _check_markers(tops: dict[int, str], methods: set[bytes], output: Output, po
     for tag, value in wanted.items():
         if tops.get(tag) != value:
             raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "a marker or identity of the output is wrong", tag)
-    if _BASIC_PROFILE not in methods:
+    if not methods.issuperset(code.encode("ascii") for code, _ in policy.methods):
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the method codes do not name the profile", _METHOD_CODES)
     if not tops.get(_PATIENT_ID):
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the output has no Patient ID", _PATIENT_ID)

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from proxy.deid.tables import Attribute, AttributeType, Method, SopClass, Tables, TransferSyntax
+from proxy.deid.text_terms import parse_vocabulary
 from proxy.errors import ConfigError
 
 EDITION = "PS3.15 2026d"
@@ -65,10 +66,13 @@ def rules_root() -> Path:
 
 def load_tables(root: Path | None = None) -> Tables:
     """Every table of the standard, checked. About 0.1 s; do it once."""
-    folder = (root or rules_root()) / "standard"
-    texts = {name: _read(folder / f"{name}.csv") for name in _HEADERS}
+    top = root or rules_root()
+    texts = {name: _read(top / "standard" / f"{name}.csv") for name in _HEADERS}
     rows = {name: _rows(name, text) for name, text in texts.items()}
-    sums = [f"{name}\0{hashlib.sha256(texts[name].encode()).hexdigest()}\n" for name in sorted(texts)]
+    words = {path.name: _read(path) for path in sorted((top / "text").glob("*.yaml"))}
+    sums = [
+        f"{name}\0{hashlib.sha256(text.encode()).hexdigest()}\n" for name, text in sorted({**texts, **words}.items())
+    ]
     return Tables(
         edition=EDITION,
         digest=hashlib.sha256("".join(sums).encode()).hexdigest(),
@@ -78,6 +82,7 @@ def load_tables(root: Path | None = None) -> Tables:
         iod_modules=_iod_modules(rows["iod-modules"]),
         types=tuple(_type(row) for row in rows["module-attribute-types"]),
         methods=tuple(Method(row["code_value"], row["code_meaning"], row["option"]) for row in rows["cid-7050"]),
+        vocabulary=parse_vocabulary(_mapping(f"rules/text/{name}", text) for name, text in words.items()),
     )
 
 
@@ -87,17 +92,22 @@ def load_profile(name: str, root: Path | None = None) -> Mapping[str, Any]:
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in known:
         raise ConfigError("profile", f"there is no profile '{name}'", "known: " + ", ".join(known))
-    path = folder / f"{name}.yaml"
+    where = f"rules/profiles/{name}.yaml"
+    document = _mapping(where, _read(folder / f"{name}.yaml"))
+    if document.get("name") != name:
+        raise ConfigError(where, f"not a mapping with 'name: {name}'")
+    return document
+
+
+def _mapping(where: str, text: str) -> Mapping[str, Any]:
     try:
-        document = yaml.load(_read(path), Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+        document = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "not valid YAML"
-        raise ConfigError(
-            f"rules/profiles/{path.name}", f"line {mark.line + 1}: {problem}" if mark else problem
-        ) from None
-    if not isinstance(document, dict) or document.get("name") != name:
-        raise ConfigError(f"rules/profiles/{path.name}", f"not a mapping with 'name: {name}'")
+        raise ConfigError(where, f"line {mark.line + 1}: {problem}" if mark else problem) from None
+    if not isinstance(document, dict):
+        raise ConfigError(where, "not a mapping")
     return document
 
 

@@ -280,7 +280,7 @@ def test_shift_without_the_option_removes(make: ModuleType) -> None:
     by_vr = {**profile["unlisted"]["by_vr"], "DA": "shift", "DT": "shift", "TM": "shift"}
     spec = PolicySpec("p", {**profile, "unlisted": {**profile["unlisted"], "by_vr": by_vr}}, make.KEY)
     policy = compile_policy(make.tables(), spec)
-    assert policy.shifted == frozenset()
+    assert policy.cells == {}
     ds = make.dataset(AnatomicRegionSequence=[item(SecondaryReviewDate="20240229", SecondaryReviewTime="1011")])
     assert len(make.through(ds, policy).AnatomicRegionSequence[0]) == 0
 

@@ -237,7 +237,10 @@ def test_the_digest_is_over_everything_but_the_key(make: ModuleType) -> None:
     ("change", "where"),
     [
         ({"surprise": 1}, "surprise"),
-        ({"options": ["clean_desc"]}, "not implemented"),
+        ({"options": ["clean_pixel"]}, "changes pixels"),
+        ({"options": ["clean_visual_features"]}, "changes pixels"),
+        ({"options": ["rtn_long_full", "rtn_long_modif"]}, "exclude each other"),
+        ({"names": "Doe"}, "list of names"),
         ({"options": ["rtn_everything"]}, "not an option"),
         ({"options": "rtn_long_modif"}, "list"),
         ({"table": "other"}, "table"),
