@@ -208,7 +208,7 @@ class App:
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
         self.ingest = Ingest(judge, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify)
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
-        self.operator = Operator(replay, self.quarantine)
+        self.operator = Operator(replay, self.quarantine, self.status, self.requeue)
         stack.push_async_callback(self._stop_deliver)
 
     async def _open_servers(self) -> None:
@@ -240,7 +240,7 @@ class App:
             limits.memory_bytes,
         )
         await self.deliver.start()
-        control = ControlServer(config.data_dir, self.operator, self.status)
+        control = ControlServer(config.data_dir, self.operator)
         await control.start()
         stack.push_async_callback(control.stop)
         with _listening("http", config.http.host, config.http.port):
@@ -274,6 +274,14 @@ class App:
         lanes = {name: dataclasses.asdict(status) for name, status in self.deliver.status().items()}
         keys = _key_values(self.config)
         return {"version": __version__, "queue": await self.queue.counts(), "destinations": lanes, "keys": keys}
+
+    async def requeue(self, destination: str) -> int:
+        """Let what ``destination`` rejected for good wait again; KeyError for an unknown one."""
+        if destination not in self.config.destinations:
+            raise KeyError(destination)
+        count = await self.queue.requeue_failed(destination)
+        self.deliver.notify((destination,))
+        return count
 
     def where(self) -> list[str]:
         """One line an address."""

@@ -14,12 +14,14 @@ import click
 from proxy import __version__
 from proxy.errors import ConfigError, VeilError
 
-#: verb → module of `proxy.commands` that holds a command of that name, in the order of the help
+#: verb → module of `proxy.commands` that holds a command of that name (- is _), in the order of the help
 VERBS = {
     "init": "init",
     "check": "check",
     "serve": "serve",
     "deid": "deid",
+    "status": "status",
+    "retry": "status",
     "quarantine": "quarantine",
     "audit": "audit",
     "health": "health",
@@ -39,7 +41,7 @@ class Verbs(click.Group):
         """Import the verb's module."""
         if cmd_name not in VERBS:
             return None
-        command = getattr(importlib.import_module(f"proxy.commands.{VERBS[cmd_name]}"), VERBS[cmd_name])
+        command = getattr(importlib.import_module(f"proxy.commands.{VERBS[cmd_name]}"), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

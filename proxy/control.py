@@ -36,11 +36,25 @@ def plain(entry: HeldInstance) -> dict[str, Any]:
     }
 
 
+Status = Callable[[], Awaitable[dict[str, Any]]]
+
+
 class Operator:
     """What an operator can do with what is held; the same in a running proxy and without one."""
 
-    def __init__(self, replay: Replay, quarantine: Quarantine) -> None:
-        self._replay, self._quarantine = replay, quarantine
+    def __init__(
+        self, replay: Replay, quarantine: Quarantine, status: Status, requeue: Callable[[str], Awaitable[int]]
+    ) -> None:
+        """``requeue`` lets the failed rows of a destination wait again; KeyError for an unknown one."""
+        self._replay, self._quarantine, self._status, self._requeue = replay, quarantine, status, requeue
+
+    async def status(self) -> dict[str, Any]:
+        """Queue and destinations."""
+        return await self._status()
+
+    async def retry(self, destination: str) -> dict[str, Any]:
+        """Send again what a destination rejected for good."""
+        return {"destination": destination, "again": await self._requeue(destination)}
 
     async def entries(self) -> list[dict[str, Any]]:
         """All entries, oldest first."""
@@ -58,10 +72,10 @@ class Operator:
 
 
 class ControlServer:
-    """Serves an `Operator` and a status on the socket below ``folder``."""
+    """Serves an `Operator` on the socket below ``folder``."""
 
-    def __init__(self, folder: Path, operator: Operator, status: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        self._folder, self._operator, self._status = folder, operator, status
+    def __init__(self, folder: Path, operator: Operator) -> None:
+        self._folder, self._operator = folder, operator
         self._runner: web.AppRunner | None = None
         self._dir = -1
 
@@ -74,6 +88,7 @@ class ControlServer:
                 web.get("/quarantine", self._get_entries),
                 web.post("/quarantine/{id}/replay", self._post_replay),
                 web.post("/quarantine/{id}/purge", self._post_purge),
+                web.post("/destinations/{name}/retry", self._post_retry),
             ]
         )
         (self._folder / _NAME).unlink(missing_ok=True)
@@ -95,7 +110,7 @@ class ControlServer:
             self._runner = None
 
     async def _get_status(self, request: web.Request) -> web.Response:
-        return web.json_response(await self._status())
+        return web.json_response(await self._operator.status())
 
     async def _get_entries(self, request: web.Request) -> web.Response:
         return web.json_response(await self._operator.entries())
@@ -105,6 +120,9 @@ class ControlServer:
 
     async def _post_purge(self, request: web.Request) -> web.Response:
         return web.json_response(await self._operator.purge(request.match_info["id"]))
+
+    async def _post_retry(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._operator.retry(request.match_info["name"]))
 
 
 @web.middleware
@@ -144,6 +162,10 @@ class ControlClient:
     async def purge(self, entry_id: str) -> Any:
         """See `Operator.purge`."""
         return await self._call("POST", f"/quarantine/{entry_id}/purge")
+
+    async def retry(self, destination: str) -> Any:
+        """See `Operator.retry`."""
+        return await self._call("POST", f"/destinations/{destination}/retry")
 
     async def _call(self, verb: str, path: str) -> Any:
         async with self._session.request(verb, "http://veil" + path) as answer:

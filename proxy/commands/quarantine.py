@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from proxy.app import App
+from proxy.commands.operating import ask
 from proxy.commands.options import config_option
-from proxy.config import Config, load_config
-from proxy.control import ControlClient, Operator, connect
 
 
 @click.group("quarantine")
@@ -25,37 +19,12 @@ def quarantine() -> None:
     """What is held, why, and what to do with it. Entries are sealed; nothing here shows a value of an instance."""
 
 
-@asynccontextmanager
-async def _operator(config: Config) -> AsyncIterator[ControlClient | Operator]:
-    async with connect(config.data_dir) as client:
-        if client is not None:
-            yield client
-            return
-    app = App(config)
-    await app.start(servers=False)
-    try:
-        yield app.operator
-    finally:
-        await app.stop()
-
-
-def _run(config_path: Path, verb: str, *entry: str) -> Any:
-    async def work() -> Any:
-        async with _operator(load_config(config_path)) as operator:
-            return await getattr(operator, verb)(*entry)
-
-    try:
-        return asyncio.run(work())
-    except KeyError:
-        raise click.ClickException(f"no entry is called '{entry[0]}'; see: veil quarantine list") from None
-
-
 @quarantine.command("list")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="one JSON array")
 def list_entries(config_path: Path, as_json: bool) -> None:
     """List what is held."""
-    entries = _run(config_path, "entries")
+    entries = ask(config_path, "entries")
     if as_json:
         click.echo(json.dumps(entries, indent=2))
         return
@@ -72,7 +41,7 @@ def list_entries(config_path: Path, as_json: bool) -> None:
 @config_option
 def show(entry: str, config_path: Path) -> None:
     """Show one entry."""
-    found = [e for e in _run(config_path, "entries") if e["id"] == entry]
+    found = [e for e in ask(config_path, "entries") if e["id"] == entry]
     if not found:
         raise click.ClickException(f"no entry is called '{entry}'; see: veil quarantine list")
     click.echo(json.dumps(found[0], indent=2))
@@ -85,10 +54,10 @@ def show(entry: str, config_path: Path) -> None:
 def replay(entries: tuple[str, ...], everything: bool, config_path: Path) -> None:
     """Judge entries again, after a rule or a setting changed. Status 3 when some are still held."""
     if everything:
-        entries = tuple(e["id"] for e in _run(config_path, "entries"))
+        entries = tuple(e["id"] for e in ask(config_path, "entries"))
     still = 0
     for entry in entries:
-        done = _run(config_path, "replay", entry)
+        done = ask(config_path, "replay", entry)
         still += not done["released"]
         click.echo(f"{entry}: " + ("released" if done["released"] else f"still held, {done['reason']}"))
     if still:
@@ -103,5 +72,5 @@ def purge(entry: str, yes: bool, config_path: Path) -> None:
     """Destroy a held original. It cannot be brought back; the audit record stays."""
     if not yes:
         click.confirm(f"destroy {entry} for good?", abort=True)
-    _run(config_path, "purge", entry)
+    ask(config_path, "purge", entry)
     click.echo(f"{entry}: purged")

@@ -1,0 +1,40 @@
+"""``veil status`` and ``veil retry``: what waits where, and another try for what a destination rejected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from proxy.commands.operating import ask
+from proxy.commands.options import config_option
+
+_STATES = ("waiting", "in_flight", "delivered", "failed")
+
+
+@click.command("status")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="as JSON")
+def status(config_path: Path, as_json: bool) -> None:
+    """Show rows by destination and state, and how each destination stands."""
+    found = ask(config_path, "status")
+    if as_json:
+        found.pop("keys", None)
+        click.echo(json.dumps(found, indent=2))
+        return
+    table = Table("destination", *_STATES, "is", "last answer")
+    for name, lane in sorted(found["destinations"].items()):
+        rows = found["queue"].get(name, {})
+        table.add_row(name, *(str(rows.get(s, 0)) for s in _STATES), str(lane["state"]), lane["last_code"] or "-")
+    Console().print(table)
+
+
+@click.command("retry")
+@click.argument("destination")
+@config_option
+def retry(destination: str, config_path: Path) -> None:
+    """Send again what DESTINATION rejected for good, after its cause was mended."""
+    click.echo(f"{ask(config_path, 'retry', destination)['again']} instances wait again for {destination}")
