@@ -75,6 +75,7 @@ def able(bounded: Site) -> Iterator[Site]:
     yield bounded
     until(lambda: _echoes(bounded), 5, "C-ECHO is answered")
     assert bounded.ready
+    bounded.drain()
     before = bounded.archived().keys()
     assert c_store(bounded.dimse_port, fresh().part10).status == 0
     assert stow(bounded.http_port, fresh().part10).status == 200

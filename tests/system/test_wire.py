@@ -34,6 +34,7 @@ BOUNDARY = b"--system-test-boundary"
 @pytest.fixture
 def untouched(able: Site) -> Iterator[Site]:
     """Nothing was received, so nothing may be held and nothing stored, and it must not cost memory."""
+    able.drain()
     before = able.held(), able.archived().keys()
     with Memory(able.pid) as memory:
         yield able
