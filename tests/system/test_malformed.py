@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.system.broken import ROOT, Broken, body, broken, element, head
@@ -100,3 +103,26 @@ def test_an_instance_just_below_the_limit_passes(able: Site) -> None:
     uid = f"{ROOT}5.1"
     large = head(uid) + body(uid, end=element(0x7FE00010, "OW", bytes(8 * MIB - 1024)))
     assert c_store(able.dimse_port, large).status == 0
+
+
+def test_many_large_instances_at_once_stay_within_the_configured_memory(able: Site) -> None:
+    def large(number: int) -> bytes:
+        uid = f"{ROOT}6.{number}"
+        return head(uid) + body(uid, end=element(0x7FE00010, "OW", bytes(7 * MIB)))
+
+    def by_dimse(number: int) -> int:
+        return c_store(able.dimse_port, large(number)).status
+
+    def by_web(number: int) -> int:
+        return stow(able.http_port, large(number)).status
+
+    with ThreadPoolExecutor(24) as pool, Memory(able.pid) as memory:
+        dimse = [pool.submit(by_dimse, number) for number in range(12)]
+        web = [pool.submit(by_web, number) for number in range(100, 124)]
+        statuses = Counter(future.result() for future in dimse + web)
+    assert set(statuses) <= {0, 200, 0xA700, 503}
+    assert statuses[0] > 0
+    assert statuses[200] > 0
+    # limits.memory_bytes is 64 MiB for each transport, and what is mapped is counted twice
+    assert memory.peak - memory.before < 2 * 2 * 64 * MIB + ALLOWANCE
+    able.drain()
