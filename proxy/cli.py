@@ -27,6 +27,8 @@ VERBS = {
     "health": "health",
     "demo": "demo",
     "verify": "verify",
+    "explain": "explain",
+    "diff-rules": "diff_rules",
 }
 
 

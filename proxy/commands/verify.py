@@ -37,7 +37,7 @@ _FOLDER = click.Path(path_type=Path, exists=True)
 @click.option("--rows", default=40, show_default=True, help="correspondences shown; the CSV has all of them")
 def verify(original: Path, deidentified: Path, out: Path | None, rows: int) -> None:
     """Pair the files of DEIDENTIFIED with those of ORIGINAL; report leaks and lost attributes. No values are shown."""
-    console = Console()
+    console = Console(markup=False, emoji=False, highlight=False)
     report = Report(rows, original, deidentified)
     with _progress() as progress, _csv(out) as sheet:
         verification = Verification(load_tables(), original, deidentified, progress)

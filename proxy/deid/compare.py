@@ -13,12 +13,12 @@ from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid.allowed import CLASS_UIDS, CONSTANTS
 from proxy.deid.contents import Contents, Reader
+from proxy.deid.explained import place
 from proxy.deid.identifiers import collect, comparable
 from proxy.deid.private_blocks import is_private_data
 from proxy.deid.pseudonym import is_standard_uid
 from proxy.deid.reading import Leaf, Path
 from proxy.deid.search import Search
-from proxy.deid.tables import tag_text
 
 #: an identifier in pixel data is looked for in windows of this size, which overlap by the longest that is looked for
 _WINDOW, _OVERLAP = 1 << 20, 4096
@@ -42,9 +42,8 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """``(0008,1140)[0].(0008,1155)``: items are counted from 0."""
-        steps = [f"{tag_text(tag)}[{item}]" for tag, item in zip(self.path[::2], self.path[1::2], strict=True)]
-        return ".".join([*steps, tag_text(self.tag) if self.tag else "preamble"])
+        """See `proxy.deid.explained.place`."""
+        return place(self.path, self.tag) if self.tag else "preamble"
 
 
 class Comparison:

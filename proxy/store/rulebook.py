@@ -99,6 +99,15 @@ def load_profile(name: str, root: Path | None = None) -> Mapping[str, Any]:
     return document
 
 
+def load_profile_file(path: Path) -> Mapping[str, Any]:
+    """The mapping in a profile that lies anywhere, for comparing it with another before it is put into force."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(str(path), "cannot be read") from None
+    return _mapping(str(path), text)
+
+
 def _mapping(where: str, text: str) -> Mapping[str, Any]:
     try:
         document = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -29,8 +30,8 @@ Veil = Callable[..., Said]
 @pytest.fixture
 def run_veil(monkeypatch: pytest.MonkeyPatch) -> Veil:
     monkeypatch.setenv("COLUMNS", "200")
-    for verb in ("verify",):
-        monkeypatch.setattr(f"proxy.commands.{verb}.load_tables", _tables)
+    for module in ("verify", "policy", "diff_rules"):
+        monkeypatch.setattr(f"proxy.commands.{module}.load_tables", _tables)
 
     def run(*arguments: object) -> Said:
         done = CliRunner().invoke(veil, [str(argument) for argument in arguments])
@@ -41,3 +42,10 @@ def run_veil(monkeypatch: pytest.MonkeyPatch) -> Veil:
         return Said(done.exit_code, done.output)
 
     return run
+
+
+@pytest.fixture
+def site(tmp_path: Path, run_veil: Veil) -> Path:
+    """The veil.yaml of a fresh site with a project called research."""
+    assert run_veil("init", tmp_path / "site").status == 0
+    return tmp_path / "site" / "veil.yaml"
