@@ -13,6 +13,7 @@ from proxy.deid.identifiers import WORD, Kind, Source, stripped
 from proxy.deid.needles import Needles
 from proxy.deid.reading import Leaf
 from proxy.deid.repertoire import decode, folded
+from proxy.deid.terms import TERMS
 
 #: VRs whose words are looked at one by one
 _FREE = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
@@ -26,6 +27,7 @@ _CODED = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104, 0x00080115, 
 _MAKERS = frozenset({0x00080070, 0x00081090, 0x00181020})
 _TEXTUAL = _FREE | _JUDGED | frozenset(_WHOLE)
 _LONG_UID = 10
+_LONG_NAME = 6
 #: what a UID, date or time is made of; anything else in their VRs is read as text
 _FIGURES = re.compile(rb"[0-9.+\-:\\ \0]*")
 
@@ -82,7 +84,14 @@ class Search:
     def _is_whole(self, text: str, least: int) -> bool:
         if any(len(part := value.strip(" \0")) >= least and part in self._source.whole for value in text.split("\\")):
             return True
-        words = frozenset(WORD.findall(text))  # one word of a name may be a term, all of them are a name
+        words = frozenset(WORD.findall(text))
+        # a short word of a name may be a defined term (HEAD); a long one as a whole value, or all words, are the name
+        if any(
+            ((part,), Kind.NAME) in self._source.words.get(part, ())
+            for part in words - TERMS
+            if len(part) >= _LONG_NAME
+        ):
+            return True
         return len(words) > 1 and any(len(name) > 1 and name <= words for name in self._source.whole_names)
 
     def _in_words(self, tag: int, text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import socket
@@ -64,7 +65,7 @@ def store(server: DimseServer, *datasets: Dataset, called: str = "VEIL") -> list
     return answers
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "condition not reached in time"
@@ -82,8 +83,28 @@ def descriptors() -> list[str]:
     return found
 
 
+#: arenas that were open before this test: another module's in the same process
+_EARLIER: set[int] = set()
+
+
+def _inodes() -> set[int]:
+    gc.collect()
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if "veil-instance" in os.readlink(f"/proc/self/fd/{number}"):
+                found.add(os.fstat(int(number)).st_ino)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _earlier() -> None:
+    _EARLIER.clear()
+    _EARLIER.update(_inodes())
+
+
 def arenas() -> int:
-    return sum("veil-instance" in name for name in descriptors())
+    return len(_inodes() - _EARLIER)
 
 
 def association_threads() -> int:
