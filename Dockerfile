@@ -6,6 +6,8 @@ COPY proxy proxy
 COPY rules rules
 RUN python -m venv /opt/veil \
  && /opt/veil/bin/pip install --no-cache-dir --constraint constraints.txt .
+# Sends instances through the installed package once: it works, and its kernels are compiled into the image.
+RUN /opt/veil/bin/veil demo --once
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /var/lib/veil --create-home veil

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -107,7 +108,7 @@ def _sender(destination: Destination, archive: EmbeddedArchive) -> Sender:
     if isinstance(destination, DicomwebDestination):
         return DicomwebSender(destination.url, destination.headers, destination.timeout_seconds)
     d = destination
-    return DimseSender(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds)
+    return DimseSender(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds, d.associations)
 
 
 def _pool(config: Config, policies: dict[str, Policy], gate_key: bytes, tables: Tables) -> WorkerPool:
@@ -159,6 +160,7 @@ class App:
             await self._open_service(servers)
             if servers:
                 await self._open_servers()
+                gc.freeze()  # rules and code are here to stay; collections that walk them cost milliseconds
         except BaseException:
             await self._stack.aclose()
             raise

@@ -87,6 +87,7 @@ class DimseDestination(_Strict):
     port: Annotated[int, Field(ge=1, le=65535)]
     called_ae: AeTitle
     calling_ae: AeTitle = "VEIL"
+    associations: Annotated[int, Field(ge=1, le=32)] = 4
     timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
 
 

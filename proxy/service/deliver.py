@@ -51,13 +51,13 @@ class Deliver:
         """New rows wait for ``destinations``. Does not block; call it on the event loop."""
         for name in destinations:
             if lane := self._lanes.get(name):
-                lane.wake.set()
+                lane.wake()
 
     async def stop(self, timeout: float) -> None:
         """Claim nothing more, give what is under way ``timeout`` seconds; what is cut off is sent again next time."""
         for lane in self._lanes.values():
             lane.stopping = True
-            lane.wake.set()
+            lane.wake(everyone=True)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=timeout)
             for task in late:

@@ -7,7 +7,9 @@ is done: a crash between them sends again, and delivers unrecorded never.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -52,7 +54,8 @@ class Lane:
     ) -> None:
         self._name, self._queue, self._spool, self._audit, self._sender = name, queue, spool, audit, sender
         self._clock, self._rng, self._poll_seconds = clock, rng, poll_seconds
-        self.wake = asyncio.Event()
+        self._idlers: deque[asyncio.Future[None]] = deque()
+        self._missed = False  # news came while nobody was idle
         self.stopping = False
         self._breaker = Breaker(rng)
         self._refusals: dict[int, int] = {}  # row id → times this destination refused this instance
@@ -77,17 +80,32 @@ class Lane:
             if not busy:
                 await self._idle()
 
+    def wake(self, everyone: bool = False) -> None:
+        """A row waits: one idle `run` looks for it, or all of them. Does not block; call it on the event loop."""
+        self._missed = True
+        while self._idlers:
+            idler = self._idlers.popleft()
+            if not idler.done():
+                idler.set_result(None)
+                self._missed = False
+                if not everyone:
+                    return
+
     async def _idle(self) -> None:
+        if self._missed:
+            self._missed = False
+            return
+        idler = asyncio.get_running_loop().create_future()
+        self._idlers.append(idler)
         try:
             async with asyncio.timeout(self._poll_seconds):
-                await self.wake.wait()
+                await idler
         except TimeoutError:
-            return
+            with contextlib.suppress(ValueError):
+                self._idlers.remove(idler)
 
     async def _step(self) -> bool:
         """Claim and send one row; False when there is nothing to do now."""
-        if not self.stopping:
-            self.wake.clear()  # before the claim: a row that comes during it wakes us again
         now = self._clock()
         if not self._breaker.admit(now):
             return False
