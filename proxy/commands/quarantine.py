@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -28,10 +29,14 @@ def list_entries(config_path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(entries, indent=2))
         return
-    table = Table("id", "received", "project", "by", "bytes", "reason", "detail")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("id", no_wrap=True)
+    for heading in ("received, project, by", "bytes", "reason"):
+        table.add_column(heading, overflow="fold")
     for e in entries:
-        where = (e["id"], e["received"][:19], e["project"], e["transport"])
-        table.add_row(*where, f"{e['size']:,}", e["reason"], e["detail"])
+        came = f"{e['received'][:16]} {e['project']}, {e['transport']}"
+        why = f"{e['reason']} ({e['detail']})" if e["detail"] else e["reason"]
+        table.add_row(e["id"], came, f"{e['size']:,}", why)
     Console().print(table)
     click.echo(f"{len(entries)} held")
 
