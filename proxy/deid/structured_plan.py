@@ -51,7 +51,6 @@ _WORDS: Mapping[tuple[str, str], str] = {
     (_TEXT, "K"): "keep",
     (_TEXT, "C"): "clean",
     (_TEXT, ""): "dummy",
-    (_NAME, "K"): "keep",
     (_NAME, ""): "dummy",
     (_MOMENT, "K"): "keep",
     (_MOMENT, "C"): "shift",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.deid.dates import shift_da, shift_dt
+from proxy.deid.dates import completed_years, shift_da, shift_dt, shift_tm, split_dt, truncate_dt, years_before
 
 DAYS = st.integers(-400, 400)
 DATES = st.dates(date(1600, 1, 1), date(2500, 1, 1))
@@ -139,3 +139,51 @@ def test_out_of_the_calendar(value: str, days: int) -> None:
         with pytest.raises(ValueError, match="calendar") as caught:
             shift(value, days)
         assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("birth", "day", "years"),
+    [
+        ("19340301", "20240301", 90),
+        ("19340302", "20240301", 89),
+        ("19340228", "20240301", 90),
+        ("20000229", "20240228", 23),
+        ("20000229", "20230228", 22),
+        ("20000229", "20230301", 23),
+        ("2000.02.29", "20240229", 24),
+        ("20240301", "20240229", -1),
+    ],
+)
+def test_completed_years(birth: str, day: str, years: int) -> None:
+    assert completed_years(birth, day) == years
+
+
+def test_years_before() -> None:
+    assert years_before("20240229", 1) == "20230228"
+    assert years_before("20240229", 4) == "20200229"
+    assert years_before("00020101", 1) == "00010101"
+    with pytest.raises(ValueError, match="calendar"):
+        years_before("00020101", 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "minutes", "expected"),
+    [
+        ("000000", -1, ("235900", -1)),
+        ("2359", 1, ("0000", 1)),
+        ("235960.5", -60, ("225960.5", 0)),
+        ("12", -1, ("11", 0)),
+        ("00", -1439, ("00", -1)),
+        ("12:30:15", 1440, ("12:30:15", 1)),
+    ],
+)
+def test_tm(value: str, minutes: int, expected: tuple[str, int]) -> None:
+    assert shift_tm(value, minutes) == expected
+
+
+def test_parts_of_a_dt() -> None:
+    assert split_dt("20240301120000.5+0100 ") == ("20240301", "120000.5", "+0100")
+    assert split_dt("2024-0500") == ("2024", "", "-0500")
+    for function in (split_dt, truncate_dt):
+        with pytest.raises(ValueError, match="calendar"):
+            function("20240230")

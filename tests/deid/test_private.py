@@ -103,6 +103,24 @@ def test_the_vr_in_the_file_counts_where_it_is_of_the_same_kind(
     assert listed.decide("ACME", 0x00111001, stated) == PrivateAction(*expected)
 
 
+@pytest.mark.parametrize(
+    ("action", "vrs"),
+    [
+        ("keep", "AT CS DS FD FL IS OB OD OF OL OV OW SL SS SV UL US UV"),
+        ("clean", "LO LT SH ST UC UT"),
+        ("shift", "AS DA DT TM"),
+        ("remap", "UI"),
+        ("recurse", "SQ"),
+        ("remove", "AE PN UN UR XX"),
+    ],
+)
+def test_every_vr_of_a_safe_element(action: str, vrs: str) -> None:
+    for vr in vrs.split():
+        assert SafePrivate({("ACME", 0x0011, 0x01): vr}).decide("ACME", 0x00111001, vr).action == action
+        assert SafePrivate({("ACME", 0x0011, 0x01): vr}).decide("ACME", 0x00111001, "").action == action
+        assert SafePrivate({("ACME", 0x0011, 0x01): ""}).decide("ACME", 0x00111001, vr).action == action
+
+
 def test_blocks() -> None:
     blocks = Blocks({0x00190010: SIEMENS, 0x00190011: GE, 0x00430010: GE})
     assert blocks.creator_of(0x0019100C) == SIEMENS

@@ -59,7 +59,8 @@ def remapped(ds: Dataset) -> None:
 
 
 def apply(ds: Dataset, options: frozenset[str] = frozenset()) -> Dataset:
-    outline, plans = Outline(), list[ContentPlan]()
+    outline = Outline()
+    plans: list[ContentPlan] = []
     survey(outline, ds, -1, plans, options)
     write(ds, iter(range(len(plans))), plans, outline.settle())
     return ds
@@ -301,6 +302,11 @@ def test_a_root_stays_whatever_its_title() -> None:
     ("kind", "keyword", "value"),
     [
         ("TEXT", "TextValue", "mass"),
+        ("TIME", "Time", "1015"),
+        ("DATETIME", "DateTime", "20240101"),
+        ("UIDREF", "UID", "1.2"),
+        ("NUM", "MeasuredValueSequence", []),
+        ("COMPOSITE", "ReferencedSOPSequence", []),
         ("PNAME", "PersonName", "A"),
         ("NUM", "NumericValue", "1"),
         ("CODE", "ConceptCodeSequence", []),
@@ -366,7 +372,7 @@ def test_every_row_leads_to_a_word_for_every_attribute(row: dict[str, str]) -> N
 
 
 def test_a_real_report_is_still_a_tree() -> None:
-    ds = dcmread(get_testdata_file("test-SR.dcm"))
+    ds = real()
     marked = {tuple(reference): mark for mark, reference in enumerate(positions(ds))}
     for each in items(ds):
         reference = each.get("ReferencedContentItemIdentifier")
@@ -385,9 +391,13 @@ def positions(ds: Dataset) -> list[list[int]]:
     return [list(reference) for reference in found if reference is not None]
 
 
+def real() -> Dataset:
+    return dcmread(str(get_testdata_file("test-SR.dcm")))
+
+
 def for_dcmtk() -> Dataset:
     """The report inside a real document; DCMTK wants a name for every item, knows no TABLE, and dislikes canaries."""
-    ds, made = dcmread(get_testdata_file("test-SR.dcm")), report()
+    ds, made = real(), report()
     del made.ContentSequence[-1], made.ContentSequence[14].ContentSequence[3].TextValue
     for each in items(made):
         if "ReferencedContentItemIdentifier" not in each and "ConceptNameCodeSequence" not in each:
@@ -399,7 +409,7 @@ def for_dcmtk() -> Dataset:
 @pytest.mark.peer
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("options", [(), ("rtn_long_modif", "clean_desc"), ("rtn_uids", "rtn_dev_id", "rtn_pat_chars")])
-@pytest.mark.parametrize("source", [for_dcmtk, lambda: dcmread(get_testdata_file("test-SR.dcm"))], ids=["made", "real"])
+@pytest.mark.parametrize("source", [for_dcmtk, real], ids=["made", "real"])
 def test_another_reader_still_reads_the_report(
     source: Callable[[], Dataset], options: tuple[str, ...], program: Callable[[str], Path], tmp_path: Path
 ) -> None:
