@@ -15,7 +15,8 @@ from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from proxy.deid.engine import deidentify
+from proxy.deid.engine import deidentify, explain
+from proxy.deid.place import Step
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed, Report, materialise
 from proxy.deid.verify import Gate
@@ -54,6 +55,10 @@ class Deidentifier:
         result = deidentify(view, Claimed(), self.policy)
         self._gate.verify(view, result, self.policy)
         return materialise(result.chunks, view), result.report
+
+    def explain(self, ds: Dataset) -> list[Step]:
+        """What `apply` does to each element and by which rule, without values; raises `InstanceHeld` as it does."""
+        return explain(memoryview(encoded(ds)), Claimed(), self.policy)
 
 
 def encoded(ds: Dataset) -> bytes:

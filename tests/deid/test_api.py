@@ -38,12 +38,13 @@ def test_the_example_of_the_document_runs(capsys: pytest.CaptureFixture[str]) ->
     exec(compile(code, str(DOCUMENT), "exec"), {"__name__": "example"})
     said = capsys.readouterr().out.splitlines()
     assert said[0].split()[1:] == ["YES", "MODIFIED"]
-    assert said[1].startswith("burned-in-annotation")
+    assert said[1] == "() 0x80005 keep character set of the text that stays E.1.1"
+    assert said[4].startswith("burned-in-annotation")
 
 
 def test_every_name_of_the_document_exists() -> None:
     rows = re.findall(r"^\| `([\w.]+)", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(rows) == 5
+    assert len(rows) == 6
     for name in rows:
         *path, last = name.removeprefix("proxy.").split(".")
         start: Any = {"notebook": notebook, "deid": sys.modules["proxy.deid"], "Deidentifier": Deidentifier}[path[0]]
@@ -152,6 +153,12 @@ def test_importing_the_core_is_cheap() -> None:
     assert done.stdout.strip() == "[]"
     with pytest.raises(AttributeError, match="Nonsense"):
         _ = sys.modules["proxy.deid"].Nonsense
+
+
+def test_explain_names_every_element(research: Deidentifier) -> None:
+    steps = {step.tag: step.action for step in research.explain(ct()) if not step.path}
+    assert {int(element.tag) for element in ct()} <= steps.keys()
+    assert (steps[0x00100020], steps[0x00080020]) == ("pseudonym", "shift")
 
 
 def test_repr_says_no_key(research: Deidentifier) -> None:
