@@ -6,7 +6,7 @@ gate's own search. Findings name tags and places, never values. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom._dicom_dict import DicomDictionary
@@ -20,8 +20,6 @@ from proxy.deid.pseudonym import is_standard_uid
 from proxy.deid.reading import Leaf, Path
 from proxy.deid.search import Search
 
-#: an identifier in pixel data is looked for in windows of this size, which overlap by the longest that is looked for
-_WINDOW, _OVERLAP = 1 << 20, 4096
 #: VRs of attributes that no row names, whose removal nobody can object to: names, addresses, what is not known
 _GUARDED = frozenset({"AE", "PN", "UN", "UR"})
 _TEMPORAL = frozenset({"DA", "DT", "TM"})
@@ -53,8 +51,8 @@ class Comparison:
         """``constants``: values of outputs that say nothing about an input, besides the dummies of Veil."""
         self._rows, self._original, self._output = reader.rows, original, output
         self._constants = CONSTANTS | constants
-        identifying = (leaf for leaf in original.elements if "K" not in self._options(leaf.tag))
-        self._search = Search(collect(identifying, CLASS_UIDS), self._constants.__contains__)
+        self._every = self._search_of(original.elements)
+        self._others: Search | None = None
 
     def leaks(self) -> Iterator[Finding]:
         """Identifiers of the original anywhere in the output, and protected attributes with their old value."""
@@ -62,11 +60,10 @@ class Comparison:
             if why := self._leak(leaf):
                 yield Finding("leak", why, leaf.tag, leaf.path)
         preamble = self._output.preamble
-        if any(preamble) and (self._remains(_bulk(_PREAMBLE, preamble)) or preamble == self._original.preamble):
+        if any(preamble) and (self._every.in_bulk(preamble) or preamble == self._original.preamble):
             yield Finding("leak", "the preamble of the original", _PREAMBLE, ())
         for leaf in self._output.pixels:
-            starts = range(0, max(len(leaf.value), 1), _WINDOW)
-            if any(self._remains(_bulk(leaf.tag, leaf.value[at : at + _WINDOW + _OVERLAP])) for at in starts):
+            if self._every.in_bulk(leaf.value):
                 yield Finding("leak", "an identifier in the bytes of pixel data", leaf.tag, ())
 
     def lost(self) -> Iterator[Finding]:
@@ -89,7 +86,7 @@ class Comparison:
 
     def _leak(self, leaf: Leaf) -> str:
         try:
-            if self._search.finds(leaf):
+            if self._remains(leaf):
                 return "an identifier of the original"
         except ValueError:  # UnicodeDecodeError is one, and quotes the value
             return "text that its character set cannot decode"
@@ -98,7 +95,22 @@ class Comparison:
         return ""
 
     def _remains(self, leaf: Leaf) -> bool:
-        return self._search.finds(leaf)
+        """What a claimed option retains is no leak where it is retained, and one anywhere else."""
+        found = self._every.finds(leaf)
+        if not found or not self._kept(leaf):
+            return found
+        if self._others is None:
+            self._others = self._search_of(each for each in self._original.elements if not self._kept(each))
+        return self._others.finds(leaf)
+
+    def _search_of(self, elements: Iterable[Leaf]) -> Search:
+        source = collect(elements, CLASS_UIDS)
+        if "rtn_uids" in self._output.claims:
+            source.uids.clear()
+        return Search(source, self._constants.__contains__)
+
+    def _kept(self, leaf: Leaf) -> bool:
+        return any("K" in self._options(tag) for tag in (leaf.tag, *leaf.path[::2]))
 
     def _options(self, tag: int) -> set[str]:
         """K and C where the claimed options say so for this row, "" where they say nothing."""
@@ -146,7 +158,3 @@ class Comparison:
 
 def _said(leaf: Leaf) -> bool:
     return bool(bytes(leaf.value[:64]).strip(b" \0"))
-
-
-def _bulk(tag: int, value: memoryview) -> Leaf:
-    return Leaf(tag, "OB", "OB", (), value, 0, "latin_1")

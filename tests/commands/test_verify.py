@@ -282,6 +282,19 @@ def test_what_a_claimed_option_retains_is_no_leak(run_veil: Any, folders: Folder
     assert status == 0, text
 
 
+@pytest.mark.parametrize(("where", "status"), [("InstitutionName", 0), ("ImageComments", 1)])
+def test_what_an_option_retains_is_a_leak_elsewhere(where: str, status: int, run_veil: Any, folders: Folders) -> None:
+    def claim(ds: Dataset) -> None:
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator = "113112", "DCM"
+        ds.DeidentificationMethodCodeSequence.append(item)
+        ds.InstitutionName = "Zqx Hospital of Elsewhere"
+        setattr(ds, where, "Zqx Hospital of Elsewhere")
+
+    folders.add("1", ct(1, InstitutionName="Zqx Hospital of Elsewhere"), claim)
+    assert run_veil("verify", folders.original, folders.deid).status == status
+
+
 # ---- lost, inconsistent ----
 
 
