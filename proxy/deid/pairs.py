@@ -184,17 +184,17 @@ class _Matching:
     def apply(self, evidence: _Evidence) -> None:
         """Pair whatever is unique on both sides under ``evidence``."""
         sides = tuple(self._grouped(evidence, side) for side in (0, 1))
-        done: tuple[set[int], set[int]] = (set(), set())
+        found: list[Pair] = []
         for key, candidates in sides[0].items():
             others = sides[1].get(key, ())
             if len(candidates) == 1 and len(others) == 1:
-                pair = Pair(candidates[0], others[0], evidence.basis)
-                self.pairs.append(pair)
-                self._learn(pair)
-                done[0].add(pair.original.number)
-                done[1].add(pair.output.number)
-        for side in (0, 1):
-            self.left[side][:] = [r for r in self.left[side] if r.number not in done[side]]
+                found.append(Pair(candidates[0], others[0], evidence.basis))
+        # what is learnt must not depend on the order of files
+        for pair in sorted(found, key=lambda each: (each.original.series, each.output.series, each.original.study)):
+            self._learn(pair)
+        self.pairs += found
+        for side, done in enumerate(({p.original.number for p in found}, {p.output.number for p in found})):
+            self.left[side][:] = [r for r in self.left[side] if r.number not in done]
 
     def _grouped(self, evidence: _Evidence, side: int) -> dict[tuple[Hashable, ...], list[Record]]:
         shapes = _shapes(self._every[side], evidence.shape) if evidence.shape is not None else {}
