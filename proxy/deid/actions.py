@@ -117,6 +117,17 @@ class ValueActions:
             return self._pseudonyms.uid("invalid " + value)
         return mapped
 
+    def hash(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
+        """A keyed pseudonym of the text: what was different stays different, and nobody can go back."""
+        if vr == "UI":
+            return self.remap(tag, vr, place, decision)
+        _, value = place.source.value(tag)
+        if vr not in _LIMITS or not isinstance(value, bytes):
+            return INAPPLICABLE
+        text = place.charset.decode(tag, value).strip(" \0")
+        self.counts["replaced"] += 1
+        return Element(tag, vr, self._pseudonyms.text(f"{tag:08X}", text).encode("ascii") if text else b"")
+
     def clean(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
         """C on text (PS3.15 E.3.5): words stay, identity goes. A text of which nothing is left goes by its row."""
         _, value = place.source.value(tag)
@@ -143,6 +154,9 @@ class ValueActions:
         if not text or any(self._cleaned(value, _LIMITS[vr]) != value for value in split(text) if value):
             return INAPPLICABLE
         return self.keep(tag, vr, place, decision)
+
+    def _age_number(self, number: str, unit: str) -> str | None:
+        return number or None
 
     def _cleaned(self, text: str, limit: int) -> str:
         if not text:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid import dummies
+from proxy.deid.allowed_content import ContentCheck
+from proxy.deid.allowed_private import PrivateRules
 from proxy.deid.identifiers import CHARSET_VRS, Source, comparable, stripped
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import CROCKFORD, check_character, is_standard_uid
@@ -23,6 +25,8 @@ _TEMPORAL = frozenset({"DA", "DT", "TM"})
 #: Patient's Name and Patient ID: all other values become empty or a dummy
 _PSEUDONYMS = frozenset({0x00100010, 0x00100020})
 _TEXT = CHARSET_VRS | {"AE", "UR"}
+#: (0040,A124) UID of a content item
+_UID_OF_AN_ITEM = 0x0040A124
 #: options whose C on a text means that words of it may stay
 _TEXT_CLEANING = ("clean_desc", "clean_graph", "rtn_pat_chars", "rtn_dev_id")
 _STRINGS = _TEXT | _TEMPORAL | {"AS", "CS", "DS", "IS", "UI"}
@@ -47,12 +51,17 @@ class Rules:
         self._source = source
         #: attributes that an option keeps as they are (K): there their own value is no identifier
         self.retained = frozenset(tag for tag, cells in policy.cells.items() if set(cells.values()) == {"K"})
+        self._private = PrivateRules(policy.safe_private, source.values) if policy.safe_private is not None else None
+        self._content = ContentCheck(policy.content, set(policy.options)) if "clean_struct" in policy.options else None
         #: sequences whose content must be another than it was
         self._replaced: set[Path] = set()
 
     def check(self, leaf: Leaf) -> None:
         """Raises for an element that may not be there, or not with this value."""
         group, code = leaf.tag >> 16, self._policy.codes.get(leaf.tag)
+        if group & 1 and group > 0x0008 and self._private is not None:
+            self._check_private(leaf, self._private.judged_by(leaf))
+            return
         if group & 1 or group < 0x0008 or not leaf.tag & 0xFFFF or group & 0xFF00 in (0x5000, 0x6000):
             raise _refusal(leaf, "private, outside a data set, a group length, a curve or an overlay")
         if not _fits(leaf) or (leaf.tag in PIXEL_DATA and leaf.path):
@@ -61,8 +70,20 @@ class Rules:
             self._check_unlisted(leaf)
         else:
             self._check_listed(leaf, code)
+        if self._content is not None and self._content.refuses(leaf):
+            raise _refusal(leaf, "a content item that Table E.3.4-1 removes")
         if self._replaced and leaf.vr in _TEXT and self._inside_replaced(leaf.path):
             self._must_be_new(leaf, "in a sequence to be replaced")
+
+    def _check_private(self, leaf: Leaf, vr: str) -> None:
+        if not vr:
+            raise _refusal(leaf, "private, and nothing says that it is safe")
+        if (vr == "SQ") != (leaf.vr == "SQ") and leaf.vr != "UN":
+            raise _refusal(leaf, "private, and of another kind than it is safe as")
+        if vr == "UI" and not ("rtn_uids" in self._policy.options and self._is_as_it_came(leaf)):
+            self._check_uid(leaf)
+        if vr in _TEMPORAL:
+            self._check_unlisted_date(leaf, vr)
 
     def _check_unlisted(self, leaf: Leaf) -> None:
         if leaf.tag not in DicomDictionary:
@@ -76,12 +97,12 @@ class Rules:
         if "remap" in words and not ("rtn_uids" in self._policy.options and self._is_as_it_came(leaf)):
             self._check_uid(leaf)
         if "shift" in words:
-            self._check_unlisted_date(leaf)
+            self._check_unlisted_date(leaf, leaf.known)
 
-    def _check_unlisted_date(self, leaf: Leaf) -> None:
+    def _check_unlisted_date(self, leaf: Leaf, vr: str) -> None:
         options = self._policy.options
         if "rtn_long_modif" in options:
-            self._check_moved(leaf)
+            self._check_moved(leaf, vr)
         elif "rtn_long_full" not in options or not self._is_as_it_came(leaf):
             raise _refusal(leaf, "not listed, and no option retains dates")
 
@@ -91,6 +112,8 @@ class Rules:
             return
         if code == "X":
             raise _refusal(leaf, "to be removed (X)")
+        if leaf.tag == _UID_OF_AN_ITEM and {"rtn_uids", "clean_struct"} <= set(self._policy.options):
+            return  # Table E.3.4-1: UIDREF content items under Retain UIDs
         if code == "U" or leaf.vr == "UI":
             self._check_uid(leaf)
         elif leaf.vr == "SQ":
@@ -109,7 +132,7 @@ class Rules:
         if kept or leaf.vr in ("AE", "CS"):
             return self._is_as_it_came(leaf)
         if leaf.vr in _TEMPORAL and cells.get("rtn_long_modif") == "C":
-            self._check_moved(leaf)
+            self._check_moved(leaf, leaf.known)
             return True
         # what a cleaned text may still say is for the search
         return leaf.vr in CHARSET_VRS and any(cells.get(option) == "C" for option in _TEXT_CLEANING)
@@ -130,13 +153,13 @@ class Rules:
             if value and not is_standard_uid(value) and not _is_own_uid(value):
                 raise _refusal(leaf, "a UID that is neither the standard's nor a pseudonym")
 
-    def _check_moved(self, leaf: Leaf) -> None:
+    def _check_moved(self, leaf: Leaf, vr: str) -> None:
         """PS3.15 E.3.6: moved by whole days, so a time stays and a date never does."""
         values, before = stripped(leaf.value).split(b"\\"), self._source.at(leaf.path, leaf.tag).split(b"\\")
         for index, value in enumerate(part.strip() for part in values):
-            if leaf.known == "TM" and value and _TM.fullmatch(value) is None:
+            if vr == "TM" and value and _TM.fullmatch(value) is None:
                 raise _refusal(leaf, "is not a time")
-            if leaf.known != "TM" and value not in CONSTANTS and before[index : index + 1] == [value]:
+            if vr != "TM" and value not in CONSTANTS and before[index : index + 1] == [value]:
                 raise _refusal(leaf, "has its original date")
 
     def _must_be_new(self, leaf: Leaf, why: str) -> None:

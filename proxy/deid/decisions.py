@@ -12,6 +12,10 @@ from functools import lru_cache
 from proxy.deid.profile import Policy
 from proxy.deid.unlisted import unlisted_word
 
+#: rows with C under clean_struct whose items are no content items (PS3.3 C.17.3) themselves: they are walked into
+_NO_CONTENT_ITEMS = frozenset({0x00400610, 0x0040B020})
+#: content items that no row names: Specimen Preparation Step Content Item Sequence
+_CONTENT_ITEMS = frozenset({0x00400612})
 TEMPORAL = frozenset({"DA", "DT", "TM"})
 #: VRs of free text (PS3.5 6.2) that a cleaner reads; AE and CS are cleaned as a whole: they stay or they go
 FREE_TEXT = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
@@ -59,6 +63,10 @@ class Decider:
             self._unlisted[key] = self._default(tag, word, vr), vr
         return self._unlisted[key]
 
+    def is_content(self, tag: int) -> bool:
+        """Whether ``tag`` holds content items that this policy cleans, though no row names it."""
+        return tag in _CONTENT_ITEMS and "clean_struct" in self._policy.options
+
     def _row(self, tag: int, code: str) -> Decision:
         basic = Decision(code, f"E.1-1 {code}", BASIC)
         cells = self._policy.cells.get(tag, {})
@@ -69,12 +77,17 @@ class Decider:
         vr = self._policy.vrs[tag]
         for option in chosen:
             action = _kept(vr) if word == "K" else _cleaned(vr, option)
+            if action == "content" and tag in _NO_CONTENT_ITEMS:
+                action = "R"
             if action:
                 return Decision(action, f"option {option} {word}", _SECTIONS[option], basic)
         return basic
 
     def _default(self, tag: int, word: str, vr: str) -> Decision:
         options = self._policy.options
+        if word == "walk" and self.is_content(tag):
+            walked = Decision("R", "profile unlisted SQ walk")
+            return Decision("content", "option clean_struct C", "E.3.4", walked)
         named = "attribute" if tag in self._policy.unlisted.attributes else f"unlisted {vr}"
         made = Decision(word, f"profile {named} {word}")
         if word == "remap" and "rtn_uids" in options:

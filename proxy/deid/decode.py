@@ -47,7 +47,8 @@ def read_instance(data: memoryview, policy: Policy, *, apart: bool = False) -> I
     head, syntax, body, offset = open_body(data, policy)
     encoding = Encoding(syntax.implicit, syntax.little, sequences_of(policy))
     scanned = scan_table(body, offset, encoding, policy.limits)
-    document = Document(body, scanned, None if apart else labels_of(policy), syntax.implicit)
+    labels = None if apart else labels_of(policy)
+    document = Document(body, scanned, labels, syntax.implicit, (policy.limits, sequences_of(policy)))
     return Instance(head, syntax, body, document.root(), _pixels(document, syntax))
 
 

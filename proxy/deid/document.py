@@ -8,20 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from proxy.deid.access import PIXEL_DATA
 from proxy.deid.labels import PIXELS, REMOVE, RETAIN, Labelled, Labels, label
 from proxy.deid.level import Gone, Level, Run, Value
-from proxy.deid.scanner import ITEM_TAG, UNDEFINED_LENGTH, VR_NAMES, Scanned
+from proxy.deid.part10 import Limits
+from proxy.deid.scanner import ITEM_TAG, UNDEFINED_LENGTH, VR_NAMES, Encoding, Scanned, scan_table
+
+#: any sequence of PS3.6, to hold items that stand alone
+_SEQUENCE_TAG = 0x00081140
+_SEQUENCE = b"\x08\0\x40\x11"
+#: the bounds of a scan, and the tags that are sequences
+Bounds = tuple[Limits, NDArray[np.int64]]
 
 
 class Document:
     """A scanned instance: the token table as lists, and the labels where its tags are in order."""
 
-    __slots__ = ("body", "depth", "end", "labelled", "length", "offset", "parent", "rows", "tag", "value", "vr")
+    __slots__ = (
+        "_bounds", "body", "depth", "end", "labelled", "length", "offset", "parent", "rows", "tag", "value", "vr",
+    )  # fmt: skip
 
-    def __init__(self, body: memoryview, scanned: Scanned, labels: Labels | None, implicit: bool) -> None:
+    def __init__(
+        self, body: memoryview, scanned: Scanned, labels: Labels | None, implicit: bool, bounds: Bounds
+    ) -> None:
         """``labels`` None: every element goes through the walk."""
         self.body = body
+        self._bounds = bounds
         self.rows = len(scanned.table)
         columns = scanned.table.T.tolist()
         self.tag, self.vr, self.offset, self.value, self.length, self.end, self.depth, self.parent = columns
@@ -41,6 +56,16 @@ class Document:
             found.append(at)
             at = self.behind(at)
         return found
+
+    def within(self, row: int) -> list[Level]:
+        """The items in a value that the scan took for bytes (private, UN): implicit VR little endian (PS3.5 6.2.2)."""
+        value = self.body[self.value[row] : self.end[row]]
+        if not len(value):
+            return []
+        data = memoryview(_SEQUENCE + len(value).to_bytes(4, "little") + bytes(value))
+        limits, sequences = self._bounds
+        scanned = scan_table(data, 0, Encoding(True, True, sequences), limits)
+        return Document(data, scanned, None, True, self._bounds).root().items(_SEQUENCE_TAG)
 
     def behind(self, row: int) -> int:
         """The first row that is not inside ``row``."""
@@ -111,7 +136,12 @@ class TokenLevel:
     def items(self, tag: int) -> list[Level]:
         """See `Level.items`."""
         document = self._document
-        return [TokenLevel(document, row) for row in document.children(self._rows[tag])] if tag in self._rows else []
+        if tag not in self._rows:
+            return []
+        row = self._rows[tag]
+        if tag >> 16 & 1 and not self._opened(row) and document.length[row] != UNDEFINED_LENGTH:
+            return document.within(row)
+        return [TokenLevel(document, each) for each in document.children(row)]
 
     def _opened(self, row: int) -> bool:
         document = self._document

@@ -151,7 +151,7 @@ def _cleaner(root: Level, policy: Policy, subject: Subject) -> Callable[[], Text
             made.append(
                 TextCleaner(
                     policy.vocabulary,
-                    identity_of(root),
+                    identity_of(root, policy.vrs),
                     offset=subject.offset if moved else None,
                     dictionary=policy.names,
                     keep_dates="rtn_long_full" in policy.options,

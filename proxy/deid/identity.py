@@ -6,7 +6,7 @@ what one forgets the other finds. The result is PHI. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydicom._dicom_dict import DicomDictionary
@@ -42,26 +42,28 @@ class _Found:
     dates: set[str] = field(default_factory=set)
 
 
-def identity_of(root: Level) -> Identity:
-    """Everything in ``root`` that names somebody or some place, in a fixed order."""
+def identity_of(root: Level, vrs: Mapping[int, str]) -> Identity:
+    """Everything in ``root`` that names somebody or some place, in a fixed order; ``vrs`` goes before PS3.6."""
     found = _Found()
-    _gather(root, DEFAULT, found)
+    _gather(root, DEFAULT, vrs, found)
     return Identity(*(tuple(sorted(part)) for part in (found.names, found.numbers, found.places, found.dates)))
 
 
-def _gather(level: Level, around: Charset, found: _Found) -> None:
+def _gather(level: Level, around: Charset, vrs: Mapping[int, str], found: _Found) -> None:
     charset = charset_of(level, around)
     for tag in level.tags():
         stated, value = level.value(tag)
-        if not isinstance(value, bytes):
-            for item in value:
-                _gather(item, charset, found)
-        elif value and (into := _drawer(tag, stated, found)) is not None:
+        known = vrs.get(tag) or (str(DicomDictionary[tag][0]) if tag in DicomDictionary else "")
+        vr = known if stated in ("", "UN") else stated
+        if not isinstance(value, bytes) or vr == "SQ":
+            for item in level.items(tag):
+                _gather(item, charset, vrs, found)
+        elif value and (into := _drawer(tag, vr, found)) is not None:
             into.update(_texts(charset, tag, value))
 
 
-def _drawer(tag: int, stated: str, found: _Found) -> set[str] | None:
-    if stated == _NAMES or (stated in ("", "UN") and tag in DicomDictionary and DicomDictionary[tag][0] == _NAMES):
+def _drawer(tag: int, vr: str, found: _Found) -> set[str] | None:
+    if vr == _NAMES:
         return found.names
     for tags, drawer in ((_NUMBERS, found.numbers), (_PLACES, found.places), (_DATES, found.dates)):
         if tag in tags:

@@ -61,9 +61,13 @@ class Labels:
     kinds: NDArray[np.uint8]
     #: a run of retained or removed elements ends before these tags, so that something can be inserted there
     borders: NDArray[np.int64]
+    #: what becomes of private elements: `REMOVE` or `WALK`
+    private: int
 
 
-def compile_labels(decisions: Mapping[int, tuple[int, frozenset[str]]], borders: Iterable[int]) -> Labels:
+def compile_labels(
+    decisions: Mapping[int, tuple[int, frozenset[str]]], borders: Iterable[int], private: int = REMOVE
+) -> Labels:
     """``decisions``: tag → label and, for `RETAIN`, the stated VRs with which it holds."""
     tags = sorted(decisions)
     known = [str(DicomDictionary[tag][0]) if tag in DicomDictionary else "UN" for tag in tags]
@@ -74,6 +78,7 @@ def compile_labels(decisions: Mapping[int, tuple[int, frozenset[str]]], borders:
         np.array(masks, np.int64),
         np.array([_kind(vr) for vr in known], np.uint8),
         np.array(sorted(borders), np.int64),
+        private,
     )
 
 
@@ -95,7 +100,7 @@ def label(data: memoryview, table: Table, labels: Labels, implicit: bool) -> Lab
     marks = np.empty(rows, np.uint8)
     numbers = np.empty((4, rows), np.int64)
     known = (labels.tags, labels.words, labels.masks, labels.kinds)
-    _classify(buffer, table, implicit, *known, _KIND_OF_VR, _ALLOWED, marks)
+    _classify(buffer, table, implicit, labels.private, *known, _KIND_OF_VR, _ALLOWED, marks)
     _link(table, marks, labels.borders, numbers)
     following, run_row, run_end, run_count = (numbers[n].tolist() for n in range(4))
     return Labelled(marks.tolist(), following, run_row, run_end, run_count)
@@ -134,6 +139,7 @@ def _classify(
     buffer: Any,
     table: Any,
     implicit: bool,
+    private: int,
     tags: Any,
     words: Any,
     masks: Any,
@@ -151,6 +157,9 @@ def _classify(
         group = tag >> 16
         if tag == 0x7FE00008 or tag == 0x7FE00009 or tag == 0x7FE00010:
             marks[row] = PIXELS if table[row, DEPTH] == 0 else WALK
+            continue
+        if group & 1 and group > 8:
+            marks[row] = private
             continue
         at = _find(tags, tag)
         if group & 1 or group < 8 or at == len(tags) or tags[at] != tag:

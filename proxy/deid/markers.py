@@ -14,6 +14,7 @@ PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD = 0x00120063
 DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x00120064
 LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x00280303
+_LONGEST = 64
 #: what this module writes
 TAGS = (
     PATIENT_IDENTITY_REMOVED,
@@ -39,17 +40,23 @@ def mark(elements: dict[int, Part], policy: Policy) -> int:
     return len(markers)
 
 
-def method(policy: Policy) -> str:
-    """(0012,0063): at most 64 characters."""
-    return f"Veil {proxy.__version__}: {policy.edition} " + "+".join(("basic", *policy.options))
+def methods(policy: Policy) -> tuple[str, ...]:
+    """(0012,0063): as many values as options need, each of at most 64 characters."""
+    said = [f"Veil {proxy.__version__}: {policy.edition} basic"]
+    for option in policy.options:
+        if len(said[-1]) + 1 + len(option) <= _LONGEST:
+            said[-1] += f"+{option}"
+        else:
+            said.append(f"Veil: +{option}")
+    return tuple(said)
 
 
 def _method(earlier: Part | None, policy: Policy) -> bytes:
-    ours = method(policy).encode("ascii")
+    ours = [value.encode("ascii") for value in methods(policy)]
     if not isinstance(earlier, Element) or not isinstance(earlier.value, bytes):
-        return ours
+        return b"\\".join(ours)
     values = [value.strip(b" \0") for value in earlier.value.split(b"\\")]
-    return b"\\".join([value for value in values if value and value != ours] + [ours])
+    return b"\\".join([value for value in values if value and value not in ours] + ours)
 
 
 def _codes(earlier: Part | None, policy: Policy) -> tuple[Item, ...]:

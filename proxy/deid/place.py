@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from proxy.deid.access import charset_of
+from proxy.deid.content_tree import Content
 from proxy.deid.iod import Path
 from proxy.deid.level import Level
+from proxy.deid.private_walk import PrivatePlace
 from proxy.deid.values import Charset
 
 
@@ -37,6 +39,10 @@ class Place:
     apart: bool = False
     #: as ``path``, with the number of the item behind each sequence
     numbered: Path = ()
+    #: inside a content item: what its plan says
+    content: Content | None = None
+    #: where safe private elements stay: what is decided for them here
+    private: PrivatePlace | None = None
 
     def entered(self) -> Place:
         """With the character set that the data set or item itself declares."""

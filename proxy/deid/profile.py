@@ -16,8 +16,10 @@ from typing import Any
 import proxy
 from proxy.deid.iod import IodTypes, compile_types
 from proxy.deid.part10 import Limits
-from proxy.deid.profile_words import Unlisted, read_profile
+from proxy.deid.private import SafePrivate
+from proxy.deid.profile_words import Profile, Unlisted, read_profile
 from proxy.deid.pseudonym import HmacPseudonyms, PseudonymProvider
+from proxy.deid.structured import ContentRules
 from proxy.deid.tables import SopClass, Tables, TransferSyntax, tag_number
 from proxy.deid.text_terms import Vocabulary
 from proxy.errors import ConfigError
@@ -68,6 +70,9 @@ class Policy:
     iod: IodTypes = field(repr=False)
     sop_classes: Mapping[str, SopClass] = field(repr=False)
     transfer_syntaxes: Mapping[str, TransferSyntax] = field(repr=False)
+    #: Table E.3.4-1; Table E.3.10-1 with the project's own list, None where no private element stays
+    content: ContentRules = field(repr=False)
+    safe_private: SafePrivate | None = field(repr=False)
     #: clinical words that a cleaned text may keep, and names that this project knows
     vocabulary: Vocabulary = field(repr=False)
     names: tuple[str, ...] = field(repr=False)
@@ -135,11 +140,19 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
         iod=compile_types(tables, (tag for tag, code in codes.items() if "/" in code or code == "Z")),
         sop_classes=dict(tables.sop_classes),
         transfer_syntaxes=dict(tables.transfer_syntaxes),
+        content=tables.content,
+        safe_private=_safe_private(tables, profile),
         vocabulary=tables.vocabulary,
         names=profile.names,
         methods=tuple((m.code, m.meaning) for m in tables.methods if m.option in (_BASIC, *profile.options)),
         root_key=spec.root_key,
     )
+
+
+def _safe_private(tables: Tables, profile: Profile) -> SafePrivate | None:
+    if "rtn_safe_priv" not in profile.options:
+        return None
+    return tables.safe_private.extended(profile.private, f"profile {profile.name}: private")
 
 
 def _cells(tables: Tables, options: tuple[str, ...]) -> dict[int, dict[str, str]]:

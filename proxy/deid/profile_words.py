@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy.deid.private import SafePrivate, project_rows
 from proxy.deid.tables import tag_number
 from proxy.errors import ConfigError
 
@@ -20,7 +21,6 @@ _OPTIONS = frozenset(
 )
 #: they change pixels: the engine has their place (`proxy.deid.pixels`) and does not claim them before it is filled
 _PIXELS = frozenset({"clean_pixel", "clean_visual_features"})
-_LATER = frozenset({"rtn_safe_priv", "clean_struct"})
 #: PS3.15 E.3.6: one or the other
 _EXCLUSIVE = frozenset({"rtn_long_full", "rtn_long_modif"})
 _VALUES = frozenset({"keep", "remove"})
@@ -58,13 +58,15 @@ class Profile:
     unlisted: Unlisted
     #: names that texts of this project are cleaned of
     names: tuple[str, ...] = ()
+    #: safe private elements that Table E.3.10-1 does not have
+    private: SafePrivate = field(default_factory=lambda: SafePrivate({}))
 
 
 def read_profile(document: Mapping[str, Any]) -> Profile:
     """Check every key and word of ``document``; `ConfigError` names the first that is wrong."""
     name = document.get("name")
     where = f"profile {name}" if isinstance(name, str) else "profile"
-    _keys(where, document, {"version", "name", "table", "options", "unlisted"}, {"names"})
+    _keys(where, document, {"version", "name", "table", "options", "unlisted"}, {"names", "private"})
     if document["version"] != 1 or not isinstance(name, str) or document["table"] != "ps3.15-e1-1":
         raise ConfigError(where, "version is 1, name a word and table ps3.15-e1-1")
     return Profile(
@@ -72,7 +74,14 @@ def read_profile(document: Mapping[str, Any]) -> Profile:
         _options(where, document["options"]),
         _unlisted(f"{where}: unlisted", document["unlisted"]),
         _names(f"{where}: names", document.get("names", [])),
+        _private(where, document),
     )
+
+
+def _private(where: str, document: Mapping[str, Any]) -> SafePrivate:
+    if "private" in document and "rtn_safe_priv" not in document["options"]:
+        raise ConfigError(f"{where}: private", "a list of safe private elements needs the option rtn_safe_priv")
+    return project_rows(document.get("private", []), f"{where}: private")
 
 
 def _names(where: str, listed: Any) -> tuple[str, ...]:
@@ -93,8 +102,6 @@ def _options(where: str, listed: Any) -> tuple[str, ...]:
                 f"'{option}' is not implemented in this version: it changes pixels, and none are",
                 "leave it out; instances with such risk are held, see uninspected_pixels",
             )
-        if option in _LATER:
-            raise ConfigError(f"{where}: options", f"'{option}' is not implemented in this version")
     if set(listed) >= _EXCLUSIVE:
         raise ConfigError(f"{where}: options", "full dates and modified dates exclude each other (PS3.15 E.3.6)")
     return tuple(sorted(listed))

@@ -30,7 +30,8 @@ _OWN_RULE = frozenset({SPECIFIC_CHARACTER_SET, CONTENT_TEMPLATE_SEQUENCE, *_BORD
 @lru_cache(maxsize=64)
 def labels_of(policy: Policy) -> Labels:
     """The labels of ``policy``; the profile decides, never the instance."""
-    return compile_labels(dict(_decisions(policy)), _BORDERS)
+    private = REMOVE if policy.safe_private is None else WALK
+    return compile_labels(dict(_decisions(policy)), _BORDERS, private)
 
 
 @lru_cache(maxsize=64)
@@ -48,7 +49,7 @@ def _decisions(policy: Policy) -> Iterator[tuple[int, tuple[int, frozenset[str]]
             yield tag, (WALK, frozenset())
         elif listed is not None:
             yield tag, (REMOVE if listed.action == "X" else WALK, frozenset())
-        elif tag not in DicomDictionary or tag in policy.unlisted.attributes:
+        elif tag not in DicomDictionary or tag in policy.unlisted.attributes or decider.is_content(tag):
             yield tag, (WALK, frozenset())
         else:
             known = str(DicomDictionary[tag][0])

@@ -8,8 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from proxy.deid.text_terms import Vocabulary
+
+if TYPE_CHECKING:  # they read tags with this module
+    from proxy.deid.private import SafePrivate
+    from proxy.deid.structured import ContentRules
 
 _TAG = re.compile(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)")
 
@@ -81,6 +86,9 @@ class Tables:
     methods: tuple[Method, ...]
     #: clinical words, of ``rules/text``
     vocabulary: Vocabulary
+    #: Table E.3.4-1 and Table E.3.10-1
+    content: ContentRules
+    safe_private: SafePrivate
 
 
 def tag_number(text: str) -> int | None:

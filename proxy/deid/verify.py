@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from proxy.deid.allowed import CLASS_UIDS, CONSTANTS, Rules, is_pseudonym
 from proxy.deid.assembly import Output, read_output
 from proxy.deid.identifiers import IDENTIFYING, Source, collect, stripped
-from proxy.deid.markers import method
+from proxy.deid.markers import methods as stated_methods
 from proxy.deid.original import OriginalView
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf, known_vr, leaves
@@ -118,14 +118,13 @@ def _judge(output: Output, source: Source, policy: Policy, report: Report) -> No
     methods: set[bytes] = set()
     for leaf in _all_leaves(output, policy):
         rules.check(leaf)
-        if leaf.tag in PIXEL_DATA:
-            continue
         try:
-            remains = search.finds(leaf, rules)
+            remains = search.in_bulk(leaf) if leaf.tag in PIXEL_DATA else search.finds(leaf, rules)
         except ValueError:  # UnicodeDecodeError is one, and quotes the value
             raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "text is not in its character set", leaf.tag) from None
         if remains:
-            raise InstanceHeld(Reason.IDENTIFIER_REMAINS, "an identifier of the input is in the output", leaf.tag)
+            where = f"({leaf.tag >> 16:04X},{leaf.tag & 0xFFFF:04X}) holds an identifier of the input"
+            raise InstanceHeld(Reason.IDENTIFIER_REMAINS, where, leaf.tag)
         if not leaf.path:
             tops[leaf.tag] = bytes(leaf.value[:128]).decode("latin_1").strip(" \0")
         elif leaf.tag == _CODE_VALUE and leaf.path[0] == _METHOD_CODES and len(leaf.path) == 2:
@@ -155,6 +154,10 @@ class _Searches:
         if self._others is None:
             self._others = self._search(self._source.without(rules.retained))
         return self._others.finds(leaf)
+
+    def in_bulk(self, leaf: Leaf) -> bool:
+        """As `Search.in_bulk`; what an option retains has no business in pixel data either."""
+        return self._every.in_bulk(leaf.value)
 
     def _search(self, source: Source) -> Search:
         return Search(source if self._uids else replace(source, uids=set()), self._constant)
@@ -205,7 +208,7 @@ def _vr_of(policy: Policy) -> Callable[[int], str]:
 def _constant(policy: Policy, source: Source, patient_id: str) -> Callable[[bytes], bool]:
     """Values that say nothing about the input: dummies, method codes, and the pseudonym (random letters may spell)."""
     constants = set(CONSTANTS) | {text.encode("ascii") for pair in policy.methods for text in pair}
-    constants.add(method(policy).encode("ascii"))
+    constants.update(value.encode("ascii") for value in stated_methods(policy))
     if is_pseudonym(patient_id, policy.patient_id_prefix):
         pseudonym = patient_id.encode("ascii")
         if not source.mentions(pseudonym):

@@ -6,25 +6,32 @@ new elements with encoded values; the input is not changed. Pure.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from proxy.deid import dummies, markers
-from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET, text_of
-from proxy.deid.actions import Inapplicable, Outcome, ValueActions
+from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET, charset_of, plain_of, text_of
+from proxy.deid.actions import INAPPLICABLE, Inapplicable, Outcome, ValueActions
+from proxy.deid.content_tree import AGES, ContentReader, Node
 from proxy.deid.decisions import BASIC, Decision, decider_of
 from proxy.deid.encode import Element, Item, Part
 from proxy.deid.iod import resolve
 from proxy.deid.level import Gone, Level, Run
 from proxy.deid.place import Place, Step, Subject
+from proxy.deid.private import Declaration
+from proxy.deid.private_walk import declarations, private_place
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider
+from proxy.deid.structured_outline import Settled
 from proxy.deid.tables import TransferSyntax
 from proxy.deid.text import TextCleaner
 from proxy.deid.values import DEFAULT, check
 from proxy.errors import InstanceHeld, Reason
 
 PATIENT_NAME, PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100010, 0x00100020, 0x00100021
-CONTENT_TEMPLATE_SEQUENCE, CODE_MEANING = 0x0040A504, 0x00080104
+CONTENT_TEMPLATE_SEQUENCE, CODE_MEANING, CODE_VALUE = 0x0040A504, 0x00080104, 0x00080100
+MEASUREMENT_UNITS, ITEM = 0x004008EA, 0xFFFEE000
 _CHARSET = Decision("charset", "character set of the text that stays", "E.1.1")
 _PSEUDONYM = Decision("pseudonym", "pseudonym of the patient", "E.1.1")
 _TEMPLATE = Decision("X", "the content that followed the template is replaced", BASIC)
@@ -48,17 +55,26 @@ class Walk(ValueActions):
         self._sop_class = sop_class
         self._syntax = syntax
         self._present: frozenset[int] = frozenset()
+        self._contents = ContentReader(policy.content, policy.options, syntax.little)
+        self._declared: tuple[Declaration, ...] = ()
         self.steps: list[Step] | None = None
 
     def run(self, root: Level) -> list[Part]:
         """The elements that may leave, in tag order."""
         self._present = frozenset(root.tags())
+        if self._policy.safe_private is not None:
+            self._declared = declarations(root, charset_of(root), self._syntax.little)
         return self._level(Place(root, (), DEFAULT, apart=self.steps is not None))
 
     def _level(self, outer: Place) -> list[Part]:
         place = outer.entered()
+        safe = self._policy.safe_private
+        if safe is not None:
+            private = private_place(place.source, place.charset, safe, self._declared, self._syntax.little)
+            place = replace(place, private=private)
         found: list[Part] = []
-        for part in place.source.tags() if place.skeleton or place.apart else place.source.parts():
+        by_itself = place.skeleton or place.apart or place.content is not None
+        for part in place.source.tags() if by_itself else place.source.parts():
             if isinstance(part, Run):
                 self.counts["kept"] += part.count
                 found.append(part)
@@ -81,6 +97,10 @@ class Walk(ValueActions):
             return _CHARSET, "CS"
         if tag in (PATIENT_NAME, PATIENT_ID):
             return _PSEUDONYM, self._policy.vrs[tag]
+        if place.content is not None and tag in place.content.decisions:
+            return place.content.decisions[tag], self._vr(tag, place)
+        if tag >> 16 & 1 and place.private is not None:
+            return place.private.decide(tag)
         listed = self._decider.listed(tag)
         if listed is not None:
             return listed, self._policy.vrs.get(tag, "")
@@ -88,6 +108,10 @@ class Walk(ValueActions):
             return _TEMPLATE, "SQ"
         stated, _ = place.source.value(tag)
         return self._decider.unlisted(tag, stated, self._syntax.little)
+
+    def _vr(self, tag: int, place: Place) -> str:
+        stated, _ = place.source.value(tag)
+        return self._policy.vrs.get(tag) or self._decider.unlisted(tag, stated, self._syntax.little)[1]
 
     @property
     def _content_is_replaced(self) -> bool:
@@ -170,13 +194,85 @@ class Walk(ValueActions):
         self.counts["kept"] += 1
         return Element(tag, "SQ", items)
 
+    def content(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
+        """C on content items (PS3.15 E.3.4): by Table E.3.4-1; where nothing stays the basic action stands."""
+        if place.skeleton:
+            return INAPPLICABLE
+        nodes, settled = self._contents.read(place.source.items(tag), place.charset)
+        for node in nodes:
+            if not settled.stays(node.outline):
+                self._note_item(tag, node, place)
+        items = self._content_items([node for node in nodes if settled.stays(node.outline)], settled, tag, place)
+        if not items:
+            return INAPPLICABLE
+        self.counts["kept"] += 1
+        return Element(tag, "SQ", items)
+
+    def content_below(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
+        """Content Sequence of a content item: its children as the tree says."""
+        content = place.content
+        if content is None or content.node is None or content.settled is None:
+            return INAPPLICABLE
+        staying = content.below()
+        for node in content.node.children:
+            if node not in staying:
+                self._note_item(tag, node, place)
+        if not staying:
+            return None
+        self.counts["kept"] += 1
+        return Element(tag, "SQ", self._content_items(staying, content.settled, tag, place))
+
+    def _content_items(self, nodes: Sequence[Node], settled: Settled, tag: int, place: Place) -> tuple[Item, ...]:
+        items = []
+        for node in nodes:
+            inside = Place(
+                node.level, (*place.path, tag), place.charset, apart=place.apart,
+                numbered=(*place.numbered, tag, node.number), content=self._contents.content(node, settled),
+            )  # fmt: skip
+            items.append(tuple(self._level(inside)))
+        return tuple(items)
+
+    def _note_item(self, tag: int, node: Node, place: Place) -> None:
+        self.counts["removed"] += 1
+        if self.steps is not None:
+            said = f"E.3.4-1 {node.plan.row.meaning}" if node.plan.row else f"content item {node.plan.value_type}"
+            path = (*place.numbered, tag, node.number)
+            self.steps.append(Step(path, ITEM, "", "remove", f"{said}: remove", "E.3.4"))
+
+    def relocate(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
+        """Referenced Content Item Identifier: where that item stands now."""
+        position = place.content.position() if place.content else ()
+        order = "<" if self._syntax.little else ">"
+        self.counts["kept"] += 1
+        return Element(tag, "UL", struct.pack(f"{order}{len(position)}L", *position))
+
+    def age(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
+        """An age in a content item: the number under the project's policy of ages, the unit beside it."""
+        if vr == "SQ":
+            inside = replace(place, content=AGES)
+            return Element(tag, "SQ", self._walk_items(place.source.items(tag), tag, inside, place.skeleton))
+        units = place.source.items(MEASUREMENT_UNITS)
+        unit = text_of(units[0], CODE_VALUE, place.charset) if units else ""
+        number = self._age_number(plain_of(place.source, tag) or "", unit)
+        return INAPPLICABLE if number is None else self._plain(tag, "DS", [number], "kept")
+
+    def private_items(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
+        """A safe private sequence; what cannot be read as one goes."""
+        try:
+            items = place.source.items(tag)
+        except InstanceHeld:
+            return INAPPLICABLE
+        self.counts["kept"] += 1
+        return Element(tag, "SQ", self._walk_items(items, tag, place, skeleton=place.skeleton))
+
     def _walk_items(self, items: Sequence[Level], tag: int, place: Place, skeleton: bool) -> tuple[Item, ...]:
         if skeleton and any(CODE_MEANING in item for item in items):
             return (dummies.REMOVED_CODE,)
         path = (*place.path, tag)
         apart = place.apart or tag in markers.TAGS
+        inner = AGES if place.content is AGES else None
         return tuple(
-            tuple(self._level(Place(item, path, place.charset, skeleton, apart, (*place.numbered, tag, number))))
+            tuple(self._level(Place(item, path, place.charset, skeleton, apart, (*place.numbered, tag, number), inner)))
             for number, item in enumerate(items)
         )
 
@@ -195,11 +291,18 @@ _ACTIONS: dict[str, _Action] = {
     "shift": Walk.shift,
     "clean": Walk.clean,
     "clean_whole": Walk.clean_whole,
+    "hash": Walk.hash,
+    "content": Walk.content,
+    "content_below": Walk.content_below,
+    "relocate": Walk.relocate,
+    "age": Walk.age,
+    "private_items": Walk.private_items,
     "charset": Walk.character_set,
     "pseudonym": Walk.pseudonym,
 }
 #: how an explanation calls them
 _NAMES = {
     "X": "remove", "Z": "empty", "D": "dummy", "U": "remap", "R": "walk", "keep_uid": "keep", "keep_date": "keep",
-    "clean_whole": "keep", "charset": "keep",
+    "clean_whole": "keep", "charset": "keep", "content": "walk", "content_below": "walk", "private_items": "walk",
+    "relocate": "keep",
 }  # fmt: skip

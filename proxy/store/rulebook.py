@@ -16,6 +16,9 @@ from typing import Any
 
 import yaml
 
+from proxy.deid.private import safe_rows
+from proxy.deid.structured import OPTIONS as CONTENT_OPTIONS
+from proxy.deid.structured import content_rules
 from proxy.deid.tables import Attribute, AttributeType, Method, SopClass, Tables, TransferSyntax
 from proxy.deid.text_terms import parse_vocabulary
 from proxy.errors import ConfigError
@@ -32,6 +35,10 @@ _HEADERS = {
         "code_value", "scheme", "code_meaning", "option", "ps3_15_section", "column_in_e1_1", "required_marker",
         "status",
     ),
+    "ps3.15-e3.4-1-clean-structured-content": (
+        "code_meaning", "code_value", "scheme", "value_type", "retired", "in_std_tpl", "basic", *CONTENT_OPTIONS,
+    ),
+    "ps3.15-e3.10-1-safe-private": ("private_creator", "tag", "vr", "vm", "meaning"),
     "iod-modules": ("sop_class_uid", "iod", "module", "usage"),
     "module-attribute-types": ("module", "path", "tag", "keyword", "type"),
     "sop-classes-burned-in-risk": (
@@ -82,6 +89,8 @@ def load_tables(root: Path | None = None) -> Tables:
         iod_modules=_iod_modules(rows["iod-modules"]),
         types=tuple(_type(row) for row in rows["module-attribute-types"]),
         methods=tuple(Method(row["code_value"], row["code_meaning"], row["option"]) for row in rows["cid-7050"]),
+        content=content_rules(rows["ps3.15-e3.4-1-clean-structured-content"]),
+        safe_private=safe_rows(rows["ps3.15-e3.10-1-safe-private"]),
         vocabulary=parse_vocabulary(_mapping(f"rules/text/{name}", text) for name, text in words.items()),
     )
 

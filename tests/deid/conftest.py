@@ -43,6 +43,13 @@ def policy(profile: str = "basic", key: bytes = KEY, **more: Any) -> Policy:
     return compile_policy(tables(), PolicySpec("research", load_profile(profile), key, **more))
 
 
+@lru_cache(maxsize=64)
+def optioned(*options: str, base: str = "basic", **more: Any) -> Policy:
+    """A shipped profile with ``options`` instead of its own."""
+    profile = {**load_profile(base), "options": list(options)}
+    return compile_policy(tables(), PolicySpec("research", profile, KEY, **more))
+
+
 def dataset(sop_class: str = CT, **attributes: Any) -> Dataset:
     ds = Dataset()
     ds.SOPClassUID = sop_class

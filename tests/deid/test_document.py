@@ -23,6 +23,20 @@ from proxy.errors import InstanceHeld
 DATA = Path(pydicom.__file__).parent / "data"
 FILES = sorted(p for folder in ("test_files", "charset_files") for p in (DATA / folder).rglob("*") if p.is_file())
 LIMITS = Limits()
+_RETAINING = (
+    "rtn_safe_priv",
+    "rtn_dev_id",
+    "rtn_inst_id",
+    "rtn_pat_chars",
+    "clean_desc",
+    "clean_struct",
+    "clean_graph",
+)
+#: options that meet each other
+OPTIONED = {
+    "modified": (*_RETAINING, "rtn_long_modif"),
+    "full": (*_RETAINING, "rtn_long_full", "rtn_uids"),
+}
 
 
 def _reference() -> ModuleType:
@@ -56,10 +70,15 @@ class Fast:
     deidentify = staticmethod(deidentify)
 
 
-@pytest.mark.parametrize("profile", ["basic", "research"])
+def policy_of(make: ModuleType, name: str) -> object:
+    more = {"blank_patient_id": "per-study", "uninspected_pixels": "forward"}
+    return make.optioned(*OPTIONED[name], base="research", **more) if name in OPTIONED else make.policy(name, **more)
+
+
+@pytest.mark.parametrize("profile", ["basic", "research", *OPTIONED])
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
 def test_real_files_give_the_same_bytes(make: ModuleType, path: Path, profile: str) -> None:
-    policy = make.policy(profile, blank_patient_id="per-study", uninspected_pixels="forward")
+    policy = policy_of(make, profile)
     data = path.read_bytes()
     fast, slow = outcome(Fast, data, policy), outcome(REFERENCE, data, policy)
     if isinstance(fast, InstanceHeld):
@@ -88,8 +107,9 @@ def mutants(seed: int, most: int) -> list[bytes]:
     return found
 
 
-def test_mutated_instances_give_the_same_bytes_or_are_held(make: ModuleType) -> None:
-    policy = make.policy("research", blank_patient_id="per-study", uninspected_pixels="forward")
+@pytest.mark.parametrize("profile", ["research", *OPTIONED])
+def test_mutated_instances_give_the_same_bytes_or_are_held(make: ModuleType, profile: str) -> None:
+    policy = policy_of(make, profile)
     released = 0
     for data in mutants(seed=8, most=1500):
         fast = outcome(Fast, data, policy)
