@@ -121,7 +121,7 @@ PLACES: dict[str, Callable[[Dataset], None]] = {
     "a deflated data set": _syntax(DeflatedExplicitVRLittleEndian),
 }
 #: what this version passes on as it is
-PASSED_ON = {"a value of Image Type", "pixel data", "behind the pixels", "a comment in a JPEG stream"}
+PASSED_ON = {"pixel data", "behind the pixels", "a comment in a JPEG stream"}
 
 
 def _in_the_head() -> bytes:

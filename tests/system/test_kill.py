@@ -13,7 +13,7 @@ import pytest
 from tests.system import killing
 from tests.system.harness import Site
 
-KILLS = int(os.environ.get("VEIL_KILLS", "12"))
+KILLS = int(os.environ.get("VEIL_KILLS", "10"))
 SEED = int(os.environ.get("VEIL_SEED", "20261120"))
 
 

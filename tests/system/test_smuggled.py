@@ -55,7 +55,7 @@ def test_an_identifier_in_an_unlikely_place_does_not_leave(fates: Fates, one: Sm
     check(fates, one)
 
 
-@pytest.mark.xfail(strict=True, reason="pixel data passes unsearched, and single words of a name may be coded terms")
+@pytest.mark.xfail(strict=True, reason="pixel data passes on unsearched")
 @pytest.mark.parametrize("one", [one for one in smuggled() if one.place in PASSED_ON], ids=lambda one: one.place)
 def test_identifiers_within_pixel_data(fates: Fates, one: Smuggled) -> None:
     check(fates, one)
