@@ -50,8 +50,9 @@ class Document:
 
     def children(self, row: int) -> list[int]:
         """The rows directly below ``row`` (-1: the top level)."""
-        found, at = [], row + 1
-        stop = self.rows if row < 0 else self.behind(row)
+        if row < 0:
+            return [at for at, parent in enumerate(self.parent) if parent < 0]
+        found, at, stop = [], row + 1, self.behind(row)
         while at < stop:
             found.append(at)
             at = self.behind(at)

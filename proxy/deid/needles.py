@@ -18,6 +18,8 @@ LEAST = 5
 _STRIDE = 4
 _LOWER = np.arange(256, dtype=np.uint8)
 _LOWER[65:91] += 32
+_UPPER = np.arange(256, dtype=np.uint8)
+_UPPER[97:123] -= 32
 
 
 class Needles:
@@ -31,10 +33,10 @@ class Needles:
         self._text = np.frombuffer(b"".join(found), np.uint8)
         self._starts = np.cumsum([0, *map(len, found)], dtype=np.int64)
         self._pairs = np.zeros(65536, np.bool_)
-        for needle in found:
-            for shift in range(_STRIDE):
-                for pair in product(*(_cases(byte) for byte in needle[shift : shift + 2])):
-                    self._pairs[pair[1] << 8 | pair[0]] = True
+        first = (self._starts[:-1, np.newaxis] + np.arange(_STRIDE)).ravel()
+        for ahead, behind in product((_LOWER, _UPPER), repeat=2):
+            low, high = ahead[self._text[first]], behind[self._text[first + 1]]
+            self._pairs[high.astype(np.int64) << 8 | low] = True
 
     def within(self, value: memoryview) -> bool:
         """Whether any needle lies in ``value``."""
@@ -43,10 +45,6 @@ class Needles:
         data = np.frombuffer(value, np.uint8)
         pairs = np.frombuffer(value[: len(value) & ~1], "<u2")
         return bool(_search(data, pairs, self._pairs, self._text, self._starts, _LOWER))
-
-
-def _cases(byte: int) -> bytes:
-    return bytes((byte,)).lower() + bytes((byte,)).upper()
 
 
 @compiled
