@@ -29,6 +29,7 @@ VERBS = {
     "verify": "verify",
     "explain": "explain",
     "diff-rules": "diff_rules",
+    "conformance": "conformance",
 }
 
 

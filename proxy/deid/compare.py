@@ -150,7 +150,7 @@ class Comparison:
         if group & 1 or group < 0x0008 or not leaf.tag & 0xFFFF or group & 0xFF00 in (0x5000, 0x6000):
             return False
         if row is not None:
-            return "K" in self._options(leaf.tag) or row.basic in ("U", "X/Z/U*")
+            return "K" in self._options(leaf.tag) or row.basic == "U"
         if leaf.known in _TEMPORAL:
             return bool(self._output.claims & _LONGITUDINAL)
         return leaf.tag in DicomDictionary and leaf.known not in _GUARDED

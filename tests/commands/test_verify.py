@@ -211,6 +211,11 @@ def _private(ds: Dataset) -> None:
     ds.private_block(0x0029, "ACME", create=True).add_new(0x10, "LO", "ZQX4711")
 
 
+def _harmless_private(ds: Dataset) -> None:
+    creator = ct()[0x0009, 0x0010].value
+    ds.private_block(0x0009, creator, create=True).add_new(0x02, "SH", ct()[0x0009, 0x1002].value)
+
+
 def _old_uid(ds: Dataset) -> None:
     ds.FrameOfReferenceUID = "1.2.3.44.1.1"
 
@@ -246,6 +251,7 @@ def _pixels(ds: Dataset) -> None:
         (_name, "(0020,4000)"),
         (_nested, "(0008,2218)[0].(0008,0104)"),
         (_private, "(0029,1010)"),
+        (_harmless_private, "(0009,1002)"),
         (_old_uid, "(0020,0052)"),
         (_sex, "(0010,0040)"),
         (_old_date, "(0008,0020)"),
@@ -274,10 +280,12 @@ def test_what_a_claimed_option_retains_is_no_leak(run_veil: Any, folders: Folder
         item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "113110", "DCM", "Retain UIDs Option"
         ds.DeidentificationMethodCodeSequence.append(item)
         for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"):
-            setattr(ds, keyword, ct(1)[keyword].value)
+            setattr(ds, keyword, original[keyword].value)
         ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+        ds.ImageComments = f"see study {ds.StudyInstanceUID}"
 
-    folders.add("1", ct(1), claim)
+    original = ct(1, StudyInstanceUID="1.2.3.44.1234567")
+    folders.add("1", original, claim)
     status, text, _ = verified(run_veil, folders)
     assert status == 0, text
 
@@ -326,6 +334,36 @@ def test_what_the_table_removes_is_not_lost_and_what_an_option_retains_is(run_ve
     _, _, lines = verified(run_veil, folders)
     assert ("(0008,0080)", "missing") in found(lines, "lost")
     assert "(0010,4000)" not in {place for place, _ in found(lines, "lost")}
+
+
+def test_a_lost_sequence_is_one_loss(run_veil: Any, folders: Folders) -> None:
+    def lose(ds: Dataset) -> None:
+        del ds.AnatomicRegionSequence
+
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "T-D3000", "SRT", "Chest"
+    folders.add("1", ct(1, AnatomicRegionSequence=Sequence([item])), lose)
+    _, _, lines = verified(run_veil, folders)
+    assert found(lines, "lost") == {("(0008,2218)", "missing")}
+
+
+@pytest.mark.parametrize(("claimed", "lost"), [(False, set()), (True, {("(0014,0102)", "missing")})])
+def test_dates_and_addresses_that_no_row_names(
+    claimed: bool, lost: set[tuple[str, str]], run_veil: Any, folders: Folders
+) -> None:
+    """A date is missed where a longitudinal option is claimed; an address never."""
+
+    def strip(ds: Dataset) -> None:
+        ds.pop(0x00140102, None)
+        if not claimed:
+            del ds.DeidentificationMethodCodeSequence
+
+    ds = ct(1)
+    ds.add_new(0x00081190, "UR", "http://zqx/")
+    ds.add_new(0x00140102, "DA", "20240102")
+    folders.add("1", ds, strip)
+    _, _, lines = verified(run_veil, folders)
+    assert found(lines, "lost") == lost
 
 
 def test_two_pseudonyms_for_one_patient(run_veil: Any, folders: Folders) -> None:

@@ -1,0 +1,169 @@
+"""``veil conformance``: every row with what the engine decides for it, everything that E.1.3 asks for, and no key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydicom.data import get_testdata_file
+
+from proxy.deid import dummies
+from proxy.deid.conformance import statement
+from proxy.deid.conformance_prose import ACTIONS, METHODS, WORDS
+from proxy.deid.decisions import decider_of
+from proxy.deid.engine import explain
+from proxy.deid.profile import Policy, PolicySpec, compile_policy
+from proxy.deid.tables import tag_number, tag_text
+from proxy.deid.types import Claimed
+from proxy.store.rulebook import load_profile, load_tables
+
+KEY = bytes(range(32))
+tables = lru_cache(load_tables)
+FULL = ["clean_desc", "clean_graph", "rtn_dev_id", "rtn_inst_id", "rtn_long_full", "rtn_pat_chars", "rtn_uids"]
+FULL += ["clean_struct", "rtn_safe_priv"]
+MODIFIED = ["clean_desc", "rtn_long_modif", "rtn_dev_id"]
+PROFILES: Mapping[str, Any] = {"basic": None, "research": None, "full": FULL, "modified": MODIFIED}
+
+
+@lru_cache
+def policy(name: str) -> Policy:
+    options = PROFILES[name]
+    profile = load_profile(name if options is None else "research")
+    if options is not None:
+        profile = {**profile, "options": options}
+    return compile_policy(tables(), PolicySpec("tests", profile, KEY))
+
+
+@lru_cache
+def text(name: str) -> str:
+    return statement(policy(name), tables())
+
+
+def section(name: str, title: str) -> str:
+    return text(name).split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def rows(markdown: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in markdown.splitlines() if "|" in line]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_row_stands_exactly_once_under_its_action(name: str) -> None:
+    removed = [row[0] for row in rows(section(name, "Attributes removed")) if row[0].startswith("(")]
+    other = section(name, "Attributes replaced, emptied, cleaned or retained")
+    groups = {part.split(":", 1)[0]: part for part in other.split("\n### ")[1:]}
+    placed = {row[0]: action for action, part in groups.items() for row in rows(part) if row[0].startswith("(")}
+    assert len(removed) == len(set(removed))
+    assert placed.keys().isdisjoint(removed)
+    assert set(removed) | placed.keys() == {row.tag for row in tables().attributes}
+    decider = decider_of(policy(name))
+    for row in tables().attributes:
+        tag = tag_number(row.tag)
+        decision = decider.listed(tag) if tag is not None else None
+        if decision is not None and placed.get(row.tag) != "pseudonym":
+            assert ("X" if row.tag in removed else placed[row.tag]) == decision.action, row.tag
+    assert {tag for tag, action in placed.items() if action == "pseudonym"} == {"(0010,0010)", "(0010,0020)"}
+
+
+def test_every_x_row_of_the_basic_profile_is_removed() -> None:
+    removed = {row[0] for row in rows(section("basic", "Attributes removed"))}
+    wanted = {row.tag for row in tables().attributes if row.basic == "X"}
+    assert len(wanted) > 400
+    assert wanted <= removed
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_engine_does_what_is_stated(name: str) -> None:
+    """The rule of every step on a real instance stands in the statement beside the same tag."""
+    data = Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    stated = {row[0]: row for row in rows(text(name)) if row[0].startswith("(")}
+    for step in explain(memoryview(data), Claimed(), policy(name)):
+        row = stated.get(tag_text(step.tag))
+        if (
+            row is not None
+            and (step.rule.startswith("E.1-1") or step.rule.startswith("option"))
+            and step.tag >> 16 & 1 == 0
+        ):
+            assert step.rule in row, f"{tag_text(step.tag)}: {step.rule}"
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_what_e_1_3_asks_for_is_there(name: str) -> None:
+    for title in (
+        "Profile and options claimed", "Attributes removed", "Dummy values", "Encrypted attributes",
+        "Scope of referential integrity", "Attributes inserted", "Methods of the options", "Private attributes",
+        "Pixel data and encapsulated documents", "Transfer syntaxes and SOP classes", "Restrictions",
+        "Attributes that no row names",
+    ):  # fmt: skip
+        assert len(section(name, title).strip()) > 60, title
+    assert {row[0] for row in rows(section(name, "Dummy values"))} >= dummies.BY_VR.keys()
+    for code, meaning in policy(name).methods:
+        assert f"| {code} | {meaning} |" in section(name, "Profile and options claimed")
+        assert f"({code}, DCM, {meaning})" in section(name, "Attributes inserted")
+    assert f"| (0028,0303) | {policy(name).longitudinal} |" in text(name)
+    for syntax in policy(name).transfer_syntaxes.values():
+        word = "held" if syntax.handling == "refuse" else "supported"
+        assert f"| {syntax.uid} | {syntax.name} | {word} |" in text(name)
+    for vr, word in policy(name).unlisted.by_vr.items():
+        assert f"| {vr} | {WORDS[word]} |" in section(name, "Attributes that no row names")
+    for tag, word in policy(name).unlisted.attributes.items():
+        assert f"| {tag_text(tag)} | {WORDS[word]} |" in section(name, "Attributes that no row names")
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_each_option_says_its_method(name: str) -> None:
+    said = section(name, "Methods of the options") + section(name, "Private attributes")
+    for option in policy(name).options:
+        for line in METHODS[option]:
+            assert line.format(days=365) in said
+    assert "1 to 365 days back" in said or "rtn_long_modif" not in policy(name).options
+
+
+def test_the_list_of_safe_private_elements() -> None:
+    safe = policy("full").safe_private
+    assert safe is not None
+    listed = {(row[0], row[1]) for row in rows(section("full", "Private attributes"))}
+    assert {(creator, f"({group:04X},xx{element:02X})") for creator, group, element in safe.elements} <= listed
+    assert "None is retained" in section("basic", "Private attributes")
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_action_has_its_words(name: str) -> None:
+    actions = re.findall(r"^### (\S+): (.*)$", text(name), re.MULTILINE)
+    assert actions
+    for action, words in actions:
+        assert ACTIONS[action] == words
+
+
+def test_settings_of_the_project_are_stated() -> None:
+    spec = PolicySpec("other", load_profile("research"), KEY, 7, "PRE-", "per-study", "forward", 30)
+    said = statement(compile_policy(tables(), spec), tables())
+    for words in ("| key epoch | 7 |", "'PRE-' and 16", "gets a pseudonym of its study", "1 to 30 days", "untouched"):
+        assert words in said
+
+
+def test_the_same_policy_gives_the_same_bytes_and_no_key() -> None:
+    assert statement(policy("research"), tables()) == text("research")
+    for form in (KEY.hex(), repr(KEY)):
+        assert form not in text("research")
+    other = compile_policy(tables(), PolicySpec("tests", load_profile("research"), bytes(32)))
+    assert statement(other, tables()) == text("research"), "the key shows in the statement"
+
+
+def test_the_verb_writes_what_the_running_profile_says(run_veil: Any, site: Path, tmp_path: Path) -> None:
+    out = tmp_path / "statement.md"
+    asked = ("conformance", "-c", site, "--project", "research")
+    assert run_veil(*asked, "--out", out).status == 0
+    said = run_veil(*asked)
+    assert (said.status, said.text) == (0, out.read_text(encoding="utf-8"))
+    assert "| options | rtn_long_modif |" in said.text
+    document = yaml.safe_load(site.read_text())
+    document["projects"]["research"]["profile"] = "basic"
+    site.write_text(yaml.safe_dump(document))
+    assert "| options | none |" in run_veil(*asked).text
+    assert run_veil(*asked, "--out", tmp_path / "no" / "folder.md").status == 1
