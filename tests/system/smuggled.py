@@ -120,8 +120,6 @@ PLACES: dict[str, Callable[[Dataset], None]] = {
     "implicit VR": _syntax(ImplicitVRLittleEndian),
     "a deflated data set": _syntax(DeflatedExplicitVRLittleEndian),
 }
-#: what this version passes on as it is
-PASSED_ON = {"pixel data", "behind the pixels", "a comment in a JPEG stream"}
 
 
 def _in_the_head() -> bytes:
