@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from proxy.deid.tables import tag_text
+from proxy.deid.tables import tag_number, tag_text
 from proxy.service.pairs import Compared, Unread, Verification
 from proxy.store.rulebook import load_tables
 
@@ -35,12 +35,14 @@ _FOLDER = click.Path(path_type=Path, exists=True)
 @click.argument("deidentified", type=_FOLDER)
 @click.option("--csv", "out", type=click.Path(path_type=Path, dir_okay=False), help="every line of the report, as CSV")
 @click.option("--rows", default=40, show_default=True, help="correspondences shown; the CSV has all of them")
-def verify(original: Path, deidentified: Path, out: Path | None, rows: int) -> None:
+@click.option("--retained", multiple=True, help="an attribute that stays on purpose, by keyword or tag; repeatable")
+def verify(original: Path, deidentified: Path, out: Path | None, rows: int, retained: tuple[str, ...]) -> None:
     """Pair the files of DEIDENTIFIED with those of ORIGINAL; report leaks and lost attributes. No values are shown."""
     console = Console(markup=False, emoji=False, highlight=False)
     report = Report(rows, original, deidentified)
+    tags = frozenset(map(_tag, retained))
     with _progress() as progress, _csv(out) as sheet:
-        verification = Verification(load_tables(), original, deidentified, progress)
+        verification = Verification(load_tables(), original, deidentified, progress, tags)
         for line in verification.compare():
             report.add(line)
             sheet.writerows(_lines(line))
@@ -160,6 +162,13 @@ def _rest(verification: Verification) -> Iterator[dict[str, str]]:
 
 def _line(what: str, **cells: str) -> dict[str, str]:
     return dict.fromkeys(COLUMNS, "") | {"what": what} | cells
+
+
+def _tag(text: str) -> int:
+    tag = tag_for_keyword(text) or tag_number(text.upper())
+    if tag is None:
+        raise click.BadParameter(f"'{text}' is no attribute", param_hint="--retained")
+    return int(tag)
 
 
 def _below(path: Path, top: Path) -> str:

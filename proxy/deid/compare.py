@@ -47,9 +47,19 @@ class Finding:
 class Comparison:
     """One pair. Ask for `leaks` and `lost` in any order."""
 
-    def __init__(self, reader: Reader, original: Contents, output: Contents, constants: frozenset[bytes]) -> None:
-        """``constants``: values of outputs that say nothing about an input, besides the dummies of Veil."""
-        self._rows, self._original, self._output = reader.rows, original, output
+    def __init__(
+        self,
+        reader: Reader,
+        original: Contents,
+        output: Contents,
+        constants: frozenset[bytes],
+        retained: frozenset[int] = frozenset(),
+    ) -> None:
+        """``constants``: values of outputs that say nothing about an input, besides the dummies of Veil.
+
+        ``retained``: attributes that are retained on purpose, as if an option said so.
+        """
+        self._rows, self._original, self._output, self._on_purpose = reader.rows, original, output, retained
         self._constants = CONSTANTS | constants
         self._every = self._search_of(original.elements)
         self._others: Search | None = None
@@ -113,7 +123,9 @@ class Comparison:
         return any("K" in self._options(tag) for tag in (leaf.tag, *leaf.path[::2]))
 
     def _options(self, tag: int) -> set[str]:
-        """K and C where the claimed options say so for this row, "" where they say nothing."""
+        """K and C where a claimed option or the caller says so for this row, "" where none says anything."""
+        if tag in self._on_purpose:
+            return {"K"}
         row = self._rows.get(tag)
         return {row.options.get(option, "") for option in self._output.claims} if row is not None else {""}
 

@@ -63,9 +63,19 @@ class Side:
 class Verification:
     """Two sides, paired. `compare` does the reading that costs."""
 
-    def __init__(self, tables: Tables, originals: Path, outputs: Path, progress: Progress) -> None:
-        """``progress`` is told what is being read, how many files are done and how many there are."""
-        self._reader, self._progress = Reader(tables), progress
+    def __init__(
+        self,
+        tables: Tables,
+        originals: Path,
+        outputs: Path,
+        progress: Progress,
+        retained: frozenset[int] = frozenset(),
+    ) -> None:
+        """``progress`` is told what is being read, how many files are done and how many there are.
+
+        ``retained``: attributes that stay on purpose.
+        """
+        self._reader, self._progress, self._retained = Reader(tables), progress, retained
         self._constants = frozenset(text.encode("ascii") for m in tables.methods for text in (m.code, m.meaning))
         self.originals = self._side("originals", originals)
         self.outputs = self._side("outputs", outputs)
@@ -123,7 +133,7 @@ class Verification:
             return original
         if isinstance(output, Unread):
             return output
-        comparison = Comparison(self._reader, original[0], output[0], self._constants)
+        comparison = Comparison(self._reader, original[0], output[0], self._constants, self._retained)
         leaks = tuple(comparison.leaks())
         if not certain:
             return Compared(*paths, pair.basis, pair.pixels, leaks, certain=False)

@@ -303,6 +303,16 @@ def test_what_an_option_retains_is_a_leak_elsewhere(where: str, status: int, run
     assert run_veil("verify", folders.original, folders.deid).status == status
 
 
+def test_what_stays_on_purpose_can_be_named(run_veil: Any, folders: Folders) -> None:
+    folders.add("1", ct(1), _old_date)
+    ask = ("verify", folders.original, folders.deid)
+    assert run_veil(*ask).status == 1
+    assert run_veil(*ask, "--retained", "StudyDate").status == 0
+    assert run_veil(*ask, "--retained", "(0008,0020)").status == 0
+    assert run_veil(*ask, "--retained", "SeriesDate").status == 1
+    assert run_veil(*ask, "--retained", "Nonsense").status == 2
+
+
 # ---- lost, inconsistent ----
 
 
