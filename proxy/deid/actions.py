@@ -14,21 +14,22 @@ from enum import Enum
 
 from proxy.deid import dummies
 from proxy.deid.access import is_uid, plain_of
-from proxy.deid.dates import shift_da, shift_dt
+from proxy.deid.dates import shift_da, shift_dt, truncate_da, truncate_dt
 from proxy.deid.decisions import Decision
 from proxy.deid.encode import Element
 from proxy.deid.place import Place, Subject
+from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider
 from proxy.deid.text import TextCleaner
-from proxy.deid.values import CHARSET_VRS, check, split
+from proxy.deid.values import CHARSET_VRS, LIMITS, check, fits, split
 from proxy.errors import InstanceHeld, Reason
 
 #: text of an item that is kept only as a dummy's skeleton
 _DUMMIED = CHARSET_VRS | {"AE", "UR"}
 #: PS3.5 6.2, and the ACR-NEMA form with colons
 _TM = re.compile(r"(?:[01][0-9]|2[0-3])(?:(:?)[0-5][0-9](?:\1[0-6][0-9](?:\.[0-9]{1,6})?)?)?")
-#: VR → characters of one value (PS3.5 6.2)
-_LIMITS = {"AE": 16, "CS": 16, "LO": 64, "LT": 10240, "SH": 16, "ST": 1024, "UC": 1 << 20, "UT": 1 << 20}
+#: VRs that hold any text, so also a pseudonym
+_HASHED = frozenset({"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UT"})
 #: VRs whose text may hold a backslash: one value only
 _SINGLE = frozenset({"LT", "ST", "UT"})
 
@@ -46,10 +47,15 @@ Outcome = Element | Inapplicable | None
 class ValueActions:
     """Actions on values that are no sequences. ``counts`` says what happened to how many elements."""
 
-    def __init__(self, pseudonyms: PseudonymProvider, subject: Subject, cleaner: Callable[[], TextCleaner]) -> None:
+    def __init__(
+        self, policy: Policy, pseudonyms: PseudonymProvider, subject: Subject, cleaner: Callable[[], TextCleaner]
+    ) -> None:
         self._pseudonyms = pseudonyms
         self._subject = subject
         self._cleaner = cleaner
+        self._dating = policy.dates
+        #: whether dates move, so that what is truncated has to move before
+        self._moves = policy.moves
         self.counts: Counter[str] = Counter()
 
     def remove(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
@@ -122,7 +128,7 @@ class ValueActions:
         if vr == "UI":
             return self.remap(tag, vr, place, decision)
         _, value = place.source.value(tag)
-        if vr not in _LIMITS or not isinstance(value, bytes):
+        if vr not in _HASHED or not isinstance(value, bytes):
             return INAPPLICABLE
         text = place.charset.decode(tag, value).strip(" \0")
         self.counts["replaced"] += 1
@@ -136,7 +142,7 @@ class ValueActions:
         if place.skeleton:
             return Element(tag, vr, dummies.BY_VR[vr])
         before = [place.charset.decode(tag, value)] if vr in _SINGLE else place.charset.decode(tag, value).split("\\")
-        after = [self._cleaned(text.strip(" \0"), _LIMITS[vr]) for text in before]
+        after = [self._cleaned(text.strip(" \0"), LIMITS[vr]) for text in before]
         if not any(after):
             return INAPPLICABLE
         if after == [text.strip(" \0") for text in before] and not place.charset.transcode:
@@ -151,12 +157,50 @@ class ValueActions:
     def clean_whole(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
         """C on a code string or an application entity: it stays whole or not at all."""
         text = plain_of(place.source, tag)
-        if not text or any(self._cleaned(value, _LIMITS[vr]) != value for value in split(text) if value):
+        if not text or any(self._cleaned(value, LIMITS[vr]) != value for value in split(text) if value):
             return INAPPLICABLE
         return self.keep(tag, vr, place, decision)
 
+    def constant(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
+        """What a site's rule says in the place of every value."""
+        if not fits(vr, decision.argument):
+            return INAPPLICABLE
+        self.counts["replaced"] += 1
+        return Element(tag, vr, decision.argument.encode("ascii"))
+
+    def truncate(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
+        """A date cut to a day of its month, or to its year; after the move, where dates move."""
+        text = plain_of(place.source, tag)
+        if text is None or vr not in _CUTS:
+            return INAPPLICABLE
+        offset = self._subject.offset if self._moves else 0
+        try:
+            values = [_CUTS[vr](_MOVES[vr](v, offset), int(decision.argument)) if v else "" for v in split(text)]
+        except ValueError:
+            return INAPPLICABLE
+        return self._plain(tag, vr, values, "truncated")
+
+    def date(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
+        """A date, time or age as the profile's own words about dates say (`DatePolicy`)."""
+        policy, text = self._dating, plain_of(place.source, tag)
+        if policy is None or text is None:
+            return INAPPLICABLE
+        companion = policy.companion(tag)
+        beside = split(plain_of(place.source, companion) or "") if companion is not None else []
+        values = []
+        for number, value in enumerate(split(text)):
+            near = beside[number] if number < len(beside) else ""
+            done = policy.apply(tag, vr, value, self._subject.offset, minutes=self._subject.minutes, beside=near)
+            if done is None:
+                return INAPPLICABLE
+            values.append(done)
+        changed = "shifted" if policy.moves else "truncated"
+        return self._plain(tag, vr, values, "kept" if values == split(text) else changed)
+
     def _age_number(self, number: str, unit: str) -> str | None:
-        return number or None
+        if self._dating is None:
+            return number or None
+        return self._dating.age_number(number, unit)
 
     def _cleaned(self, text: str, limit: int) -> str:
         if not text:
@@ -188,3 +232,4 @@ def _keep_time(value: str, _: int) -> str:
 
 
 _MOVES = {"DA": shift_da, "DT": shift_dt, "TM": _keep_time}
+_CUTS = {"DA": truncate_da, "DT": truncate_dt}

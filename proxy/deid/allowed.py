@@ -14,7 +14,9 @@ from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid import dummies
 from proxy.deid.allowed_content import ContentCheck
+from proxy.deid.allowed_dates import BIRTH, DateCheck
 from proxy.deid.allowed_private import PrivateRules
+from proxy.deid.allowed_rules import RuleCheck
 from proxy.deid.identifiers import CHARSET_VRS, Source, comparable, stripped
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import CROCKFORD, check_character, is_standard_uid
@@ -53,6 +55,8 @@ class Rules:
         self.retained = frozenset(tag for tag, cells in policy.cells.items() if set(cells.values()) == {"K"})
         self._private = PrivateRules(policy.safe_private, source.values) if policy.safe_private is not None else None
         self._content = ContentCheck(policy.content, set(policy.options)) if "clean_struct" in policy.options else None
+        self._dates = DateCheck(policy.dates, source.at, self._is_as_it_came)
+        self._ruled = RuleCheck(policy.rules, source, self._is_as_it_came, policy.moves) if policy.rules else None
         #: sequences whose content must be another than it was
         self._replaced: set[Path] = set()
 
@@ -66,6 +70,12 @@ class Rules:
             raise _refusal(leaf, "private, outside a data set, a group length, a curve or an overlay")
         if not _fits(leaf) or (leaf.tag in PIXEL_DATA and leaf.path):
             raise _refusal(leaf, "of another kind than PS3.6 says, or pixel data inside a sequence")
+        vr = leaf.vr if code is None else self._policy.vrs[leaf.tag]
+        ruled = self._ruled.verdict(leaf, vr) if self._ruled is not None else None
+        if ruled is False:
+            raise _refusal(leaf, "a rule of the profile removes it")
+        if ruled:
+            return
         if code is None:
             self._check_unlisted(leaf)
         else:
@@ -96,18 +106,22 @@ class Rules:
             raise _refusal(leaf, "not listed, and its VR is to be removed")
         if "remap" in words and not ("rtn_uids" in self._policy.options and self._is_as_it_came(leaf)):
             self._check_uid(leaf)
-        if "shift" in words:
+        if "shift" in words or (leaf.known == "AS" and self._policy.dates is not None):
             self._check_unlisted_date(leaf, leaf.known)
 
     def _check_unlisted_date(self, leaf: Leaf, vr: str) -> None:
         options = self._policy.options
-        if "rtn_long_modif" in options:
+        if self._policy.dates is not None:
+            self._check_dated(leaf, vr)
+        elif "rtn_long_modif" in options:
             self._check_moved(leaf, vr)
         elif "rtn_long_full" not in options or not self._is_as_it_came(leaf):
             raise _refusal(leaf, "not listed, and no option retains dates")
 
     def _check_listed(self, leaf: Leaf, code: str) -> None:
         cells = self._policy.cells.get(leaf.tag, {})
+        if leaf.tag in BIRTH and self._dates.allows_birth(leaf):
+            return
         if cells and self._option_allows(leaf, cells):
             return
         if code == "X":
@@ -129,6 +143,8 @@ class Rules:
         kept = "C" not in cells.values()
         if leaf.vr == "SQ":
             return True
+        if self._policy.dates is not None and (leaf.vr in _TEMPORAL or leaf.vr == "AS"):
+            return self._dates.allows(leaf, leaf.known)
         if kept or leaf.vr in ("AE", "CS"):
             return self._is_as_it_came(leaf)
         if leaf.vr in _TEMPORAL and cells.get("rtn_long_modif") == "C":
@@ -136,6 +152,10 @@ class Rules:
             return True
         # what a cleaned text may still say is for the search
         return leaf.vr in CHARSET_VRS and any(cells.get(option) == "C" for option in _TEXT_CLEANING)
+
+    def _check_dated(self, leaf: Leaf, vr: str) -> None:
+        if not self._dates.allows(leaf, vr):
+            raise _refusal(leaf, "not as the profile says of dates, times and ages")
 
     def _is_as_it_came(self, leaf: Leaf) -> bool:
         return len(leaf.value) == 0 or comparable(leaf) in self._source.values(leaf.tag)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from proxy.deid.date_pairs import BIRTH_DATE, BIRTH_TIME
 from proxy.deid.profile import Policy
 from proxy.deid.unlisted import unlisted_word
 
@@ -69,6 +70,9 @@ class Decider:
 
     def _row(self, tag: int, code: str) -> Decision:
         basic = Decision(code, f"E.1-1 {code}", BASIC)
+        dates = self._policy.dates
+        if dates is not None and tag in (BIRTH_DATE, BIRTH_TIME) and dates.birth_date != "remove":
+            return Decision("date", f"profile dates birth_date {dates.birth_date}", "", basic)
         cells = self._policy.cells.get(tag, {})
         if not cells:
             return basic
@@ -77,6 +81,10 @@ class Decider:
         vr = self._policy.vrs[tag]
         for option in chosen:
             action = _kept(vr) if word == "K" else _cleaned(vr, option)
+            if action in ("shift", "keep_date") and self._policy.dates is not None:
+                action = "date"
+            if action == "keep" and vr == "AS" and self._policy.dates is not None:
+                action = "date"
             if action == "content" and tag in _NO_CONTENT_ITEMS:
                 action = "R"
             if action:
@@ -92,6 +100,9 @@ class Decider:
         made = Decision(word, f"profile {named} {word}")
         if word == "remap" and "rtn_uids" in options:
             return Decision("keep_uid", "option rtn_uids K", "E.3.9", Decision("U", made.rule))
+        if self._policy.dates is not None and (word == "shift" or (vr == "AS" and word == "keep")):
+            gone = replace(made, action="X")
+            return replace(gone, action="date", rule=f"profile dates {vr}", otherwise=gone)
         if word == "shift" and "rtn_long_full" in options:
             return Decision("keep_date", "option rtn_long_full K", "E.3.6", replace(made, action="X"))
         if word == "shift" and "rtn_long_modif" not in options:

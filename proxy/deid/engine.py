@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from proxy.deid import markers
 from proxy.deid.access import charset_of, is_uid, plain_of, text_of
+from proxy.deid.date_policy import time_offset
 from proxy.deid.decode import Instance, read_instance
 from proxy.deid.encode import Element, Part, encode_dataset, encode_head
 from proxy.deid.identity import identity_of
@@ -73,7 +74,7 @@ def transform(instance: Instance, claimed: Claimed, policy: Policy, steps: list[
             walk.counts["added"] += 1
             walk.note_added(tag, vr, "pseudonym of the patient")
     walk.counts["added"] += markers.mark(elements, policy)
-    for tag in markers.TAGS:
+    for tag in (each for each in markers.TAGS if each in elements):
         walk.note_added(tag, "SQ" if tag == markers.DEIDENTIFICATION_METHOD_CODE_SEQUENCE else "", "what was done")
     report = _report(instance, original, elements, walk, policy)
     head = encode_head(instance.syntax.uid, original.sop_class_uid, report.sop_instance_uid)
@@ -138,7 +139,10 @@ def _subject(root: Level, original: Original, policy: Policy, pseudonyms: Pseudo
         if policy.blank_patient_id != "per-study":
             raise InstanceHeld(Reason.BLANK_PATIENT_ID, "Patient ID is missing or empty", PATIENT_ID)
         issuer, patient_id = _PER_STUDY, original.study_instance_uid
-    return Subject(pseudonyms.patient_id(issuer, patient_id), pseudonyms.date_offset(issuer, patient_id), issuer)
+    pseudonym, days = pseudonyms.patient_id(issuer, patient_id), pseudonyms.date_offset(issuer, patient_id)
+    times_move = policy.dates is not None and policy.dates.times == "shift"
+    minutes = time_offset(pseudonyms, issuer, patient_id) if times_move else 0
+    return Subject(pseudonym, days, issuer, minutes)
 
 
 def _cleaner(root: Level, policy: Policy, subject: Subject) -> Callable[[], TextCleaner]:
@@ -147,14 +151,13 @@ def _cleaner(root: Level, policy: Policy, subject: Subject) -> Callable[[], Text
 
     def cleaner() -> TextCleaner:
         if not made:
-            moved = "rtn_long_modif" in policy.options
             made.append(
                 TextCleaner(
                     policy.vocabulary,
                     identity_of(root, policy.vrs),
-                    offset=subject.offset if moved else None,
+                    offset=subject.offset if policy.moves else None,
                     dictionary=policy.names,
-                    keep_dates="rtn_long_full" in policy.options,
+                    keep_dates=policy.longitudinal == "UNMODIFIED",
                 )
             )
         return made[0]

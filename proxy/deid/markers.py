@@ -25,24 +25,23 @@ TAGS = (
 
 
 def mark(elements: dict[int, Part], policy: Policy) -> int:
-    """Write the four markers into ``elements``; returns how many."""
-    markers = (
+    """Write the markers into ``elements``; returns how many."""
+    codes = _codes(elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE), policy)
+    markers = [
         Element(PATIENT_IDENTITY_REMOVED, "CS", b"YES"),
         Element(DEIDENTIFICATION_METHOD, "LO", _method(elements.get(DEIDENTIFICATION_METHOD), policy)),
-        Element(
-            DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
-            "SQ",
-            _codes(elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE), policy),
-        ),
         Element(LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, "CS", policy.longitudinal.encode("ascii")),
-    )
+    ]
+    if codes:  # type 1C: where no profile can be claimed, the method says so in words
+        markers.append(Element(DEIDENTIFICATION_METHOD_CODE_SEQUENCE, "SQ", codes))
     elements.update((marker.tag, marker) for marker in markers)
     return len(markers)
 
 
 def methods(policy: Policy) -> tuple[str, ...]:
     """(0012,0063): as many values as options need, each of at most 64 characters."""
-    said = [f"Veil {proxy.__version__}: {policy.edition} basic"]
+    kind = "basic" if policy.claims_profile else "with site rules, not all of basic"
+    said = [f"Veil {proxy.__version__}: {policy.edition} {kind}"]
     for option in policy.options:
         if len(said[-1]) + 1 + len(option) <= _LONGEST:
             said[-1] += f"+{option}"

@@ -22,6 +22,8 @@ class Subject:
     patient_id: str = field(repr=False)
     offset: int = field(repr=False)
     issuer: str = field(repr=False)
+    #: minutes to add to times, where the profile moves them
+    minutes: int = field(default=0, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class PrivatePlace:
     """The blocks of one data set or item, and each private element's decision and VR."""
 
     decisions: dict[int, tuple[Decision, str]]
+    #: tag → whose it is
+    creators: dict[int, str]
 
     def decide(self, tag: int) -> tuple[Decision, str]:
         """For a tag of an odd group."""
@@ -56,7 +58,7 @@ def private_place(
             said = Decision(_WORDS[action.action], f"option rtn_safe_priv: {action.action}", _SECTION, _GONE)
             found[tag] = said, action.vr
     found |= dict.fromkeys(blocks.still_needed(list(found)), (_CREATOR_STAYS, "LO"))
-    return PrivatePlace(found)
+    return PrivatePlace(found, {tag: name for tag in tags if (name := blocks.creator_of(tag)) is not None})
 
 
 def declarations(root: Level, charset: Charset, little: bool) -> tuple[Declaration, ...]:

@@ -14,11 +14,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import proxy
+from proxy.deid.date_policy import DatePolicy
 from proxy.deid.iod import IodTypes, compile_types
 from proxy.deid.part10 import Limits
 from proxy.deid.private import SafePrivate
 from proxy.deid.profile_words import Profile, Unlisted, read_profile
 from proxy.deid.pseudonym import HmacPseudonyms, PseudonymProvider
+from proxy.deid.rules import Rule, relaxes
 from proxy.deid.structured import ContentRules
 from proxy.deid.tables import SopClass, Tables, TransferSyntax, tag_number
 from proxy.deid.text_terms import Vocabulary
@@ -73,6 +75,12 @@ class Policy:
     #: Table E.3.4-1; Table E.3.10-1 with the project's own list, None where no private element stays
     content: ContentRules = field(repr=False)
     safe_private: SafePrivate | None = field(repr=False)
+    #: what the profile says of dates, times and ages itself; None: what its options say
+    dates: DatePolicy | None = field(repr=False)
+    #: the site's own rules, in order
+    rules: tuple[Rule, ...] = field(repr=False)
+    #: False: rules or dates leave more than profile and options allow, so an instance does not claim the profile
+    claims_profile: bool
     #: clinical words that a cleaned text may keep, and names that this project knows
     vocabulary: Vocabulary = field(repr=False)
     names: tuple[str, ...] = field(repr=False)
@@ -93,8 +101,20 @@ class Policy:
         return self.codes.get(tag, "")
 
     @property
+    def reads_private(self) -> bool:
+        """Whether private elements are looked at, and not just removed."""
+        return self.safe_private is not None or any(rule.creators for rule in self.rules)
+
+    @property
+    def moves(self) -> bool:
+        """Whether dates of this profile move by the patient's offset."""
+        return self.dates.moves if self.dates is not None else "rtn_long_modif" in self.options
+
+    @property
     def longitudinal(self) -> str:
         """(0028,0303) Longitudinal Temporal Information Modified (PS3.15 E.2, E.3.6)."""
+        if self.dates is not None:
+            return self.dates.longitudinal
         if "rtn_long_full" in self.options:
             return "UNMODIFIED"
         return "MODIFIED" if "rtn_long_modif" in self.options else "REMOVED"
@@ -121,6 +141,9 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
             raise ConfigError("rules/standard/ps3.15-e1-1.csv", f"a masked row that is not known: {row.tag}")
         if tag is not None:
             codes[tag], vrs[tag] = row.basic, row.vr
+    cells = _cells(tables, profile.options)
+    claimed = not _relaxed(profile, vrs, cells)
+    stated = {_BASIC, *profile.options} if claimed else set()
     return Policy(
         project=spec.project,
         profile=profile.name,
@@ -135,16 +158,19 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
         digest=_digest(tables, spec),
         codes=codes,
         vrs=vrs,
-        cells=_cells(tables, profile.options),
+        cells=cells,
         unlisted=profile.unlisted,
         iod=compile_types(tables, (tag for tag, code in codes.items() if "/" in code or code == "Z")),
         sop_classes=dict(tables.sop_classes),
         transfer_syntaxes=dict(tables.transfer_syntaxes),
         content=tables.content,
         safe_private=_safe_private(tables, profile),
+        dates=profile.dates,
+        rules=profile.rules,
+        claims_profile=claimed,
         vocabulary=tables.vocabulary,
         names=profile.names,
-        methods=tuple((m.code, m.meaning) for m in tables.methods if m.option in (_BASIC, *profile.options)),
+        methods=tuple((m.code, m.meaning) for m in tables.methods if m.option in stated),
         root_key=spec.root_key,
     )
 
@@ -153,6 +179,15 @@ def _safe_private(tables: Tables, profile: Profile) -> SafePrivate | None:
     if "rtn_safe_priv" not in profile.options:
         return None
     return tables.safe_private.extended(profile.private, f"profile {profile.name}: private")
+
+
+def _relaxed(profile: Profile, vrs: Mapping[int, str], cells: Mapping[int, Mapping[str, str]]) -> bool:
+    dates = profile.dates
+    if dates is not None and dates.birth_date != "remove":
+        return True
+    if dates is not None and dates.longitudinal == "MODIFIED" and "keep" in {dates.dates, *dates.attributes.values()}:
+        return True
+    return any(relaxes(rule, vrs, cells) for rule in profile.rules)
 
 
 def _cells(tables: Tables, options: tuple[str, ...]) -> dict[int, dict[str, str]]:

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy.deid.date_policy import DatePolicy
+from proxy.deid.date_words import read_dates
 from proxy.deid.private import SafePrivate, project_rows
+from proxy.deid.rule_words import read_rules
+from proxy.deid.rules import Rule
 from proxy.deid.tables import tag_number
 from proxy.errors import ConfigError
 
@@ -58,6 +62,8 @@ class Profile:
     unlisted: Unlisted
     #: names that texts of this project are cleaned of
     names: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    dates: DatePolicy | None = None
     #: safe private elements that Table E.3.10-1 does not have
     private: SafePrivate = field(default_factory=lambda: SafePrivate({}))
 
@@ -66,7 +72,12 @@ def read_profile(document: Mapping[str, Any]) -> Profile:
     """Check every key and word of ``document``; `ConfigError` names the first that is wrong."""
     name = document.get("name")
     where = f"profile {name}" if isinstance(name, str) else "profile"
-    _keys(where, document, {"version", "name", "table", "options", "unlisted"}, {"names", "private"})
+    _keys(
+        where,
+        document,
+        {"version", "name", "table", "options", "unlisted"},
+        {"names", "private", "rules", "dates", "note"},
+    )
     if document["version"] != 1 or not isinstance(name, str) or document["table"] != "ps3.15-e1-1":
         raise ConfigError(where, "version is 1, name a word and table ps3.15-e1-1")
     return Profile(
@@ -74,8 +85,21 @@ def read_profile(document: Mapping[str, Any]) -> Profile:
         _options(where, document["options"]),
         _unlisted(f"{where}: unlisted", document["unlisted"]),
         _names(f"{where}: names", document.get("names", [])),
+        read_rules(f"{where}: rules", name, document.get("rules", [])),
+        _dates(f"{where}: dates", document),
         _private(where, document),
     )
+
+
+def _dates(where: str, document: Mapping[str, Any]) -> DatePolicy | None:
+    if "dates" not in document:
+        return None
+    dates = read_dates(document["dates"], where)
+    option = {"UNMODIFIED": {"rtn_long_full"}, "MODIFIED": {"rtn_long_modif"}, "REMOVED": set()}[dates.longitudinal]
+    if _EXCLUSIVE.intersection(document["options"]) != option:
+        needed = min(option, default="neither longitudinal option")
+        raise ConfigError(where, f"longitudinal information is then {dates.longitudinal}: options must say {needed}")
+    return dates
 
 
 def _private(where: str, document: Mapping[str, Any]) -> SafePrivate:

@@ -30,7 +30,7 @@ _OWN_RULE = frozenset({SPECIFIC_CHARACTER_SET, CONTENT_TEMPLATE_SEQUENCE, *_BORD
 @lru_cache(maxsize=64)
 def labels_of(policy: Policy) -> Labels:
     """The labels of ``policy``; the profile decides, never the instance."""
-    private = REMOVE if policy.safe_private is None else WALK
+    private = WALK if policy.reads_private else REMOVE
     return compile_labels(dict(_decisions(policy)), _BORDERS, private)
 
 
@@ -45,7 +45,7 @@ def _decisions(policy: Policy) -> Iterator[tuple[int, tuple[int, frozenset[str]]
     by_vr: dict[str, frozenset[str]] = {}
     for tag in DicomDictionary.keys() | policy.vrs.keys():
         listed = decider.listed(tag)
-        if tag in _OWN_RULE:
+        if tag in _OWN_RULE or _is_reached(policy, tag):
             yield tag, (WALK, frozenset())
         elif listed is not None:
             yield tag, (REMOVE if listed.action == "X" else WALK, frozenset())
@@ -54,8 +54,19 @@ def _decisions(policy: Policy) -> Iterator[tuple[int, tuple[int, frozenset[str]]
         else:
             known = str(DicomDictionary[tag][0])
             if known not in by_vr:
-                by_vr[known] = _retained(decider, tag)
+                by_vr[known] = _retained(decider, tag) - _ruled(policy)
             yield tag, (RETAIN if by_vr[known] else WALK, by_vr[known])
+
+
+def _is_reached(policy: Policy, tag: int) -> bool:
+    """Whether a site's rule may be about ``tag``."""
+    vr = policy.vrs.get(tag) or str(DicomDictionary[tag][0])
+    return any(rule.reaches(tag, each) for rule in policy.rules for each in vr.split(" or "))
+
+
+def _ruled(policy: Policy) -> frozenset[str]:
+    """VRs by which a rule may be about an element, whatever PS3.6 says that it is."""
+    return frozenset(vr for rule in policy.rules for vr in rule.vrs)
 
 
 def _retained(decider: Decider, tag: int) -> frozenset[str]:

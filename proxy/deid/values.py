@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pydicom.charset import STAND_ALONE_ENCODINGS, convert_encodings, decode_bytes, encode_string, python_encoding
 from pydicom.valuerep import TEXT_VR_DELIMS
 
+from proxy.deid.dates import check_tm, shift_da, shift_dt
 from proxy.errors import InstanceHeld, Reason
 
 #: VRs that (0008,0005) Specific Character Set rules
@@ -22,6 +23,10 @@ CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 #: VR → size of one value in bytes
 SIZES = {"AT": 4, "FD": 8, "FL": 4, "OD": 8, "OF": 4, "OL": 4, "OV": 8, "OW": 2, "SL": 4, "SS": 2, "SV": 8}
 SIZES |= {"UL": 4, "US": 2, "UV": 8, "US or SS": 2, "US or OW": 2, "US or SS or OW": 2}
+#: VR → characters of one value
+LIMITS = {"AE": 16, "CS": 16, "LO": 64, "LT": 10240, "SH": 16, "ST": 1024, "UC": 1 << 20, "UT": 1 << 20, "DS": 16}
+LIMITS |= {"IS": 12, "AS": 4, "UR": 1 << 20}
+_DATED = {"DA": lambda text: shift_da(text, 0), "DT": lambda text: shift_dt(text, 0), "TM": check_tm}
 #: VR → the bytes that may stand in it: the letter's form is not insisted on, but a name does not fit in a number
 _ALPHABETS = {
     "AS": re.compile(rb"[0-9DWMY \\\0]*"),
@@ -99,6 +104,17 @@ def check(tag: int, vr: str, value: bytes) -> None:
     alphabet = _ALPHABETS.get(vr)
     if alphabet is not None and not alphabet.fullmatch(value):
         raise InstanceHeld(Reason.MALFORMED, f"a value has characters that {vr} does not allow", tag)
+
+
+def fits(vr: str, text: str) -> bool:
+    """Whether ASCII ``text`` is one value of ``vr``, a VR of characters."""
+    try:
+        if vr in _DATED:
+            return _DATED[vr](text) == text
+        check(0, vr, text.encode("ascii"))
+    except (ValueError, InstanceHeld):
+        return False
+    return len(text) <= LIMITS.get(vr, 0)
 
 
 def split(text: str) -> list[str]:

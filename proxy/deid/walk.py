@@ -19,10 +19,11 @@ from proxy.deid.encode import Element, Item, Part
 from proxy.deid.iod import resolve
 from proxy.deid.level import Gone, Level, Run
 from proxy.deid.place import Place, Step, Subject
-from proxy.deid.private import Declaration
+from proxy.deid.private import Declaration, SafePrivate
 from proxy.deid.private_walk import declarations, private_place
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider
+from proxy.deid.rule_match import Matcher
 from proxy.deid.structured_outline import Settled
 from proxy.deid.tables import TransferSyntax
 from proxy.deid.text import TextCleaner
@@ -34,6 +35,7 @@ CONTENT_TEMPLATE_SEQUENCE, CODE_MEANING, CODE_VALUE = 0x0040A504, 0x00080104, 0x
 MEASUREMENT_UNITS, ITEM = 0x004008EA, 0xFFFEE000
 _CHARSET = Decision("charset", "character set of the text that stays", "E.1.1")
 _PSEUDONYM = Decision("pseudonym", "pseudonym of the patient", "E.1.1")
+NO_PRIVATE = SafePrivate({})
 _TEMPLATE = Decision("X", "the content that followed the template is replaced", BASIC)
 
 
@@ -49,7 +51,7 @@ class Walk(ValueActions):
         syntax: TransferSyntax,
         cleaner: Callable[[], TextCleaner],
     ) -> None:
-        super().__init__(pseudonyms, subject, cleaner)
+        super().__init__(policy, pseudonyms, subject, cleaner)
         self._policy = policy
         self._decider = decider_of(policy)
         self._sop_class = sop_class
@@ -57,19 +59,22 @@ class Walk(ValueActions):
         self._present: frozenset[int] = frozenset()
         self._contents = ContentReader(policy.content, policy.options, syntax.little)
         self._declared: tuple[Declaration, ...] = ()
+        self._matcher: Matcher | None = None
         self.steps: list[Step] | None = None
 
     def run(self, root: Level) -> list[Part]:
         """The elements that may leave, in tag order."""
         self._present = frozenset(root.tags())
+        if self._policy.rules:
+            self._matcher = Matcher(self._policy.rules, root, self._sop_class, self._policy.moves)
         if self._policy.safe_private is not None:
             self._declared = declarations(root, charset_of(root), self._syntax.little)
         return self._level(Place(root, (), DEFAULT, apart=self.steps is not None))
 
     def _level(self, outer: Place) -> list[Part]:
         place = outer.entered()
-        safe = self._policy.safe_private
-        if safe is not None:
+        if self._policy.reads_private:
+            safe = self._policy.safe_private or NO_PRIVATE
             private = private_place(place.source, place.charset, safe, self._declared, self._syntax.little)
             place = replace(place, private=private)
         found: list[Part] = []
@@ -90,6 +95,9 @@ class Walk(ValueActions):
         if tag in PIXEL_DATA and place.path:
             raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "pixel data inside a sequence that is kept", tag)
         decision, vr = self._decide(tag, place)
+        if self._matcher is not None and not (place.skeleton and place.content is None):
+            creator = place.private.creators.get(tag, "") if place.private is not None else ""
+            decision = self._matcher.first(tag, vr, creator, decision)
         return self._carry_out(decision, tag, vr, place)
 
     def _decide(self, tag: int, place: Place) -> tuple[Decision, str]:
@@ -292,6 +300,9 @@ _ACTIONS: dict[str, _Action] = {
     "clean": Walk.clean,
     "clean_whole": Walk.clean_whole,
     "hash": Walk.hash,
+    "date": Walk.date,
+    "truncate": Walk.truncate,
+    "constant": Walk.constant,
     "content": Walk.content,
     "content_below": Walk.content_below,
     "relocate": Walk.relocate,

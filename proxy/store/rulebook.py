@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from proxy.deid.inherit import inherited
 from proxy.deid.private import safe_rows
 from proxy.deid.structured import OPTIONS as CONTENT_OPTIONS
 from proxy.deid.structured import content_rules
@@ -95,26 +96,36 @@ def load_tables(root: Path | None = None) -> Tables:
     )
 
 
-def load_profile(name: str, root: Path | None = None) -> Mapping[str, Any]:
-    """The mapping in ``profiles/<name>.yaml``, its keys unique; `compile_policy` says what they may be."""
-    folder = (root or rules_root()) / "profiles"
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
+def load_profile(name: str, root: Path | None = None, site: Path | None = None) -> Mapping[str, Any]:
+    """The profile ``name``, with what it extends joined in, its keys unique; `compile_policy` says what they may be.
+
+    ``site``: the site's own folder of profiles, if it has one. It adds profiles and may not replace a shipped one.
+    """
+    return _profile(name, _profiles(root or rules_root(), site), ())
+
+
+def _profiles(root: Path, site: Path | None) -> dict[str, tuple[str, Path]]:
+    """Name → how messages call the file, and where it is."""
+    found = {path.stem: (f"rules/profiles/{path.name}", path) for path in sorted((root / "profiles").glob("*.yaml"))}
+    for path in sorted(site.glob("*.yaml")) if site is not None else ():
+        if path.stem in found:
+            raise ConfigError(f"profiles/{path.name}", "a shipped profile has this name", "take another and extend it")
+        found[path.stem] = (f"profiles/{path.name}", path)
+    return found
+
+
+def _profile(name: str, known: Mapping[str, tuple[str, Path]], below: tuple[str, ...]) -> Mapping[str, Any]:
     if name not in known:
-        raise ConfigError("profile", f"there is no profile '{name}'", "known: " + ", ".join(known))
-    where = f"rules/profiles/{name}.yaml"
-    document = _mapping(where, _read(folder / f"{name}.yaml"))
+        raise ConfigError("profile", f"there is no profile '{name}'", "known: " + ", ".join(sorted(known)))
+    if name in below:
+        raise ConfigError("profile", f"'{name}' extends itself")
+    where, path = known[name]
+    document = _mapping(where, _read(path))
     if document.get("name") != name:
         raise ConfigError(where, f"not a mapping with 'name: {name}'")
-    return document
-
-
-def load_profile_file(path: Path) -> Mapping[str, Any]:
-    """The mapping in a profile that lies anywhere, for comparing it with another before it is put into force."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(str(path), "cannot be read") from None
-    return _mapping(str(path), text)
+    if "extends" not in document:
+        return document
+    return inherited(_profile(str(document["extends"]), known, (*below, name)), document, where)
 
 
 def _mapping(where: str, text: str) -> Mapping[str, Any]:

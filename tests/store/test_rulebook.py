@@ -127,21 +127,63 @@ def test_a_spoiled_profile_is_refused(copy: Path, text: str, why: str) -> None:
 
 def test_an_unknown_profile_is_refused() -> None:
     for name in ("none", "../profiles/basic", ""):
-        with pytest.raises(ConfigError, match="known: basic, research"):
+        with pytest.raises(ConfigError, match="known: basic, mammography, research"):
             load_profile(name)
 
 
-@pytest.mark.parametrize("name", ["basic", "research"])
+@pytest.mark.parametrize("name", ["basic", "mammography", "research"])
 def test_every_shipped_profile_compiles(name: str) -> None:
     policy = compile_policy(load_tables(), PolicySpec("p", load_profile(name), bytes(32)))
     assert policy.profile == name
+
+
+def test_a_site_has_profiles_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text(
+        "version: 1\nname: ours\nextends: research\nnames: [Meier]\n"
+        "unlisted: {by_vr: {LO: clean}}\nrules:\n- {match: {keyword: StudyID}, do: hash}\n"
+    )
+    (tmp_path / "deeper.yaml").write_text(
+        "version: 1\nname: deeper\nextends: ours\nnames: [Huber]\nrules:\n- {match: {keyword: StudyID}, do: remove}\n"
+    )
+    profile = load_profile("deeper", site=tmp_path)
+    shipped = load_profile("research")
+    assert profile["names"] == ["Huber", "Meier"]
+    assert [rule["do"] for rule in profile["rules"]] == ["remove", "hash"]
+    assert profile["unlisted"]["by_vr"] == {**shipped["unlisted"]["by_vr"], "LO": "clean"}
+    assert profile["options"] == shipped["options"]
+    assert "extends" not in profile
+    policy = compile_policy(load_tables(), PolicySpec("p", profile, bytes(32)))
+    assert (policy.profile, policy.names) == ("deeper", ("Huber", "Meier"))
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"research": "version: 1\nname: research\n"}, "a shipped profile has this name"),
+        ({"a": "name: a\nextends: b\n", "b": "name: b\nextends: a\n"}, "extends itself"),
+        ({"a": "name: a\nextends: none\n"}, "no profile 'none'"),
+        ({"a": "name: a\nextends: basic\nunlisted: 3\n"}, "mapping"),
+        ({"a": "name: a\nextends: mammography\nrules: 3\n"}, "list"),
+    ],
+)
+def test_a_site_profile_that_cannot_be_joined_is_refused(tmp_path: Path, files: dict[str, str], why: str) -> None:
+    for name, text in files.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=why):
+        load_profile("a", site=tmp_path)
+
+
+def test_a_key_that_no_profile_has_is_refused_after_joining(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("version: 1\nname: a\nextends: basic\nsurprise: 1\n")
+    with pytest.raises(ConfigError, match="surprise"):
+        compile_policy(load_tables(), PolicySpec("p", load_profile("a", site=tmp_path), bytes(32)))
 
 
 def test_the_profile_in_the_readme_is_complete() -> None:
     text = (rules_root() / "README.md").read_text(encoding="utf-8")
     example = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0].replace(", ...", ""))
     shipped = load_profile("research")
-    assert set(example) == set(shipped)
+    assert set(example) - {"names", "private", "rules", "dates", "extends", "note"} == set(shipped)
     assert set(example["unlisted"]) == set(shipped["unlisted"])
 
 
