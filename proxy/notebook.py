@@ -5,8 +5,9 @@ The core (`proxy.deid`) reads no files; this module puts rules and key together 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from proxy.deid import Deidentifier
 from proxy.deid.dictionary import register
@@ -19,7 +20,7 @@ __all__ = ["Deidentifier", "InstanceHeld", "Reason", "load"]
 
 
 def load(
-    profile: str = "research",
+    profile: str | Mapping[str, Any] = "research",
     *,
     key: bytes | str | Path,
     project: str = "notebook",
@@ -29,8 +30,9 @@ def load(
     uninspected_pixels: Literal["hold", "forward"] = "hold",
     date_shift_days: int = 365,
 ) -> Deidentifier:
-    """A `Deidentifier` for a profile of ``rules/profiles``. About 0.2 s; make one and use it again.
+    """A `Deidentifier` for a profile of ``rules/profiles``, or for one given as a mapping (rules/README.md).
 
+    About 0.2 s; make one and use it again.
     ``key`` is 32 bytes, or the path of a key file as ``veil init`` makes it. With a project's own key file, epoch,
     prefix and date_shift_days the pseudonyms are those of that project. `ConfigError` for what is wrong.
     """
@@ -41,7 +43,7 @@ def load(
         raise ConfigError("key", f"a key has {KEY_BYTES} bytes", "secrets.token_bytes(32), and keep it")
     spec = PolicySpec(
         project=project,
-        profile=load_profile(profile),
+        profile=load_profile(profile) if isinstance(profile, str) else profile,
         root_key=root_key,
         key_epoch=key_epoch,
         patient_id_prefix=patient_id_prefix,

@@ -19,6 +19,7 @@ from proxy import notebook
 from proxy.deid import Deidentifier, api
 from proxy.errors import ConfigError, InstanceHeld, Reason
 from proxy.store.keys import create_key
+from proxy.store.rulebook import load_profile
 
 KEY = bytes(range(32))
 DOCUMENT = Path(__file__).parents[2] / "docs" / "notebook.md"
@@ -143,6 +144,13 @@ def test_a_key_file_and_a_wrong_key(tmp_path: Path) -> None:
         notebook.load(key=b"short")
     with pytest.raises(ConfigError, match="no profile"):
         notebook.load("nonsense", key=KEY)
+
+
+def test_a_profile_of_ones_own() -> None:
+    own = {**load_profile("research"), "options": []}
+    assert notebook.load(own, key=KEY).apply(ct()).LongitudinalTemporalInformationModified == "REMOVED"
+    with pytest.raises(ConfigError, match="not an option"):
+        notebook.load({**own, "options": ["nonsense"]}, key=KEY)
 
 
 def test_importing_the_core_is_cheap() -> None:
