@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check format bench install clean help
+.PHONY: demo test check format bench soak mutants install clean help
 
 help:
 	@echo "make demo    start Veil with its embedded archive, send it DICOM, show what arrives (ONCE=1 to stop after)"
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types, layers"
 	@echo "make bench   measure, print a table, write bench/results.json"
+	@echo "make soak    the long runs: 300 kills, 200 000 mutated data sets (an hour)"
+	@echo "make mutants break the gate and the profile on purpose and see whether a test notices"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +39,13 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
+
+soak: $(STAMP)
+	VEIL_KILLS=300 $(BIN)/python -m pytest --timeout 7200 tests/system/test_kill.py tests/peers/test_system_kill.py tests/store/test_crash.py
+	VEIL_FUZZ=200000 $(BIN)/python -m pytest --timeout 7200 tests/deid/test_scanner_fuzz.py
+
+mutants: $(STAMP)
+	$(BIN)/python tests/mutation/run.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
