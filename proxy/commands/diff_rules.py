@@ -27,8 +27,9 @@ from proxy.deid.place import Step
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.reading import Path as Place
 from proxy.deid.tables import Tables, tag_text
+from proxy.errors import ConfigError
 from proxy.service.offline import find
-from proxy.store.rulebook import load_profile, load_profile_file, load_tables
+from proxy.store.rulebook import load_profile, load_tables, rules_root
 
 _KEY = bytes(32)
 #: an element of the output that no step tells of
@@ -63,7 +64,7 @@ class Change:
 @click.argument("new")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 def diff_rules(old: str, new: str, files: tuple[Path, ...]) -> None:
-    """Compare two profiles on FILES: OLD and NEW are names of profiles or YAML files."""
+    """Compare two profiles on FILES: OLD and NEW are names of shipped profiles or YAML files, each named as it says."""
     tables = load_tables()
     register(tables)
     policies = tuple(_policy(tables, each) for each in (old, new))
@@ -98,16 +99,24 @@ def _value(contents: Contents, key: Key) -> bytes | None:
     return bytes(leaf.value) if leaf is not None else None
 
 
-def _policy(tables: Tables, name: str) -> Policy:
+def _profile(name: str) -> Mapping[str, Any]:
     path = Path(name)
-    is_file = path.suffix in (".yaml", ".yml") or path.is_file()
-    profile: Mapping[str, Any] = load_profile_file(path) if is_file else load_profile(name)
+    if path.suffix != ".yaml":
+        return load_profile(name)
+    if not path.is_file():
+        raise ConfigError(name, "there is no such profile")
+    if path.resolve().parent == rules_root() / "profiles":
+        return load_profile(path.stem)
+    return load_profile(path.stem, site=path.parent)
+
+
+def _policy(tables: Tables, name: str) -> Policy:
     # a file is compared whatever its pixels and Patient ID are: the rules of the profile are what is asked for
     return compile_policy(
         tables,
         PolicySpec(
             project="diff-rules",
-            profile=profile,
+            profile=_profile(name),
             root_key=_KEY,
             blank_patient_id="per-study",
             uninspected_pixels="forward",

@@ -11,17 +11,28 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import proxy
 from proxy.deid import dummies, markers
-from proxy.deid.conformance_prose import ACTIONS, METHODS, WORDS, pixels, referential_integrity, restrictions
+from proxy.deid.conformance_prose import (
+    ACTIONS,
+    METHODS,
+    WORDS,
+    date_methods,
+    pixels,
+    referential_integrity,
+    restrictions,
+    site_rule,
+)
 from proxy.deid.decisions import Decision, decider_of
 from proxy.deid.profile import Policy
 from proxy.deid.tables import Attribute, Tables, tag_number
 from proxy.deid.walk import PATIENT_ID, PATIENT_NAME
 
 Lines = Iterator[str]
-#: rows with a rule of their own in the walk
+#: rows with a rule of their own in the walk, or in the head of the file
 _PSEUDONYM = Decision("pseudonym", "pseudonym of the patient", "E.1.1")
 _SAFE_PRIVATE = Decision("private", "option rtn_safe_priv C", "E.3.10")
-_OWN = {PATIENT_NAME: _PSEUDONYM, PATIENT_ID: _PSEUDONYM}
+_FILE_META = Decision("U", "file meta information made anew", "E.1.1")
+_OWN = {PATIENT_NAME: _PSEUDONYM, PATIENT_ID: _PSEUDONYM, 0x00020003: _FILE_META}
+_LONGITUDINAL = frozenset({"rtn_long_full", "rtn_long_modif"})
 _PRIVATE = "(gggg,eeee) gggg odd"
 
 
@@ -37,6 +48,7 @@ def statement(policy: Policy, tables: Tables) -> str:
         _section("Encrypted attributes", "which attributes, and how keys are chosen", METHODS["encrypted"]),
         _section("Scope of referential integrity", "within and across exports", referential_integrity(policy)),
         _inserted(policy),
+        _site_rules(policy),
         _methods(policy),
         _private(policy),
         _section("Pixel data and encapsulated documents", "E.3.1, E.3.2; what is not examined", pixels(policy)),
@@ -70,6 +82,13 @@ def _head(policy: Policy) -> Lines:
 
 def _claims(policy: Policy) -> Lines:
     yield from _heading("Profile and options claimed", "stated in (0012,0064) of every instance, CID 7050")
+    if not policy.claims_profile:
+        yield (
+            "**None**: rules or dates of this project leave more than its profile and options allow. Instances say in "
+            "words how they were de-identified (0012,0063)."
+        )
+        yield ""
+        return
     yield from _table(("code", "meaning"), policy.methods)
 
 
@@ -136,15 +155,32 @@ def _inserted(policy: Policy) -> Lines:
     yield from _table(("tag", "value"), rows)
 
 
+def _site_rules(policy: Policy) -> Lines:
+    yield from _heading(
+        "Rules of the site", "asked in this order, before everything above; the first that matches decides"
+    )
+    if not policy.rules:
+        yield "None."
+        yield ""
+        return
+    yield "Values that a condition compares with are not shown."
+    yield ""
+    yield from _table(("rule", "elements", "instances", "action"), map(site_rule, policy.rules))
+
+
 def _methods(policy: Policy) -> Lines:
     yield from _heading("Methods of the options", "dates, descriptors, patient characteristics, content, graphics")
+    said = policy.options
+    if policy.dates is not None:
+        yield from date_methods(policy.dates, policy.date_shift_days)
+        said = tuple(option for option in said if option not in _LONGITUDINAL)
     for option in (
         "rtn_long_modif", "rtn_long_full", "clean_desc", "rtn_pat_chars", "rtn_dev_id", "rtn_inst_id", "rtn_uids",
         "clean_struct", "clean_graph",
     ):  # fmt: skip
-        word = option if option in policy.options else f"no {option}"
+        word = option if option in said else f"no {option}"
         yield from (line.format(days=policy.date_shift_days) for line in METHODS[word])
-    if not {"rtn_long_modif", "rtn_long_full"} & set(policy.options):
+    if policy.dates is None and _LONGITUDINAL.isdisjoint(policy.options):
         yield from METHODS["no dates"]
     yield ""
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from proxy.deid.date_policy import DatePolicy
 from proxy.deid.profile import Policy
+from proxy.deid.rules import Rule
+from proxy.deid.tables import tag_text
 
 #: action of a decision → what it does, in the order of the statement
 ACTIONS: Mapping[str, str] = {
@@ -29,6 +32,7 @@ ACTIONS: Mapping[str, str] = {
     "keep": "kept as it is",
     "keep_uid": "kept where it is a valid UID",
     "keep_date": "kept where it is a valid date or time",
+    "date": "kept, moved, truncated, capped or removed: by the project's words for dates (see methods)",
     "hash": "replaced by a keyed digest",
 }
 #: word of a profile for what no row names → treatment
@@ -115,6 +119,72 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def date_methods(dates: DatePolicy, days: int) -> Iterator[str]:
+    """The project's own words for dates (docs/dates.md)."""
+    yield f"- **Dates** (E.3.6): every date and date-time: {_date_word(dates.dates, dates)}."
+    yield f"- **Birth date**: {_date_word(dates.birth_date, dates)}."
+    yield f"- **Times of day**: {_TIMES[dates.times]}."
+    yield f"- **Ages** (E.3.7): {_AGES[dates.ages].format(cap=dates.age_cap, more=dates.age_cap + 1)}."
+    for tag, word in sorted(dates.attributes.items()):
+        yield f"- {tag_text(tag)}: {_TIMES[word] if word in ('hour',) else _date_word(word, dates)}."
+    if dates.moves:
+        yield (
+            f"- The offset is one whole number of days per patient, from the key: 1 to {days} days back, never 0. "
+            "Intervals between all dates of a patient are preserved before truncation."
+        )
+
+
+def _date_word(word: str, dates: DatePolicy) -> str:
+    moved = ", after moving" if dates.moves and word in ("year", "month") else ""
+    return _DATES[word].format(day=dates.day_of_month) + moved
+
+
+_DATES = {
+    "keep": "kept",
+    "shift": "moved by the patient's offset",
+    "year": "truncated to 1 January of the year",
+    "month": "truncated to day {day} of the month",
+    "remove": "not retained; the basic action applies",
+}
+_TIMES = {
+    "keep": "kept",
+    "hour": "truncated to the hour",
+    "shift": "moved by the patient's minutes, with the date over midnight",
+    "remove": "not retained; the basic action applies",
+}
+_AGES = {
+    "keep": "kept",
+    "cap": "ages over {cap} years become {more}; a birth date moves with them",
+    "remove": "not retained; the basic action applies",
+}
+
+
+def site_rule(rule: Rule) -> tuple[str, str, str, str]:
+    """Number, elements, instances and action; no value that a condition compares with."""
+    elements = [tag_text(tag) for tag in sorted(rule.tags)]
+    elements += [f"tags like {tag_text(wanted)} under mask {tag_text(bits)}" for bits, wanted in rule.masks]
+    for what, texts in (("VR", rule.vrs), ("private creator", rule.creators)):
+        elements += [f"{what} {text}" for text in sorted(texts)]
+    instances = [f"SOP class {uid}" for uid in sorted(rule.sop_classes)]
+    instances += [f"modality {text}" for text in sorted(rule.modalities)]
+    instances += [f"{tag_text(each.tag)} {_CONDITIONS[each.kind]}" for each in rule.when]
+    action = {"replace": "replace by a constant", "truncate": f"truncate ({_truncated(rule.argument)})"}
+    done = action.get(rule.do, rule.do)
+    return rule.name, ", ".join(elements) or "the whole instance", ", ".join(instances) or "all", done
+
+
+_CONDITIONS = {
+    "value": "is one of certain values",
+    "regex": "matches a pattern",
+    "present": "has a value",
+    "absent": "has none",
+}
+
+
+def _truncated(argument: str) -> str:
+    return "to the year" if argument == "0" else f"to day {argument} of the month"
+
+
 def referential_integrity(policy: Policy) -> Iterator[str]:
     """PS3.15 E.1.3: within which bounds the same original gets the same replacement."""
     yield (
@@ -158,7 +228,11 @@ def pixels(policy: Policy) -> Iterator[str]:
     }
     forwarded = kinds[policy.uninspected_pixels]
     yield f"- SOP classes, image types and conversion types whose pixels may show text or faces: {forwarded}"
-    yield "- Not examined: comments inside compressed streams, bytes beyond the last row, faces in head scans."
+    yield (
+        "- The bytes of pixel data are searched for identifiers of the instance (comments of compressed streams, what "
+        "stands behind the last row); where one is found the instance is held."
+    )
+    yield "- Not examined: text that is drawn into pixels, faces in head scans."
 
 
 def restrictions(policy: Policy) -> Iterator[str]:

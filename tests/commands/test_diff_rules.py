@@ -42,7 +42,7 @@ def changed(tmp_path: Path, **changes: Any) -> Path:
     unlisted["by_vr"] = {**unlisted["by_vr"], **changes.get("by_vr", {})}
     unlisted["attributes"] = {**unlisted["attributes"], **changes.get("attributes", {})}
     path = tmp_path / "new.yaml"
-    path.write_text(yaml.safe_dump({**document, "unlisted": unlisted}))
+    path.write_text(yaml.safe_dump({**document, "name": "new", "unlisted": unlisted}))
     return path
 
 
@@ -74,6 +74,17 @@ def test_a_removed_sequence_takes_its_elements_along(run_veil: Any, files: Path,
     found = dict(rows(run_veil("diff-rules", "research", new, files / "1.dcm").text))
     assert found["(0008,2218)"] == "walk remove 1"
     assert found["(0008,2218).(0008,0104)"] == "keep absent 1"
+
+
+def test_a_profile_that_extends_another(run_veil: Any, files: Path, tmp_path: Path) -> None:
+    rule = {"match": {"keyword": "ProtocolName"}, "do": "replace", "with": "CONSTANT"}
+    new = tmp_path / "new.yaml"
+    new.write_text(yaml.safe_dump({"version": 1, "name": "new", "extends": "research", "rules": [rule]}))
+    said = run_veil("diff-rules", "research", new, files)
+    found = dict(rows(said.text))
+    assert found["(0018,1030)"].startswith("remove"), said.text
+    assert "rule 1 of profile new" in said.text
+    assert "Zqx" not in said.text
 
 
 def test_two_profiles_by_name(run_veil: Any, files: Path) -> None:
