@@ -57,6 +57,7 @@ class Context:
             self._settings,
             self._joined,
             self._cues,
+            self._surnames,
             self._titles,
             self._eponyms,
             self._initials,
@@ -117,39 +118,64 @@ class Context:
                 if digits >= _CUE_DIGITS or (digits and len(item.text) > _PLACE_DIGITS):
                     item.kind = Is.CODE
 
-    def _titles(self, items: Sequence[Item]) -> None:
+    def _surnames(self, items: Sequence[Item]) -> None:
+        """Smith, Brown: terms in Smith fracture and Brown tumour alone."""
         for place, item in enumerate(items):
-            if item.kind is Is.TITLE:
-                self._titled(items, place)
+            if item.kind is Is.EPONYM and item.key in self._vocabulary.surnames:
+                if not (self._anchored(items, place) or self._anchors_behind(items, place)):
+                    item.kind = Is.UNKNOWN
 
-    def _titled(self, items: Sequence[Item], place: int) -> None:
-        title, at = items[place], place + 1
-        while (
-            at < len(items)
-            and _NEAR.fullmatch(items[at].before)
-            and (items[at].kind is Is.TITLE or items[at].key in _HONOURS)
-        ):
+    def _anchors_behind(self, items: Sequence[Item], place: int) -> bool:
+        """A word for a disease behind, at most a letter (Weber B fracture), an 's or another eponym in between."""
+        for item in items[place + 1 : place + 4]:
+            if not item.stays or not _NEAR.fullmatch(item.before) or "," in item.before:
+                return False
+            if item.key in self._vocabulary.anchors:
+                return True
+            if len(item.text) > 1 and item.kind is not Is.EPONYM:
+                return False
+        return False
+
+    def _titles(self, items: Sequence[Item]) -> None:
+        place = 0
+        while place < len(items):
+            start = place
+            if items[place].kind is Is.TITLE:
+                place = self._after_titles(items, place)
+                self._titled(items, start, place)
+            place = max(place, start + 1)
+
+    def _after_titles(self, items: Sequence[Item], place: int) -> int:
+        """Where the chain of titles and honours that begins at ``place`` is over (Prof. Dr. med.)."""
+        at = place + 1
+        while at < len(items) and _NEAR.fullmatch(items[at].before):
+            if items[at].kind is not Is.TITLE and items[at].key not in _HONOURS:
+                break
             at += 1
+        return at
+
+    def _titled(self, items: Sequence[Item], start: int, at: int) -> None:
+        """The name behind the titles from ``start`` to ``at`` goes, and they with it."""
         if at >= len(items) or not _NEAR.fullmatch(items[at].before):
             return
         name = items[at]
-        if name.stays and not self._is_titled(title, name, items[at].before if at == place + 1 else " "):
+        if name.stays and not self._is_titled(items[at - 1], name):
             return
-        if name.stays or name.kind in _PERSONAL:
-            name.kind = Is.NAME
-            for before in items[place:at]:
-                before.kind = Is.NAME
-            after = items[at + 1] if at + 1 < len(items) else None
-            if after is not None and after.before in (" ", "-", "^") and after.kind in (Is.EPONYM, Is.SHORT):
-                after.kind = Is.NAME
+        if not name.stays and name.kind not in _PERSONAL:
+            return
+        for item in items[start : at + 1]:
+            item.kind = Is.NAME
+        after = items[at + 1] if at + 1 < len(items) else None
+        if after is not None and after.before in (" ", "-", "^") and after.kind in (Is.EPONYM, Is.SHORT):
+            after.kind = Is.NAME
 
-    def _is_titled(self, title: Item, name: Item, between: str) -> bool:
+    def _is_titled(self, title: Item, name: Item) -> bool:
         """Whether a word that would stay is the name that belongs to ``title``."""
         if name.kind in (Is.NUMBER, Is.DATE):
             return False
         if name.text == name.text.lower():
             return name.kind is Is.PLAIN and len(name.text) > 2
-        if title.key in self._vocabulary.ambiguous_titles and title.text.isupper() and "." not in between:
+        if title.key in self._vocabulary.ambiguous_titles and title.text.isupper() and "." not in name.before:
             return name.kind is Is.EPONYM
         return True
 

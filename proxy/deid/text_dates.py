@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from proxy.deid.text_scripts import CASED
 
@@ -24,6 +25,7 @@ _BORN = re.compile(
     re.IGNORECASE,
 )
 _BORN_REACH = 24
+_FIGURE = re.compile("[0-9元]")
 _YMD = re.compile(rf"(?<![0-9./,-])(1[89][0-9]{{2}}|20[0-9]{{2}}) ?({_SEP}) ?([0-9]{{1,2}}) ?\2 ?([0-9]{{1,2}}){_TAIL}")
 _DMY = re.compile(
     rf"(?<![0-9./,-])([0-9]{{1,2}}) ?({_SEP}) ?([0-9]{{1,2}}) ?\2 ?(1[89][0-9]{{2}}|20[0-9]{{2}}|['’]?[0-9]{{2}}){_TAIL}"
@@ -77,7 +79,7 @@ class Dates:
         self._days = frozenset((int(v[:4]), int(v[4:6]), int(v[6:])) for v in days)
         self._months = frozenset((y, m) for y, m, _ in self._days)
         self.years = frozenset(y for y, _, _ in self._days)
-        self._forms = (*_FORMS, *_named(months))
+        self._forms = (*_FORMS, *_named(tuple(months)))
 
     def replace(self, text: str, kept: list[str] | None) -> tuple[str, int]:
         """Dates become `GONE`, or `DATE` with their new text added to ``kept``, in order; and how many are gone.
@@ -85,6 +87,8 @@ class Dates:
         ``kept`` None: every date goes (they only came about because words between them went).
         """
         spans: list[tuple[int, int, str | None]] = []
+        if not _FIGURE.search(text):
+            return text, 0
         for form in self._forms:
             for match in form.pattern.finditer(text):
                 spans.append((*match.span(), None if kept is None else self._new(form, match, text)))
@@ -200,7 +204,8 @@ _FORMS = (
 )
 
 
-def _named(months: Sequence[tuple[str, int]]) -> list[_Form]:
+@lru_cache(maxsize=4)
+def _named(months: tuple[tuple[str, int], ...]) -> list[_Form]:
     """Forms with the name of a month; ``months`` longest first, so that a short name does not win."""
     if not months:
         return []

@@ -11,6 +11,8 @@ _PAIRS = {")": "(", "]": "[", "}": "{", ">": "<", "）": "（", "］": "［", "�
 _OPENERS = frozenset(_PAIRS.values())
 _LINE = re.compile(r"\r\n|\n|\r|\f")
 _ENDS = (".", "!", "?", ";", "。", "！", "？")
+#: what ends a part of a sentence: kept between two parts, not at the end
+_PAUSES = (",", ":", "、", "，")
 #: kept as they are when nothing else stands where something went (CHEST_SMITH_PA)
 _JOINTS = frozenset("_^-/\\|+&")
 
@@ -37,7 +39,7 @@ def _across(gap: str, *, first: bool, last: bool) -> str:
     closers, openers = _unpaired(gap)
     if first and last:
         return ""
-    end = gap[:1] if gap.startswith(_ENDS) and not first else ""
+    end = gap[:1] if gap.startswith(_ENDS if last else _ENDS + _PAUSES) and not first else ""
     if last:
         return closers + end
     if first:

@@ -75,8 +75,9 @@ class Names:
         self.unspaced: set[str] = set()
         self._stems: set[str] = set()
         self._long: set[str] = set()
-        self._latin_sounds: set[str] = set()
-        self._foreign_sounds: set[str] = set()
+        self._latin: set[str] = set()
+        self._foreign: set[str] = set()
+        self._heard: dict[bool, frozenset[str]] = {}
 
     def __repr__(self) -> str:
         return "Names(<phi>)"
@@ -93,9 +94,15 @@ class Names:
         """A word of a name or place, whatever the vocabulary says of it."""
         if word_key in self.words or (word_key in self.short and word[:1].isupper()):
             return True
-        if word_key.isascii():
-            return bool(self._foreign_sounds) and sound(word_key) in self._foreign_sounds
-        return bool(self._latin_sounds) and not sounds(word_key).isdisjoint(self._latin_sounds)
+        others = self._foreign if word_key.isascii() else self._latin
+        return bool(others) and not sounds(word_key).isdisjoint(self._sounds(word_key.isascii()))
+
+    def _sounds(self, foreign: bool) -> frozenset[str]:
+        """How the names of other scripts sound, or those in Latin letters; computed when first asked."""
+        if foreign not in self._heard:
+            words = self._foreign if foreign else self._latin
+            self._heard[foreign] = frozenset(s for word in words for s in sounds(word) if len(s) >= _LEAST_WORD)
+        return self._heard[foreign]
 
     def resembles(self, word: str, word_key: str) -> bool:
         """Inflected, within a longer word, or initials; only asked about words that are not in the vocabulary."""
@@ -173,16 +180,13 @@ class Names:
         if len(plain) >= _LEAST_INSIDE:
             self._stems.add(plain[:-2] if len(plain) > _LEAST_INSIDE else plain[:-1])
             self._long.add(plain)
-        (self._latin_sounds if plain.isascii() else self._foreign_sounds).update(
-            heard for heard in sounds(plain) if len(heard) >= _LEAST_WORD
-        )
+        (self._latin if plain.isascii() else self._foreign).add(plain)
 
     def _add_run(self, text: str) -> None:
         plain = one_to_one(re.sub(r"\s", "", text))
         if len(plain) >= 2 and _RUN.search(plain):
             self.unspaced.add(plain)
-            heard = sounds(plain) if len(plain) <= _LONGEST else frozenset()
-            self._foreign_sounds.update(s for s in heard if len(s) >= _LEAST_WORD)
+            self._foreign.add(plain)
 
     def _add_joined(self, text: str, least: int) -> None:
         units = UNIT.findall(text)

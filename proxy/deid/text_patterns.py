@@ -71,14 +71,19 @@ _PATTERNS: tuple[tuple[str, str, Judge], ...] = (
 _AGES = frozenset({"age", "URL", "host"})  # letters of either case
 _COMPILED = tuple((name, re.compile(p, re.IGNORECASE if name in _AGES else 0), judge) for name, p, judge in _PATTERNS)
 _TIMES = "time"
+_FIGURE = re.compile("[0-9]")
+#: signs without which a pattern need not be looked for; the others need a figure
+_NEEDED = {"URL": ("://",), "host": ("www.", "WWW."), "e-mail": ("@", "＠"), "path": ("\\\\", "/")}
 
 
 def blank(text: str, *, times: bool) -> tuple[str, int]:
     """``text`` with `GONE` for each pattern, and how many there were. ``times`` False leaves times of the day."""
     gone = 0
-
+    figures = _FIGURE.search(text) is not None
     for name, pattern, judge in _COMPILED:
-        if name == _TIMES and not times:
+        if (name == _TIMES and not times) or not any(sign in text for sign in _NEEDED.get(name, ("",))):
+            continue
+        if not figures and name not in _NEEDED:
             continue
         found = [match.span() for match in pattern.finditer(text) if judge(match)]
         if found:

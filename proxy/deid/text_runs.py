@@ -16,7 +16,6 @@ from proxy.deid.text_terms import Vocabulary
 _WHOLE = re.compile(f"[{HALF_WIDTH}]+|[{HANGUL}]+")
 _KANA = re.compile(f"[{HIRAGANA}]+|[{KATAKANA}]+")
 _HAN = re.compile(f"[{HAN}]")
-_LONGEST_TERM = 14
 _SHORT_KANA = 3  # katakana beside something unknown stays from this length on; hiragana beside it never does
 _TERM, _MARK, _UNKNOWN = 1, 2, 0
 
@@ -25,8 +24,8 @@ class Runs:
     """Judges runs of such scripts for one instance."""
 
     def __init__(self, vocabulary: Vocabulary, names: Names) -> None:
-        self._words, self._marks, self._names = vocabulary.unspaced, vocabulary.marks, names
-        self._particles = frozenset(word for word in vocabulary.unspaced if len(word) == 1)
+        self._words, self._heads = vocabulary.unspaced, vocabulary.heads
+        self._marks, self._names = vocabulary.marks, names
 
     def pieces(self, run: str) -> list[tuple[str, bool]]:
         """``run`` in order, as what stays (True) and what goes."""
@@ -49,36 +48,37 @@ class Runs:
     def _cut(self, run: str) -> list[list[int]]:
         """Segments [start, end, kind]: names first, then the longest word at each place."""
         cuts: list[list[int]] = []
-        at = 0
-        named_until = self._named(run)
-        while at < len(run):
-            if named_until[at] > at:
-                cuts.append([at, named_until[at], _UNKNOWN])
-            else:
-                free = next((i for i in range(at, min(at + _LONGEST_TERM, len(run))) if named_until[i] > i), len(run))
-                length = self._longest(run, at, min(free, at + _LONGEST_TERM))
-                mark = length == 1 and run[at] in self._marks
-                cuts.append([at, at + (length or 1), _MARK if mark else _TERM if length else _UNKNOWN])
-            at = cuts[-1][1]
+        start = 0
+        for name in [*self._named(run), (len(run), len(run))]:
+            self._cut_free(run, start, name[0], cuts)
+            if name[1] > name[0]:
+                cuts.append([*name, _UNKNOWN])
+            start = name[1]
         return cuts
 
-    def _named(self, run: str) -> list[int]:
-        """For each place the end of what is named from there on, or the place itself."""
-        until = list(range(len(run)))
-        for length in self._names.runs:
-            for at in range(len(run) - length + 1):
-                if run[at : at + length] in self._names.unspaced:
-                    until[at] = max(until[at], at + length)
-        for at in range(1, len(run)):
-            if until[at - 1] > at:
-                until[at] = max(until[at], until[at - 1])
-        return until
+    def _cut_free(self, run: str, at: int, end: int, cuts: list[list[int]]) -> None:
+        while at < end:
+            lengths = self._heads.get(run[at], ())
+            length = next((n for n in lengths if at + n <= end and run[at : at + n] in self._words), 0)
+            mark = length == 1 and run[at] in self._marks
+            cuts.append([at, at + (length or 1), _MARK if mark else _TERM if length else _UNKNOWN])
+            at = cuts[-1][1]
 
-    def _longest(self, run: str, at: int, limit: int) -> int:
-        for end in range(limit, at, -1):
-            if run[at:end] in self._words:
-                return end - at
-        return 0
+    def _named(self, run: str) -> list[tuple[int, int]]:
+        """Where names of the instance stand, overlapping ones as one."""
+        found = sorted(
+            (at, at + length)
+            for length in self._names.runs
+            for at in range(len(run) - length + 1)
+            if run[at : at + length] in self._names.unspaced
+        )
+        spans: list[tuple[int, int]] = []
+        for start, end in found:
+            if spans and start < spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+            else:
+                spans.append((start, end))
+        return spans
 
     def _doubt(self, run: str, cuts: list[list[int]]) -> None:
         """Known segments that the unknown beside them makes doubtful."""

@@ -18,7 +18,7 @@ from proxy.errors import ConfigError
 
 VERSION = 1
 _KINDS = frozenset(
-    {"terms", "common", "eponyms", "anchors", "titles", "ambiguous_titles", "cues", "prefixes", "suffixes", "marks"}
+    {"terms", "common", "eponyms", "surnames", "anchors", "titles", "ambiguous_titles", "cues", "prefixes", "suffixes", "marks"}
 )
 _RUN = re.compile(f"[{UNSPACED}{HALF_WIDTH}{HANGUL}{THAI}]")
 #: endings that grammar adds, by script; what is left must be long enough to mean something
@@ -27,7 +27,7 @@ _ENDINGS: Sequence[tuple[re.Pattern[str], int, tuple[str, ...]]] = (
         "иями ями ами ого его ому ему ыми ими иях ией ией ием ах ях ов ев ей ий ый ой ая яя ое ее ие ые ых их ую юю ом ем"
         " ам ям ия ию ии а я о е у ю ы и ь".split())),
     (re.compile(f"[{GREEK}]+"), 4, tuple("ουσ εων εισ εωσ ασ εσ ησ οσ ου οι ων ικη ικο ικα α η ο ι υ ε σ ν".split())),
-    (re.compile("[a-z]+"), 5, tuple("es en os as em s e n a o".split())),
+    (re.compile("[a-z]+"), 5, tuple("ing ed ly es en os as em s e n a o".split())),
 )  # fmt: skip
 _LINKS = ("s", "n", "en", "es", "o")
 _SHORTEST_COMPOUND, _LONGEST_COMPOUND, _SHORTEST_PART, _GERMAN_PART = 7, 32, 3, 6
@@ -40,6 +40,10 @@ class Vocabulary:
     terms: frozenset[str]
     #: terms that are surnames as well (Brown, Hodgkin, White): they stay only where no name stands beside them
     eponyms: frozenset[str]
+    #: eponyms that are frequent surnames (Smith, Brown): they stay only right beside one of the anchors
+    surnames: frozenset[str]
+    #: those of the surnames that are no word of any language here, not even in small letters
+    only_names: frozenset[str]
     #: words that an eponym belongs to (disease, fracture, Morbus)
     anchors: frozenset[str]
     titles: frozenset[str]
@@ -52,6 +56,8 @@ class Vocabulary:
     ends: frozenset[str]
     #: words of scripts that are written without spaces
     unspaced: frozenset[str]
+    #: their first character → the lengths of the words that begin with it, longest first
+    heads: Mapping[str, tuple[int, ...]]
     #: single characters that may stand beside any other word of such a script
     marks: frozenset[str]
     #: name of a month as written, in small letters → its number
@@ -115,15 +121,19 @@ def _check(document: Mapping[str, Any]) -> None:
 
 def _compile(words: Mapping[str, list[str]], months: Mapping[str, int], german: list[str], digest: str) -> Vocabulary:
     keyed = {kind: frozenset(map(key, listed)) for kind, listed in words.items()}
-    eponyms = keyed["eponyms"]
+    eponyms = keyed["eponyms"] | keyed["surnames"]
     titles = keyed["titles"] | keyed["ambiguous_titles"]
-    every = keyed["terms"] | keyed["common"] | keyed["anchors"]
+    every = keyed["terms"] | keyed["common"] | keyed["anchors"] | keyed["prefixes"]
     terms = frozenset(w for w in (every | keyed["cues"]) - eponyms if not _RUN.search(w))
     parts = keyed["prefixes"] | {w for w in map(key, german) if len(w) >= _GERMAN_PART}
+    unspaced = frozenset(one_to_one(w) for kind in ("terms", "common") for w in words[kind] if _RUN.search(w))
+    heads = {word[0] for word in unspaced}
     clinical = {w for w in keyed["terms"] if len(w) > _SHORTEST_PART}
     return Vocabulary(
         terms=terms,
         eponyms=eponyms,
+        surnames=keyed["surnames"],
+        only_names=keyed["surnames"] - every,
         anchors=keyed["anchors"],
         titles=titles,
         ambiguous_titles=keyed["ambiguous_titles"],
@@ -131,9 +141,8 @@ def _compile(words: Mapping[str, list[str]], months: Mapping[str, int], german: 
         stems=frozenset(_stem(word) for word in terms),
         parts=parts - eponyms,
         ends=(keyed["suffixes"] | clinical | frozenset(map(_stem, clinical))) - eponyms,
-        unspaced=frozenset(
-            one_to_one(w) for kind in ("terms", "common") for w in words[kind] if _RUN.search(w)
-        ),
+        unspaced=unspaced,
+        heads={head: tuple(sorted({len(w) for w in unspaced if w[0] == head}, reverse=True)) for head in heads},
         marks=frozenset(map(one_to_one, words["marks"])),
         months=tuple(sorted(months.items(), key=lambda item: (-len(item[0]), item))),
         digest=digest,

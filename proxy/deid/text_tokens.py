@@ -50,6 +50,8 @@ SETTINGS = frozenset(
     | {"jpeg", "kv", "kvp", "ma", "mas", "hu", "ww", "wl", "wc", "ms", "mm", "hz", "khz", "x"}
 )
 _ARTICLES = ("وال", "ال", "و", "ب", "ل", "ה", "ו", "ב", "ל", "מ", "ש", "כ")
+#: as numbers of segments, nerves, grades and types
+_ROMAN = re.compile("(?:X{0,2}(?:IX|IV|V?I{0,3}))[abcABC]?")
 _LONGEST_WORD, _LONGEST_CODE, _CODE_DIGITS, _YEARS = 40, 20, 6, range(1900, 2040)
 _MOST_CACHED = 100_000
 
@@ -140,11 +142,13 @@ class Tokens:
         if word_key in self._vocabulary.titles:
             return Is.TITLE
         if word_key in self._vocabulary.eponyms:
-            return Is.TERM if small else Is.EPONYM
+            return Is.TERM if small and word_key not in self._vocabulary.only_names else Is.EPONYM
         if self._vocabulary.knows(word_key) or self._joined_terms(word):
             return Is.TERM
         if self._names.resembles(word, word_key):
             return Is.NAME
+        if len(word) > 1 and _ROMAN.fullmatch(word):
+            return Is.PLAIN
         if len(word) > _LONGEST_WORD:
             return Is.UNKNOWN
         if small:
