@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence
 
 from proxy.commands import explain as command
-from proxy.deid import explained
+from proxy.deid import explained, walk
 from proxy.errors import InstanceHeld, Reason
 
 
@@ -124,6 +124,13 @@ def test_control_characters_do_not_reach_the_terminal(run_veil: Any, site: Path,
     text = explain(run_veil, site, file, "--show-values").text
     assert "Thorax·[31m··" in text
     assert "\x1b[31m" not in text
+
+
+def test_the_document_names_every_action() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "administration.md").read_text(encoding="utf-8")
+    table = page.split("| action | what happens |\n", 1)[1].split("\n\n", 1)[0]
+    stated = {word for line in table.splitlines()[1:] for word in line.split("|")[1].strip().split(", ")}
+    assert stated == {walk._NAMES.get(action, action) for action in walk._ACTIONS} | {"add"}
 
 
 def test_a_project_that_is_none(run_veil: Any, site: Path, file: Path) -> None:
