@@ -64,7 +64,7 @@ def load_policies(config: Config, tables: Tables | None = None) -> dict[str, Pol
             tables,
             PolicySpec(
                 project=name,
-                profile=load_profile(project.profile),
+                profile=load_profile(project.profile, site=config.profiles_dir),
                 root_key=load_key(project.key_file),
                 key_epoch=project.key_epoch,
                 patient_id_prefix=project.patient_id_prefix,

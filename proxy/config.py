@@ -131,6 +131,7 @@ class Config(_Strict):
     version: Literal[1]
     data_dir: Path = Path("data")
     node_key_file: Path
+    profiles_dir: Path = Path("profiles")
     insecure_network: bool = False
     dimse: Dimse = Dimse()
     http: Http = Http()
@@ -197,6 +198,7 @@ def _resolved(config: Config, base: Path) -> Config:
     update = {
         "data_dir": base / config.data_dir,
         "node_key_file": base / config.node_key_file,
+        "profiles_dir": base / config.profiles_dir,
         "projects": projects,
     }
     return config.model_copy(update=update)

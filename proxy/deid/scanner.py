@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom._dicom_dict import DicomDictionary
 
-from proxy.deid.compiled import compiled
+from proxy.deid.compiled import compiled, inlined
 from proxy.deid.part10 import LONG_VRS, VRS, Limits
 from proxy.errors import InstanceHeld, Reason
 
@@ -28,7 +28,13 @@ _SQ, _UN, _OB, _OW = (VR_CODES[name] for name in ("SQ", "UN", "OB", "OW"))
 _FIRST_ROWS = 1024
 
 (_OK, _GROW, _TRUNCATED, _BEYOND_DATA, _BEYOND_FRAME, _SHORT_FRAME, _VR, _TWICE, _PIXEL_VR, _LENGTH_VR, _DEEP, _MANY,
- _FRAGMENTS, _NOT_FRAGMENT, _NOT_ITEM, _DELIMITER) = range(16)  # fmt: skip
+ _FRAGMENTS, _NOT_FRAGMENT, _NOT_ITEM, _DELIMITER, _OPEN) = range(17)  # fmt: skip
+#: columns of an open frame, and the counters of a scan
+_ITEMS, _DEFINED, _IMPLICIT, _BIG, _END, _ROW, _LAST = range(7)
+_FRAME_COLUMNS = 7
+_TOP, _DEPTH, _COUNT, _AT, _ORDERED, _LEFT, _FAULT = range(7)
+_STATES = 7
+_SEQUENCE_ENDS, _ITEM_ENDS, _PIXEL_DATA = 0xFFFEE0DD, 0xFFFEE00D, 0x7FE00010
 _REFUSALS = {
     _TRUNCATED: (Reason.TRUNCATED, "the data set ends inside an element"),
     _BEYOND_DATA: (Reason.LENGTH_BEYOND_BUFFER, "a length reaches beyond the end of the data set"),
@@ -92,9 +98,9 @@ def scan_table(data: memoryview, offset: int, encoding: Encoding, limits: Limits
     rows = min(_FIRST_ROWS, limits.elements)
     while True:
         table = np.empty((rows, COLUMNS), np.int64)
-        most = (limits.nesting_depth, limits.elements)
+        bounds = (limits.nesting_depth, limits.elements)
         code, count, tag, ordered = _scan(
-            buffer, offset, encoding.implicit, not encoding.little, *most, table, encoding.sequences, _VR_OF, _IS_LONG
+            buffer, offset, encoding.implicit, not encoding.little, bounds, table, encoding.sequences, _VR_OF, _IS_LONG
         )
         if code != _GROW:
             break
@@ -115,19 +121,19 @@ def _repeats(table: Table) -> bool:
     return len(np.unique(pairs)) != len(pairs)
 
 
-@compiled
+@inlined
 def _u16(buffer: Any, at: int, big: bool) -> Any:
     a, b = np.int64(buffer[at]), np.int64(buffer[at + 1])
     return a << 8 | b if big else b << 8 | a
 
 
-@compiled
+@inlined
 def _u32(buffer: Any, at: int, big: bool) -> Any:
     first, second = _u16(buffer, at, big), _u16(buffer, at + 2, big)
     return first << 16 | second if big else second << 16 | first
 
 
-@compiled
+@inlined
 def _is_sequence(tag: int, sequences: Any) -> bool:
     low, high = 0, len(sequences)
     while low < high:
@@ -139,7 +145,7 @@ def _is_sequence(tag: int, sequences: Any) -> bool:
     return low < len(sequences) and sequences[low] == tag
 
 
-@compiled
+@inlined
 def _fragments(buffer: Any, position: int, end: int, size: int, big: bool, left: int) -> tuple[int, int, int]:
     """PS3.5 A.4: items of defined length up to the delimiter. (code, position behind it, fragments left)."""
     while True:
@@ -160,113 +166,174 @@ def _fragments(buffer: Any, position: int, end: int, size: int, big: bool, left:
             return (_BEYOND_DATA if position > size else _BEYOND_FRAME), position, left
 
 
+@inlined
+def _short(frames: Any, state: Any, size: int) -> Any:
+    """A frame ends inside a header."""
+    return _TRUNCATED if frames[state[_TOP], _END] == size else _SHORT_FRAME
+
+
+@inlined
+def _push(frames: Any, state: Any, items: bool, stop: int, defined: bool, implicit: bool, big: bool) -> None:
+    """Open the value of the last row: a sequence's ``items``, or an item's elements."""
+    state[_TOP] += 1
+    top = state[_TOP]
+    frames[top, _ITEMS], frames[top, _DEFINED], frames[top, _IMPLICIT], frames[top, _BIG] = (
+        items,
+        defined,
+        implicit,
+        big,
+    )
+    frames[top, _END], frames[top, _ROW], frames[top, _LAST] = stop, state[_COUNT] - 1, -1
+
+
+@inlined
+def _pop(frames: Any, state: Any) -> None:
+    state[_DEPTH] -= frames[state[_TOP], _ITEMS]
+    state[_TOP] -= 1
+
+
+@inlined
+def _emit(table: Any, state: Any, most: int, tag: int, vr: int, start: int, length: int, stop: int, parent: int) -> Any:
+    """One row; the element begins at the position that ``state`` holds."""
+    count = state[_COUNT]
+    if count == len(table):
+        return _MANY if count >= most else _GROW
+    table[count, TAG], table[count, VR], table[count, OFFSET], table[count, VALUE] = tag, vr, state[_AT], start
+    table[count, LENGTH], table[count, END], table[count, DEPTH], table[count, PARENT] = (
+        length,
+        stop,
+        state[_DEPTH],
+        parent,
+    )
+    state[_COUNT] = count + 1
+    return _OK
+
+
+@inlined
+def _item(buffer: Any, frames: Any, state: Any, table: Any, most: int, tag: int) -> Any:
+    """An item, or the delimiter of an item or a sequence; they have no VR in any transfer syntax (PS3.5 7.5)."""
+    top = state[_TOP]
+    end, big, defined = frames[top, _END], frames[top, _BIG] == 1, frames[top, _DEFINED] == 1
+    length, start = _u32(buffer, state[_AT] + 4, big), state[_AT] + 8
+    if tag == (_SEQUENCE_ENDS if frames[top, _ITEMS] else _ITEM_ENDS) and not defined and length == 0:
+        table[frames[top, _ROW], END] = start
+        _pop(frames, state)
+        state[_AT] = start
+        return _OK
+    if not frames[top, _ITEMS]:
+        state[_FAULT] = tag
+        return _DELIMITER
+    if tag != ITEM_TAG:
+        return _NOT_ITEM
+    known = length != UNDEFINED_LENGTH
+    stop = start + length if known else end
+    if stop > end:
+        state[_FAULT] = tag
+        return _BEYOND_DATA if stop > len(buffer) else _BEYOND_FRAME
+    code = _emit(table, state, most, tag, 0, start, length, stop, frames[top, _ROW])
+    if code == _OK:
+        _push(frames, state, False, stop, known, frames[top, _IMPLICIT] == 1, big)
+        state[_AT] = start
+    return code
+
+
+@inlined
+def _header(buffer: Any, frames: Any, state: Any, vr_of: Any, is_long: Any) -> Any:
+    """(code, VR, length, first byte of the value) of the element at the position."""
+    at, top = state[_AT], state[_TOP]
+    big = frames[top, _BIG] == 1
+    if frames[top, _IMPLICIT]:
+        return _OK, 0, _u32(buffer, at + 4, big), at + 8
+    vr = np.int64(vr_of[np.int64(buffer[at + 4]) | np.int64(buffer[at + 5]) << 8])
+    if vr == 0:
+        return _VR, 0, 0, at
+    if not is_long[vr]:
+        return _OK, vr, _u16(buffer, at + 6, big), at + 8
+    if at + 12 > frames[top, _END]:
+        return _short(frames, state, len(buffer)), 0, 0, at
+    return _OK, vr, _u32(buffer, at + 8, big), at + 12
+
+
+@inlined
+def _element(
+    buffer: Any, frames: Any, state: Any, table: Any, bounds: Any, tag: int, vr: int, length: int, start: int
+) -> Any:
+    """One element with this header; its value is passed over. `_OPEN` where it is a sequence to be walked into."""
+    top = state[_TOP]
+    end = frames[top, _END]
+    state[_FAULT] = tag
+    if tag == frames[top, _LAST]:
+        return _TWICE
+    if tag < frames[top, _LAST]:
+        state[_ORDERED] = 0
+    frames[top, _LAST] = tag
+    undefined = length == UNDEFINED_LENGTH
+    stop = end if undefined else start + length
+    if stop > end:
+        return _BEYOND_DATA if stop > len(buffer) else _BEYOND_FRAME
+    code = _emit(table, state, bounds[1], tag, vr, start, length, stop, frames[top, _ROW])
+    if code != _OK:
+        return code
+    state[_AT] = stop
+    if not undefined:
+        return _OK
+    if tag != _PIXEL_DATA:
+        return _OPEN if vr in (0, _SQ, _UN) else _LENGTH_VR
+    if vr != _OB and vr != _OW:
+        return _PIXEL_VR
+    code, position, left = _fragments(buffer, start, end, len(buffer), frames[top, _BIG] == 1, state[_LEFT])
+    state[_LEFT], state[_AT] = left, position
+    table[state[_COUNT] - 1, END] = position
+    return code
+
+
 @compiled
 def _scan(
     buffer: Any,
     offset: int,
     implicit: bool,
     big: bool,
-    most_deep: int,
-    most: int,
+    bounds: Any,
     table: Any,
     sequences: Any,
     vr_of: Any,
     is_long: Any,
 ) -> tuple[int, int, int, bool]:
-    """(code, rows, tag at fault or -1, ordered). A frame is an open data set (root, item) or an open sequence."""
-    size, rows = len(buffer), len(table)
-    frames = 2 * most_deep + 2
-    items, defined = np.zeros(frames, np.bool_), np.zeros(frames, np.bool_)
-    implicits, bigs = np.zeros(frames, np.bool_), np.zeros(frames, np.bool_)
-    ends, row_of, last = np.zeros(frames, np.int64), np.zeros(frames, np.int64), np.zeros(frames, np.int64)
-    top, depth, count, position, ordered, left = 0, 0, 0, offset, True, most * FRAGMENTS_PER_ELEMENT
-    defined[0], ends[0], row_of[0], last[0] = True, size, -1, -1
-    implicits[0], bigs[0] = implicit, big
-    while top >= 0:
-        end = ends[top]
-        if position == end and defined[top]:
-            depth -= items[top]
-            top -= 1
+    """(code, rows, tag at fault or -1, ordered); ``bounds``: depth, rows. A frame is an open data set or sequence."""
+    size = len(buffer)
+    frames, state = np.zeros((2 * bounds[0] + 3, _FRAME_COLUMNS), np.int64), np.zeros(_STATES, np.int64)
+    state[_TOP], state[_AT], state[_ORDERED], state[_LEFT] = -1, offset, 1, bounds[1] * FRAGMENTS_PER_ELEMENT
+    _push(frames, state, False, size, True, implicit, big)
+    while state[_TOP] >= 0:
+        top, at = state[_TOP], state[_AT]
+        state[_FAULT] = -1
+        if at == frames[top, _END] and frames[top, _DEFINED]:
+            _pop(frames, state)
             continue
-        if position + 8 > end:
-            return (_TRUNCATED if end == size else _SHORT_FRAME), count, -1, ordered
-        b = bigs[top]
-        tag = _u16(buffer, position, b) << 16 | _u16(buffer, position + 2, b)
-        if items[top] or tag >> 16 == 0xFFFE:
-            length, start = _u32(buffer, position + 4, b), position + 8
-            closes = 0xFFFEE0DD if items[top] else 0xFFFEE00D
-            if tag == closes and not defined[top] and length == 0:
-                table[row_of[top], END] = start
-                depth -= items[top]
-                top -= 1
-                position = start
-                continue
-            if not items[top]:
-                return _DELIMITER, count, tag, ordered
-            if tag != ITEM_TAG:
-                return _NOT_ITEM, count, -1, ordered
-            stop = end if length == UNDEFINED_LENGTH else start + length
-            if stop > end:
-                return (_BEYOND_DATA if stop > size else _BEYOND_FRAME), count, tag, ordered
-            if count == rows:
-                return (_MANY if rows >= most else _GROW), count, -1, ordered
-            table[count, 0], table[count, 1], table[count, 2], table[count, 3] = tag, 0, position, start
-            table[count, 4], table[count, 5], table[count, 6], table[count, 7] = length, stop, depth, row_of[top]
-            top += 1
-            items[top], defined[top], ends[top], row_of[top] = False, length != UNDEFINED_LENGTH, stop, count
-            implicits[top], bigs[top], last[top] = implicits[top - 1], b, -1
-            count += 1
-            position = start
-            continue
-        vr, start = 0, position + 8
-        if implicits[top]:
-            length = _u32(buffer, position + 4, b)
-        else:
-            vr = vr_of[np.int64(buffer[position + 4]) | np.int64(buffer[position + 5]) << 8]
-            if vr == 0:
-                return _VR, count, tag, ordered
-            if is_long[vr]:
-                if start + 4 > end:
-                    return (_TRUNCATED if end == size else _SHORT_FRAME), count, -1, ordered
-                length = _u32(buffer, start, b)
-                start += 4
-            else:
-                length = _u16(buffer, position + 6, b)
-        if tag == last[top]:
-            return _TWICE, count, tag, ordered
-        if tag < last[top]:
-            ordered = False
-        last[top] = tag
-        undefined = length == UNDEFINED_LENGTH
-        stop = end if undefined else start + length
-        if stop > end:
-            return (_BEYOND_DATA if stop > size else _BEYOND_FRAME), count, tag, ordered
-        if count == rows:
-            return (_MANY if rows >= most else _GROW), count, -1, ordered
-        table[count, 0], table[count, 1], table[count, 2], table[count, 3] = tag, vr, position, start
-        table[count, 4], table[count, 5], table[count, 6], table[count, 7] = length, stop, depth, row_of[top]
-        count += 1
-        position = stop
-        opens = undefined
-        if undefined and tag == 0x7FE00010:
-            if vr != _OB and vr != _OW:
-                return _PIXEL_VR, count, tag, ordered
-            code, position, left = _fragments(buffer, start, end, size, b, left)
+        if at + 8 > frames[top, _END]:
+            return _short(frames, state, size), state[_COUNT], -1, False
+        order = frames[top, _BIG] == 1
+        tag = _u16(buffer, at, order) << 16 | _u16(buffer, at + 2, order)
+        if frames[top, _ITEMS] or tag >> 16 == 0xFFFE:
+            code = _item(buffer, frames, state, table, bounds[1], tag)
             if code != _OK:
-                return code, count, tag, ordered
-            table[count - 1, END] = position
-            opens = False
-        elif undefined and vr != 0 and vr != _SQ and vr != _UN:
-            return _LENGTH_VR, count, tag, ordered
-        elif length > 0 and not undefined:
-            opens = vr == _SQ or ((vr == 0 or vr == _UN) and _is_sequence(tag, sequences))
-        if opens:
-            depth += 1
-            if depth > most_deep:
-                return _DEEP, count, tag, ordered
-            top += 1
-            items[top], defined[top], ends[top], row_of[top] = True, not undefined, stop, count - 1
+                return code, state[_COUNT], state[_FAULT], False
+            continue
+        code, vr, length, start = _header(buffer, frames, state, vr_of, is_long)
+        if code == _OK:
+            code = _element(buffer, frames, state, table, bounds, tag, vr, length, start)
+        if code == _OK and length > 0 and length != UNDEFINED_LENGTH:
+            listed = (vr == 0 or vr == _UN) and _is_sequence(tag, sequences)
+            code = _OPEN if vr == _SQ or listed else _OK
+        if code == _OPEN:
+            state[_DEPTH] += 1
+            if state[_DEPTH] > bounds[0]:
+                return _DEEP, state[_COUNT], tag, False
             unknown = vr == _UN
-            implicits[top], bigs[top] = implicits[top - 1] or unknown, b and not unknown
-            position = start
-    return _OK, count, -1, ordered
+            inside = frames[top, _IMPLICIT] == 1 or unknown
+            stop = table[state[_COUNT] - 1, END]
+            _push(frames, state, True, stop, length != UNDEFINED_LENGTH, inside, order and not unknown)
+            state[_AT] = start
+        elif code != _OK:
+            return code, state[_COUNT], state[_FAULT] if code != _VR else tag, False
+    return _OK, state[_COUNT], -1, state[_ORDERED] == 1
