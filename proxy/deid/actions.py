@@ -14,6 +14,8 @@ from enum import Enum
 
 from proxy.deid import dummies
 from proxy.deid.access import is_uid, plain_of
+from proxy.deid.date_pairs import BIRTH_DATE
+from proxy.deid.date_policy import DatePolicy
 from proxy.deid.dates import shift_da, shift_dt, truncate_da, truncate_dt
 from proxy.deid.decisions import Decision
 from proxy.deid.encode import Element
@@ -183,7 +185,7 @@ class ValueActions:
     def date(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
         """A date, time or age as the profile's own words about dates say (`DatePolicy`)."""
         policy, text = self._dating, plain_of(place.source, tag)
-        if policy is None or text is None:
+        if policy is None or text is None or _date_word(policy, tag, vr) == "remove":
             return INAPPLICABLE
         companion = policy.companion(tag)
         beside = split(plain_of(place.source, companion) or "") if companion is not None else []
@@ -223,6 +225,14 @@ class ValueActions:
     def _plain(self, tag: int, vr: str, values: list[str], count: str) -> Element:
         self.counts[count] += 1
         return Element(tag, vr, "\\".join(values).encode("ascii"))
+
+
+def _date_word(policy: DatePolicy, tag: int, vr: str) -> str:
+    if tag == BIRTH_DATE:
+        return policy.birth_date
+    if vr == "AS":
+        return policy.ages
+    return policy.attributes.get(tag, policy.times if vr == "TM" else policy.dates)
 
 
 def _keep_time(value: str, _: int) -> str:

@@ -71,7 +71,8 @@ class Decider:
     def _row(self, tag: int, code: str) -> Decision:
         basic = Decision(code, f"E.1-1 {code}", BASIC)
         dates = self._policy.dates
-        if dates is not None and tag in (BIRTH_DATE, BIRTH_TIME) and dates.birth_date != "remove":
+        word = dates.birth_date if dates is not None else "remove"
+        if dates is not None and ((tag == BIRTH_DATE and word != "remove") or (tag == BIRTH_TIME and word == "keep")):
             return Decision("date", f"profile dates birth_date {dates.birth_date}", "", basic)
         cells = self._policy.cells.get(tag, {})
         if not cells:
