@@ -14,11 +14,13 @@ import pytest
 
 from proxy.deid.engine import deidentify
 from proxy.deid.part10 import Limits
+from proxy.deid.profile import PolicySpec, compile_policy
 from proxy.deid.retained import sequences_of
 from proxy.deid.scanner import VR_NAMES, Encoding, scan_table
 from proxy.deid.tokens import read_part10, scan
 from proxy.deid.types import Claimed, materialise
 from proxy.errors import InstanceHeld
+from proxy.store.rulebook import load_profile
 
 DATA = Path(pydicom.__file__).parent / "data"
 FILES = sorted(p for folder in ("test_files", "charset_files") for p in (DATA / folder).rglob("*") if p.is_file())
@@ -70,12 +72,26 @@ class Fast:
     deidentify = staticmethod(deidentify)
 
 
+#: rules by everything that an element can be matched by: what is reached must not leave in a run
+RULES = [
+    {"match": {"keyword": ["StudyDescription", "BodyPartExamined"]}, "do": "keep"},
+    {"match": {"tag": "(0028,0030)"}, "do": "remove"},
+    {"match": {"mask": "(0018,10xx)", "vr": ["DS", "IS"]}, "do": "replace", "with": "7"},
+    {"match": {"vr": "CS"}, "when": {"Modality": {"value": ["CT", "SR"]}}, "do": "clean"},
+    {"match": {"vr": ["SH", "AT"]}, "do": "empty"},
+    {"match": {"creator": "GEMS_PARM_01"}, "do": "remove"},
+]
+
+
 def policy_of(make: ModuleType, name: str) -> object:
     more = {"blank_patient_id": "per-study", "uninspected_pixels": "forward"}
+    if name == "ruled":
+        profile = {**load_profile("research"), "rules": RULES}
+        return compile_policy(make.tables(), PolicySpec("research", profile, make.KEY, **more))
     return make.optioned(*OPTIONED[name], base="research", **more) if name in OPTIONED else make.policy(name, **more)
 
 
-@pytest.mark.parametrize("profile", ["basic", "research", *OPTIONED])
+@pytest.mark.parametrize("profile", ["basic", "research", "mammography", "ruled", *OPTIONED])
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
 def test_real_files_give_the_same_bytes(make: ModuleType, path: Path, profile: str) -> None:
     policy = policy_of(make, profile)
@@ -107,7 +123,7 @@ def mutants(seed: int, most: int) -> list[bytes]:
     return found
 
 
-@pytest.mark.parametrize("profile", ["research", *OPTIONED])
+@pytest.mark.parametrize("profile", ["research", "ruled", *OPTIONED])
 def test_mutated_instances_give_the_same_bytes_or_are_held(make: ModuleType, profile: str) -> None:
     policy = policy_of(make, profile)
     released = 0
