@@ -12,9 +12,10 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from proxy.deid.profile import Policy
+from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.verify import Gate
-from proxy.errors import InstanceHeld, Reason
+from proxy.errors import ConfigError, InstanceHeld, Reason
+from proxy.store.rulebook import load_profile
 
 GATE = Gate(bytes(32))
 SR = "1.2.840.10008.5.1.4.1.1.88.33"
@@ -292,3 +293,90 @@ def test_a_safe_sequence_in_implicit_vr_is_walked(make: ModuleType) -> None:
     _, out = make.run(data[:at] + extra + data[at:], make.optioned("rtn_safe_priv"))
     assert b"Planted" not in out
     assert struct.pack("<HHI", 0x0028, 0x0010, 2) + b"\7\0" in out
+
+
+def declared(status: str, vr: str = "DS", identifying: int | None = None) -> Dataset:
+    """Private Data Element Characteristics Sequence (0008,0300) about (0045,xx01) and (0045,xx02) of ACME."""
+    each = [item(PrivateDataElement=n, PrivateDataElementValueRepresentation=vr) for n in (1, 2)]
+    ds = item(
+        PrivateGroupReference=0x0045, PrivateCreatorReference="ACME", BlockIdentifyingInformationStatus=status,
+        NonidentifyingPrivateElements=[1], PrivateDataElementDefinitionSequence=each,
+    )  # fmt: skip
+    if identifying is not None:
+        action = item(IdentifyingPrivateElements=[identifying], DeidentificationAction="X")
+        ds.DeidentificationActionSequence = [action]
+    return ds
+
+
+@pytest.mark.parametrize(
+    ("characteristics", "left"),
+    [
+        (declared("SAFE"), [1, 2]),
+        (declared("MIXED"), [1]),
+        (declared("UNSAFE"), []),
+        (declared("SAFE", identifying=1), [2]),
+        (declared("SAFE", vr="OB"), []),
+        (None, []),
+    ],
+)
+def test_what_an_instance_declares_of_its_private_elements(
+    make: ModuleType, characteristics: Dataset | None, left: list[int]
+) -> None:
+    ds = make.dataset()
+    if characteristics is not None:
+        ds.PrivateDataElementCharacteristicsSequence = [characteristics]
+    ds.add_new(0x00450010, "LO", "ACME")
+    vr = "OB" if characteristics is not None and "OB" in str(characteristics) else "DS"
+    for number in (1, 2):
+        ds.add_new(0x00451000 | number, vr, b"1.5 " if vr == "OB" else "1.5")
+    out = released(make, ds, make.optioned("rtn_safe_priv"))
+    assert [n for n in (1, 2) if 0x00451000 | n in out] == left
+    assert (0x00450010 in out) is bool(left)
+
+
+def test_a_projects_own_safe_list(make: ModuleType) -> None:
+    row = {"creator": "ACME", "tag": "(0045,xx01)", "vr": "UI", "note": "frame of reference, by our physicist"}
+    profile = {**load_profile("basic"), "options": ["rtn_safe_priv"], "private": [row]}
+    ds = make.dataset(FrameOfReferenceUID="1.2.3.9")
+    ds.add_new(0x00450010, "LO", "ACME")
+    ds.add_new(0x00451001, "UI", "1.2.3.9")
+    out = released(make, ds, compile_policy(make.tables(), PolicySpec("p", profile, make.KEY)))
+    assert out[0x00451001].value == out.FrameOfReferenceUID
+    with pytest.raises(ConfigError, match="needs the option"):
+        compile_policy(make.tables(), PolicySpec("p", {**profile, "options": []}, make.KEY))
+
+
+def test_names_that_the_project_knows_leave_texts(make: ModuleType) -> None:
+    profile = {**load_profile("basic"), "options": ["clean_desc"], "names": ["Quendelbacher"]}
+    ds = make.dataset(StudyDescription="left nodule, see Quendelbacher")
+    out = released(make, ds, compile_policy(make.tables(), PolicySpec("p", profile, make.KEY)))
+    assert "Quendelbacher" not in out.StudyDescription
+    assert "nodule" in out.StudyDescription
+
+
+@pytest.mark.parametrize(("options", "left"), [(("clean_desc",), False), (("clean_desc", "rtn_long_full"), True)])
+def test_dates_in_texts_go_with_the_dates_of_the_profile(
+    make: ModuleType, options: tuple[str, ...], left: bool
+) -> None:
+    ds = make.dataset(StudyDescription="nodule, unchanged since 2024-02-29", PatientBirthDate="19500101")
+    out = released(make, ds, make.optioned(*options))
+    assert ("2024-02-29" in out.StudyDescription) is left
+    assert "nodule" in out.StudyDescription
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("ISO_IR 100", "Schädel Müllerin links"),
+        ("ISO_IR 192", "Schädel Müllerin links"),
+        (["", "ISO 2022 IR 87"], "胸部"),
+        ("GB18030", "胸部"),
+        ("ISO_IR 144", "грудь"),
+    ],
+)
+def test_a_cleaned_text_keeps_its_character_set(make: ModuleType, charset: Any, text: str) -> None:
+    ds = make.dataset(SpecificCharacterSet=charset, PatientName="Zwetschgenmann^Q", StudyDescription=text)
+    out = released(make, ds, make.optioned("clean_desc"))
+    said = str(out.get("StudyDescription", ""))
+    assert "�" not in said
+    assert set(said.split()) <= set(text.split())
