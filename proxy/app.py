@@ -34,10 +34,10 @@ from proxy.dicomweb.client import DicomwebSender
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.scp import DimseServer
 from proxy.dimse.scu import DimseSender
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, VeilError
 from proxy.service.deliver import Deliver
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
-from proxy.service.ports import AuditEvent, Deidentifier, Peer, Sender, Verdict
+from proxy.service.ports import AuditEvent, Peer, Sender
 from proxy.service.replay import Replay
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
@@ -50,6 +50,7 @@ from proxy.store.rulebook import load_profile, load_tables
 from proxy.store.spool import DiskSpool
 from proxy.workers.arena import Arena
 from proxy.workers.pool import WorkerPool
+from proxy.workers.rotation import Rotation
 
 Observer = Callable[[Peer, Outcome], None]
 
@@ -86,20 +87,6 @@ def _listening(where: str, host: str, port: int) -> Iterator[None]:
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ConfigError(f"{where}.port", f"cannot listen on {host}:{port}: {why}", "choose another port") from None
-
-
-class _Lazy:
-    """A pool that starts with its first instance: most verbs on a site at rest need no worker."""
-
-    def __init__(self, pool: WorkerPool) -> None:
-        self._pool, self._started = pool, False
-
-    async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
-        """As `WorkerPool.run`."""
-        if not self._started:
-            await self._pool.start()
-            self._started = True
-        return await self._pool.run(project, arena, claimed)
 
 
 def _sender(destination: Destination, archive: EmbeddedArchive) -> Sender:
@@ -140,6 +127,11 @@ def _application(event: str, digests: Mapping[str, str]) -> AuditEvent:
     return AuditEvent(event, object=about | ({"policies": dict(digests)} if digests else {}))
 
 
+def _rules(event: str, before: Mapping[str, Policy], after: Mapping[str, Policy], why: str = "") -> AuditEvent:
+    digests = {n: {"before": before[n].digest, "after": after[n].digest} for n in after}
+    return AuditEvent(event, "failure" if why else "success", object={"kind": "rules", "policies": digests}, reason=why)
+
+
 class App:
     """One running proxy. `start` either brings everything up or takes everything down again."""
 
@@ -149,6 +141,7 @@ class App:
         self._observe = observe
         self._stack = AsyncExitStack()
         self._drain = 60.0
+        self._reloading = asyncio.Lock()
 
     async def start(self, servers: bool = True) -> None:
         """Start in the order of the file's head; any failure undoes what was started and is raised.
@@ -200,17 +193,19 @@ class App:
         config, stack = self.config, self._stack
         self.queue = await Queue.open(self.database, self.spool.remove)
         await self.spool.sweep(await self.queue.referenced())
-        self.pool = _pool(config, self.policies, self._gate_key, self._tables)
-        stack.push_async_callback(self.pool.close)
-        judge: Deidentifier = self.pool if servers else _Lazy(self.pool)
+        pool = _pool(config, self.policies, self._gate_key, self._tables)
+        self.judge = Rotation(pool, started=servers)
+        stack.push_async_callback(self.judge.close)
         if servers:
-            await self.pool.start()
+            await pool.start()
         senders = {name: _sender(d, self.archive) for name, d in config.destinations.items()}
         self.deliver = Deliver(self.queue, self.spool, self.audit, senders)
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
-        self.ingest = Ingest(judge, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify)
+        self.ingest = Ingest(
+            self.judge, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify
+        )
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
-        self.operator = Operator(replay, self.quarantine, self.status, self.requeue)
+        self.operator = Operator(replay, self.quarantine, self.status, self.requeue, self.reload)
         stack.push_async_callback(self._stop_deliver)
 
     async def _open_servers(self) -> None:
@@ -266,7 +261,7 @@ class App:
         used = self.spool.used / self.config.limits.spool_bytes
         checks = {
             "audit": self.audit.healthy,
-            "workers": self.pool.ready,
+            "workers": self.judge.ready,
             "spool": used < 0.9,
         }
         return {"ready": all(checks.values()), "checks": checks}
@@ -276,6 +271,30 @@ class App:
         lanes = {name: dataclasses.asdict(status) for name, status in self.deliver.status().items()}
         keys = _key_values(self.config)
         return {"version": __version__, "queue": await self.queue.counts(), "destinations": lanes, "keys": keys}
+
+    async def reload(self) -> dict[str, str]:
+        """Take the rules and profiles as they are on disk now; project → policy digest.
+
+        All or nothing: `ConfigError` or `WorkersUnavailable` leaves the old rules in force. Either way it is audited.
+        Instances under way are finished under the rules they began with. veil.yaml itself is not read again.
+        """
+        async with self._reloading:
+            try:
+                tables = load_tables()
+                policies = load_policies(self.config, tables)
+                pool = _pool(self.config, policies, self._gate_key, tables)
+                await pool.start()
+            except VeilError as error:
+                await self.audit.record(_rules("rules-refused", self.policies, self.policies, str(error)[:300]))
+                raise
+            try:
+                await self.audit.record(_rules("rules-reloaded", self.policies, policies))
+            except BaseException:
+                await pool.close()
+                raise
+            self.policies = policies
+            await self.judge.replace(pool)
+            return {name: policy.digest for name, policy in policies.items()}
 
     async def requeue(self, destination: str) -> int:
         """Let what ``destination`` rejected for good wait again; KeyError for an unknown one."""

@@ -20,6 +20,7 @@ VERBS = {
     "check": "check",
     "serve": "serve",
     "deid": "deid",
+    "reload": "reload",
     "status": "status",
     "retry": "status",
     "quarantine": "quarantine",

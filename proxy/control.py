@@ -43,10 +43,20 @@ class Operator:
     """What an operator can do with what is held; the same in a running proxy and without one."""
 
     def __init__(
-        self, replay: Replay, quarantine: Quarantine, status: Status, requeue: Callable[[str], Awaitable[int]]
+        self,
+        replay: Replay,
+        quarantine: Quarantine,
+        status: Status,
+        requeue: Callable[[str], Awaitable[int]],
+        reload: Callable[[], Awaitable[dict[str, str]]],
     ) -> None:
         """``requeue`` lets the failed rows of a destination wait again; KeyError for an unknown one."""
-        self._replay, self._quarantine, self._status, self._requeue = replay, quarantine, status, requeue
+        self._replay, self._quarantine, self._status = replay, quarantine, status
+        self._requeue, self._reload = requeue, reload
+
+    async def reload(self) -> dict[str, str]:
+        """Take the rules and profiles as they are on disk now; project → policy digest."""
+        return await self._reload()
 
     async def status(self) -> dict[str, Any]:
         """Queue and destinations."""
@@ -89,6 +99,7 @@ class ControlServer:
                 web.post("/quarantine/{id}/replay", self._post_replay),
                 web.post("/quarantine/{id}/purge", self._post_purge),
                 web.post("/destinations/{name}/retry", self._post_retry),
+                web.post("/rules/reload", self._post_reload),
             ]
         )
         (self._folder / _NAME).unlink(missing_ok=True)
@@ -123,6 +134,9 @@ class ControlServer:
 
     async def _post_retry(self, request: web.Request) -> web.Response:
         return web.json_response(await self._operator.retry(request.match_info["name"]))
+
+    async def _post_reload(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._operator.reload())
 
 
 @web.middleware
@@ -166,6 +180,10 @@ class ControlClient:
     async def retry(self, destination: str) -> Any:
         """See `Operator.retry`."""
         return await self._call("POST", f"/destinations/{destination}/retry")
+
+    async def reload(self) -> Any:
+        """See `Operator.reload`."""
+        return await self._call("POST", "/rules/reload")
 
     async def _call(self, verb: str, path: str) -> Any:
         async with self._session.request(verb, "http://veil" + path) as answer:

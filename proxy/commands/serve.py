@@ -12,6 +12,7 @@ import click
 from proxy.app import App
 from proxy.commands.options import config_option
 from proxy.config import Config, load_config
+from proxy.errors import VeilError
 from proxy.logs import configure
 
 
@@ -25,15 +26,25 @@ def serve(config_path: Path, drain: float) -> None:
     asyncio.run(run(config, drain))
 
 
+async def _reload(app: App) -> None:
+    """SIGHUP: as ``veil reload``; what is wrong with the new rules is one line on stderr."""
+    try:
+        await app.reload()
+    except VeilError as error:
+        click.echo(f"veil: {error}; the old rules stay in force", err=True)
+
+
 async def run(config: Config, drain: float) -> None:
     """Start the proxy, tell where it listens, stop on a signal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    tasks: list[asyncio.Future[None]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     app = App(config)
     await app.start()
+    loop.add_signal_handler(signal.SIGHUP, lambda: tasks.append(asyncio.ensure_future(_reload(app))))
     try:
         for line in app.where():
             click.echo(line)
