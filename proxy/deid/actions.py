@@ -8,17 +8,16 @@ not changed. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from enum import Enum
 
 from proxy.deid import dummies
 from proxy.deid.access import is_uid, plain_of
+from proxy.deid.cleaning import Cleaning
 from proxy.deid.decisions import Decision
 from proxy.deid.encode import Element
 from proxy.deid.place import Place, Subject
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider
-from proxy.deid.text import TextCleaner
 from proxy.deid.values import CHARSET_VRS, LIMITS, check, fits, split
 from proxy.errors import InstanceHeld, Reason
 
@@ -43,12 +42,10 @@ Outcome = Element | Inapplicable | None
 class ValueActions:
     """Actions on values that are no sequences. ``counts`` says what happened to how many elements."""
 
-    def __init__(
-        self, policy: Policy, pseudonyms: PseudonymProvider, subject: Subject, cleaner: Callable[[], TextCleaner]
-    ) -> None:
+    def __init__(self, policy: Policy, pseudonyms: PseudonymProvider, subject: Subject, cleaning: Cleaning) -> None:
         self._pseudonyms = pseudonyms
         self._subject = subject
-        self._cleaner = cleaner
+        self._cleaning = cleaning
         self._dating = policy.dates
         #: whether dates move, so that what is truncated has to move before
         self._moves = policy.moves
@@ -143,9 +140,9 @@ class ValueActions:
         return Element(tag, vr, encoded)
 
     def clean_whole(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
-        """C on a code string or an application entity: it stays whole or not at all."""
+        """C on a code string or an application entity: it stays whole, or not at all where it names somebody."""
         text = plain_of(place.source, tag)
-        if not text or any(self._cleaned(value, LIMITS[vr]) != value for value in split(text) if value):
+        if not text or any(self._cleaning.identifies(value) for value in split(text) if value):
             return INAPPLICABLE
         return self.keep(tag, vr, place, decision)
 
@@ -159,7 +156,7 @@ class ValueActions:
     def _cleaned(self, text: str, limit: int) -> str:
         if not text:
             return ""
-        cleaned = self._cleaner().clean(text, limit)
+        cleaned = self._cleaning.clean(text, limit)
         if not cleaned.judged:
             self.counts["unjudged"] += 1
         return cleaned.text

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
 
 from proxy.deid import markers
 from proxy.deid.access import charset_of, is_uid, plain_of, text_of
+from proxy.deid.cleaning import Cleaning
 from proxy.deid.date_policy import time_offset
 from proxy.deid.decode import Instance, read_instance
 from proxy.deid.encode import Element, Part, encode_dataset, encode_head
-from proxy.deid.identity import identity_of
 from proxy.deid.level import Level
 from proxy.deid.pixels.burned_in import decide
 from proxy.deid.place import Step, Subject
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider, is_standard_uid
 from proxy.deid.tables import SopClass
-from proxy.deid.text import TextCleaner
 from proxy.deid.types import Chunk, Claimed, Deidentified, Original, Report, Slice
 from proxy.deid.values import strict_text
 from proxy.deid.walk import ISSUER_OF_PATIENT_ID, PATIENT_ID, PATIENT_NAME, Walk
@@ -64,8 +62,8 @@ def transform(instance: Instance, claimed: Claimed, policy: Policy, steps: list[
     decide(instance.root, sop_class, instance.syntax, policy)
     pseudonyms = policy.pseudonyms()
     subject = _subject(instance.root, original, policy, pseudonyms)
-    cleaner = _cleaner(instance.root, policy, subject)
-    walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax, cleaner)
+    cleaning = Cleaning(instance.root, policy, subject)
+    walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax, cleaning)
     walk.steps = steps
     elements: dict[int, Part] = {element.tag: element for element in walk.run(instance.root)}
     for tag, vr in ((PATIENT_NAME, "PN"), (PATIENT_ID, "LO")):
@@ -143,26 +141,6 @@ def _subject(root: Level, original: Original, policy: Policy, pseudonyms: Pseudo
     times_move = policy.dates is not None and policy.dates.times == "shift"
     minutes = time_offset(pseudonyms, issuer, patient_id) if times_move else 0
     return Subject(pseudonym, days, issuer, minutes)
-
-
-def _cleaner(root: Level, policy: Policy, subject: Subject) -> Callable[[], TextCleaner]:
-    """Made at the first text that is to be cleaned, once for the instance."""
-    made: list[TextCleaner] = []
-
-    def cleaner() -> TextCleaner:
-        if not made:
-            made.append(
-                TextCleaner(
-                    policy.vocabulary,
-                    identity_of(root, policy.vrs),
-                    offset=subject.offset if policy.moves else None,
-                    dictionary=policy.names,
-                    keep_dates=policy.longitudinal == "UNMODIFIED",
-                )
-            )
-        return made[0]
-
-    return cleaner
 
 
 def _chunks(head: bytes, elements: dict[int, Part], instance: Instance) -> tuple[Chunk, ...]:

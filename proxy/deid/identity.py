@@ -6,7 +6,7 @@ what one forgets the other finds. The result is PHI. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from pydicom._dicom_dict import DicomDictionary
@@ -42,22 +42,27 @@ class _Found:
     dates: set[str] = field(default_factory=set)
 
 
-def identity_of(root: Level, vrs: Mapping[int, str]) -> Identity:
-    """Everything in ``root`` that names somebody or some place, in a fixed order; ``vrs`` goes before PS3.6."""
+def identity_of(root: Level, vrs: Mapping[int, str], without: Set[int] = frozenset()) -> Identity:
+    """Everything in ``root`` that names somebody or some place, in a fixed order; ``vrs`` goes before PS3.6.
+
+    ``without``: attributes that are passed over.
+    """
     found = _Found()
-    _gather(root, DEFAULT, vrs, found)
+    _gather(root, DEFAULT, vrs, without, found)
     return Identity(*(tuple(sorted(part)) for part in (found.names, found.numbers, found.places, found.dates)))
 
 
-def _gather(level: Level, around: Charset, vrs: Mapping[int, str], found: _Found) -> None:
+def _gather(level: Level, around: Charset, vrs: Mapping[int, str], without: Set[int], found: _Found) -> None:
     charset = charset_of(level, around)
     for tag in level.tags():
+        if tag in without:
+            continue
         stated, value = level.value(tag)
         known = vrs.get(tag) or (str(DicomDictionary[tag][0]) if tag in DicomDictionary else "")
         vr = known if stated in ("", "UN") else stated
         if not isinstance(value, bytes) or vr == "SQ":
             for item in level.items(tag):
-                _gather(item, charset, vrs, found)
+                _gather(item, charset, vrs, without, found)
         elif value and (into := _drawer(tag, vr, found)) is not None:
             into.update(_texts(charset, tag, value))
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import struct
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from proxy.deid import dummies, markers
 from proxy.deid.access import plain_of, text_of
 from proxy.deid.actions import INAPPLICABLE, Outcome
+from proxy.deid.cleaning import Cleaning
 from proxy.deid.content_tree import AGES, ContentReader, Node
 from proxy.deid.date_actions import DateActions
 from proxy.deid.decisions import Decision
@@ -23,7 +24,6 @@ from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider
 from proxy.deid.structured_outline import Settled
 from proxy.deid.tables import TransferSyntax
-from proxy.deid.text import TextCleaner
 from proxy.deid.values import check
 from proxy.errors import InstanceHeld
 
@@ -39,9 +39,9 @@ class SequenceActions(DateActions):
         pseudonyms: PseudonymProvider,
         subject: Subject,
         syntax: TransferSyntax,
-        cleaner: Callable[[], TextCleaner],
+        cleaning: Cleaning,
     ) -> None:
-        super().__init__(policy, pseudonyms, subject, cleaner)
+        super().__init__(policy, pseudonyms, subject, cleaning)
         self._syntax = syntax
         self._contents = ContentReader(policy.content, policy.options, syntax.little)
         self.steps: list[Step] | None = None

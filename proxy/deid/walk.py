@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET, charset_of, text_of
 from proxy.deid.actions import Inapplicable, Outcome
+from proxy.deid.cleaning import Cleaning
 from proxy.deid.decisions import BASIC, Decision, decider_of
 from proxy.deid.encode import Element, Part
 from proxy.deid.iod import resolve
@@ -23,7 +24,6 @@ from proxy.deid.pseudonym import PseudonymProvider
 from proxy.deid.rule_match import Matcher
 from proxy.deid.sequence_actions import SequenceActions
 from proxy.deid.tables import TransferSyntax
-from proxy.deid.text import TextCleaner
 from proxy.deid.values import DEFAULT
 from proxy.errors import InstanceHeld, Reason
 
@@ -46,9 +46,9 @@ class Walk(SequenceActions):
         subject: Subject,
         sop_class: str,
         syntax: TransferSyntax,
-        cleaner: Callable[[], TextCleaner],
+        cleaning: Cleaning,
     ) -> None:
-        super().__init__(policy, pseudonyms, subject, syntax, cleaner)
+        super().__init__(policy, pseudonyms, subject, syntax, cleaning)
         self._policy = policy
         self._decider = decider_of(policy)
         self._sop_class = sop_class

@@ -106,10 +106,20 @@ def test_the_gate_wants_a_kept_value_to_be_the_one_that_came(make: ModuleType) -
     assert held.value.reason is Reason.ELEMENT_NOT_ALLOWED
 
 
-def test_application_entities_are_cleaned(make: ModuleType) -> None:
-    ds = make.dataset(PatientName="Zwetschgenmann^Q", StationAETitle="CT1", RetrieveAETitle="ZWETSCHGENMANN")
+@pytest.mark.parametrize(
+    ("title", "stays"),
+    [
+        ("CTSCAN01", True), ("AWP45557", True), ("STORESCU", True), ("ZWETSCHGENMANN", False), ("DRROE_CT", False),
+        ("NORDSTADT", False), ("CT_4711X", False),
+    ],
+)  # fmt: skip
+def test_application_entities_stay_unless_they_name_somebody(make: ModuleType, title: str, stays: bool) -> None:
+    """The name of the station itself is retained by the same option and is no reason to remove them."""
+    ds = make.dataset(PatientName="Zwetschgenmann^Q", OperatorsName="Roe^Richard", InstitutionName="Klinikum Nordstadt")
+    ds.StationAETitle, ds.DestinationAE, ds.StationName = title, title, "CTSCAN01"
     out = released(make, ds, make.optioned("rtn_dev_id"))
-    assert "RetrieveAETitle" not in out
+    assert out.get("StationAETitle") == (title if stays else None)
+    assert out.get("DestinationAE") in ((title,) if stays else ("REMOVED", None))
 
 
 # ---- what an instance says
