@@ -9,74 +9,41 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
-import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 from proxy import __version__
 from proxy.archive.archive import EmbeddedArchive
-from proxy.archive.sender import ArchiveSender
 from proxy.audit.trail import AuditLog
-from proxy.config import ArchiveDestination, Config, Destination, DicomwebDestination
-from proxy.control import ControlServer, Operator, connect
+from proxy.config import Config
+from proxy.control import ControlServer, Operator
 from proxy.deid.dictionary import register
-from proxy.deid.profile import Policy, PolicySpec, compile_policy
-from proxy.deid.pseudonym import key_check_value
-from proxy.deid.tables import Tables
-from proxy.deid.tokens import Limits
+from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
-from proxy.dicomweb.client import DicomwebSender
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.scp import DimseServer
-from proxy.dimse.scu import DimseSender
 from proxy.errors import ConfigError, VeilError
 from proxy.service.deliver import Deliver
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
-from proxy.service.ports import AuditEvent, Peer, Sender
+from proxy.service.ports import AuditEvent, Peer
 from proxy.service.replay import Replay
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
+from proxy.site import application, key_values, load_policies, make_pool, make_sender
 from proxy.store.database import Database
-from proxy.store.keys import check_key, load_key, project_key_name
+from proxy.store.keys import check_key, load_key
 from proxy.store.lock import DataLock
 from proxy.store.quarantine import QuarantineFolder
 from proxy.store.queue import Queue
-from proxy.store.rulebook import load_profile, load_tables
+from proxy.store.rulebook import load_tables
 from proxy.store.spool import DiskSpool
 from proxy.workers.arena import Arena
-from proxy.workers.pool import WorkerPool
 from proxy.workers.rotation import Rotation
 
 Observer = Callable[[Peer, Outcome], None]
-
-
-def load_policies(config: Config, tables: Tables | None = None) -> dict[str, Policy]:
-    """Compile each project's policy; `ConfigError` for a key, profile or rules file that is wrong."""
-    tables = tables or load_tables()
-    bounds = config.limits
-    limits = Limits(bounds.nesting_depth, bounds.elements, bounds.inflated_bytes, bounds.inflate_ratio)
-    return {
-        name: compile_policy(
-            tables,
-            PolicySpec(
-                project=name,
-                profile=load_profile(project.profile, site=config.profiles_dir),
-                root_key=load_key(project.key_file),
-                key_epoch=project.key_epoch,
-                patient_id_prefix=project.patient_id_prefix,
-                blank_patient_id=project.blank_patient_id,
-                uninspected_pixels=project.uninspected_pixels,
-                date_shift_days=project.date_shift_days,
-                limits=limits,
-            ),
-        )
-        for name, project in config.projects.items()
-    }
 
 
 @contextmanager
@@ -87,26 +54,6 @@ def _listening(where: str, host: str, port: int) -> Iterator[None]:
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ConfigError(f"{where}.port", f"cannot listen on {host}:{port}: {why}", "choose another port") from None
-
-
-def _sender(destination: Destination, archive: EmbeddedArchive) -> Sender:
-    if isinstance(destination, ArchiveDestination):
-        return ArchiveSender(archive)
-    if isinstance(destination, DicomwebDestination):
-        return DicomwebSender(destination.url, destination.headers, destination.timeout_seconds)
-    d = destination
-    return DimseSender(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds, d.associations)
-
-
-def _pool(config: Config, policies: dict[str, Policy], gate_key: bytes, tables: Tables) -> WorkerPool:
-    count = config.workers.count or os.cpu_count() or 1
-    return WorkerPool(policies, gate_key, count, config.workers.memory_mib, config.workers.seconds, tables=tables)
-
-
-def _key_values(config: Config) -> dict[str, str]:
-    """Name → check value of every key of the site."""
-    keys = {project_key_name(n, p.key_epoch): load_key(p.key_file) for n, p in config.projects.items()}
-    return {name: key_check_value(key) for name, key in (keys | {"node": load_key(config.node_key_file)}).items()}
 
 
 class _Watched:
@@ -120,11 +67,6 @@ class _Watched:
         outcome = await self._ingest.receive(project, arena, claimed, peer)
         self._observe(peer, outcome)
         return outcome
-
-
-def _application(event: str, digests: Mapping[str, str]) -> AuditEvent:
-    about: dict[str, Any] = {"kind": "application", "version": __version__}
-    return AuditEvent(event, object=about | ({"policies": dict(digests)} if digests else {}))
 
 
 def _rules(event: str, before: Mapping[str, Policy], after: Mapping[str, Policy], why: str = "") -> AuditEvent:
@@ -173,7 +115,7 @@ class App:
         stack.callback(lock.release)
         self.database = await Database.open(root / "veil.db")
         stack.push_async_callback(self.database.close)
-        for name, value in _key_values(config).items():
+        for name, value in key_values(config).items():
             await check_key(self.database, name, value)
         self.audit = AuditLog(root / "audit", node="veil")
         await self.audit.open()
@@ -186,19 +128,19 @@ class App:
         self.archive = EmbeddedArchive(root / "archive")
         await self.archive.start()
         stack.push_async_callback(self.archive.close)
-        await self.audit.record(_application("started", {n: p.digest for n, p in self.policies.items()}))
-        stack.push_async_callback(self.audit.record, _application("stopped", {}))
+        await self.audit.record(application("started", {n: p.digest for n, p in self.policies.items()}))
+        stack.push_async_callback(self.audit.record, application("stopped", {}))
 
     async def _open_service(self, servers: bool) -> None:
         config, stack = self.config, self._stack
         self.queue = await Queue.open(self.database, self.spool.remove)
         await self.spool.sweep(await self.queue.referenced())
-        pool = _pool(config, self.policies, self._gate_key, self._tables)
+        pool = make_pool(config, self.policies, self._gate_key, self._tables)
         self.judge = Rotation(pool, started=servers)
         stack.push_async_callback(self.judge.close)
         if servers:
             await pool.start()
-        senders = {name: _sender(d, self.archive) for name, d in config.destinations.items()}
+        senders = {name: make_sender(d, self.archive) for name, d in config.destinations.items()}
         self.deliver = Deliver(self.queue, self.spool, self.audit, senders)
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
         self.ingest = Ingest(
@@ -269,7 +211,7 @@ class App:
     async def status(self) -> dict[str, Any]:
         """For operators: rows by destination and state, and how each destination stands."""
         lanes = {name: dataclasses.asdict(status) for name, status in self.deliver.status().items()}
-        keys = _key_values(self.config)
+        keys = key_values(self.config)
         return {"version": __version__, "queue": await self.queue.counts(), "destinations": lanes, "keys": keys}
 
     async def reload(self) -> dict[str, str]:
@@ -282,7 +224,7 @@ class App:
             try:
                 tables = load_tables()
                 policies = load_policies(self.config, tables)
-                pool = _pool(self.config, policies, self._gate_key, tables)
+                pool = make_pool(self.config, policies, self._gate_key, tables)
                 await pool.start()
             except VeilError as error:
                 await self.audit.record(_rules("rules-refused", self.policies, self.policies, str(error)[:300]))
@@ -312,57 +254,3 @@ class App:
         for name, project in self.config.projects.items():
             lines.append(f"project  {name}: AE {', '.join(project.ae_titles)}, {base}/dicomweb/{project.path}")
         return lines
-
-
-@dataclass(frozen=True, slots=True)
-class OfflineSite:
-    """What the offline twin needs of a site, without a server."""
-
-    pool: WorkerPool
-    spool: DiskSpool
-    audit: AuditLog
-    limit: int
-
-
-async def _check_keys(config: Config) -> None:
-    """A changed key is refused offline too: by what the data folder remembers, or the proxy that runs on it."""
-    values = _key_values(config)
-    async with connect(config.data_dir) as client:
-        if client is not None:
-            known = (await client.status())["keys"]
-            for name in values.keys() & known.keys():
-                if values[name] != known[name]:
-                    raise ConfigError(f"key '{name}'", "this key is not the one that the running proxy uses")
-            return
-    with DataLock(config.data_dir):
-        database = await Database.open(config.data_dir / "veil.db")
-        try:
-            for name, value in values.items():
-                await check_key(database, name, value)
-        finally:
-            await database.close()
-
-
-@asynccontextmanager
-async def offline_site(config: Config, work: Path) -> AsyncIterator[OfflineSite]:
-    """Workers, gate and an audit trail of their own beside a running proxy; ``work`` is a folder for partial files."""
-    tables = load_tables()
-    policies = load_policies(config, tables)
-    await _check_keys(config)
-    gate_key = secrets.token_bytes(32)
-    folder = config.data_dir / "audit-offline"
-    lock = DataLock(folder)
-    lock.acquire()
-    async with AsyncExitStack() as stack:
-        stack.callback(lock.release)
-        audit = AuditLog(folder, node="offline")
-        await audit.open()
-        stack.push_async_callback(audit.close)
-        await audit.record(_application("started", {n: p.digest for n, p in policies.items()}))
-        stack.push_async_callback(audit.record, _application("stopped", {}))
-        pool = _pool(config, policies, gate_key, tables)
-        stack.push_async_callback(pool.close)
-        await pool.start()
-        spool = DiskSpool(work, Gate(gate_key), 1 << 62)
-        stack.callback(spool.close)
-        yield OfflineSite(pool, spool, audit, config.limits.instance_bytes)

@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 #: store, audit, archive and workers implement the protocols of service/ports.py, so they may name its types.
 PORTS = "proxy.service.ports"
-TOP = {"app", "cli", "commands", "control", "notebook", "__init__"}
+TOP = {"app", "cli", "commands", "control", "site", "notebook", "__init__"}
 
 #: PURE rooms may not reach the outside at all.
 IMPURE = {

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from proxy.app import load_policies
 from proxy.commands.options import config_option
 from proxy.config import load_config
+from proxy.site import load_policies
 from proxy.store.keys import load_key
 
 

@@ -12,11 +12,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from proxy.app import offline_site
 from proxy.commands.options import config_option
 from proxy.config import Config, load_config
 from proxy.errors import ConfigError
 from proxy.service.offline import Line, Offline, find, mirrored, three_tier
+from proxy.site import offline_site
 
 _LAYOUTS = {"three-tier": three_tier, "mirrored": mirrored}
 

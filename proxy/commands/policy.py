@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from proxy.app import load_policies
 from proxy.config import Config, load_config
 from proxy.deid.dictionary import register
 from proxy.deid.profile import Policy
 from proxy.deid.tables import Tables
 from proxy.errors import ConfigError
+from proxy.site import load_policies
 from proxy.store.rulebook import load_tables
 
 project_option = click.option("--project", required=True, help="a project of veil.yaml")

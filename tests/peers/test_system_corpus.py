@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from proxy.app import load_policies
+from proxy.site import load_policies
 from proxy.config import load_config
 from proxy.errors import MALFORMED_REASONS, Reason
 from tests.system.corpus import Bundled, bundled

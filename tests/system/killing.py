@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proxy.app import load_policies
+from proxy.site import load_policies
 from proxy.config import load_config
 from tests.system.harness import Site
 from tests.system.modality import Modality, Refused, split

@@ -7,7 +7,7 @@ import resource
 
 import pytest
 
-from proxy.app import load_policies
+from proxy.site import load_policies
 from proxy.config import load_config
 from tests.system.harness import Site, until
 from tests.system.killing import recorded

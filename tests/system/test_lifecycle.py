@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from proxy.app import load_policies
+from proxy.site import load_policies
 from proxy.config import load_config
 from tests.system.harness import Site, quiet_port, until
 from tests.system.killing import Load, recorded

@@ -1,0 +1,142 @@
+"""What a site's veil.yaml describes, made: policies, keys, workers, senders; and the site of the offline twin.
+
+With `proxy.app` the only module that may import every room. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proxy import __version__
+from proxy.archive.archive import EmbeddedArchive
+from proxy.archive.sender import ArchiveSender
+from proxy.audit.trail import AuditLog
+from proxy.config import ArchiveDestination, Config, Destination, DicomwebDestination
+from proxy.control import connect
+from proxy.deid.profile import Policy, PolicySpec, compile_policy
+from proxy.deid.pseudonym import key_check_value
+from proxy.deid.tables import Tables
+from proxy.deid.tokens import Limits
+from proxy.deid.verify import Gate
+from proxy.dicomweb.client import DicomwebSender
+from proxy.dimse.scu import DimseSender
+from proxy.errors import ConfigError
+from proxy.service.ports import AuditEvent, Sender
+from proxy.store.database import Database
+from proxy.store.keys import check_key, load_key, project_key_name
+from proxy.store.lock import DataLock
+from proxy.store.rulebook import load_profile, load_tables
+from proxy.store.spool import DiskSpool
+from proxy.workers.pool import WorkerPool
+
+
+def load_policies(config: Config, tables: Tables | None = None) -> dict[str, Policy]:
+    """Compile each project's policy; `ConfigError` for a key, profile or rules file that is wrong."""
+    tables = tables or load_tables()
+    bounds = config.limits
+    limits = Limits(bounds.nesting_depth, bounds.elements, bounds.inflated_bytes, bounds.inflate_ratio)
+    return {
+        name: compile_policy(
+            tables,
+            PolicySpec(
+                project=name,
+                profile=load_profile(project.profile, site=config.profiles_dir),
+                root_key=load_key(project.key_file),
+                key_epoch=project.key_epoch,
+                patient_id_prefix=project.patient_id_prefix,
+                blank_patient_id=project.blank_patient_id,
+                uninspected_pixels=project.uninspected_pixels,
+                date_shift_days=project.date_shift_days,
+                limits=limits,
+            ),
+        )
+        for name, project in config.projects.items()
+    }
+
+
+def make_sender(destination: Destination, archive: EmbeddedArchive) -> Sender:
+    """The transport of a destination."""
+    if isinstance(destination, ArchiveDestination):
+        return ArchiveSender(archive)
+    if isinstance(destination, DicomwebDestination):
+        return DicomwebSender(destination.url, destination.headers, destination.timeout_seconds)
+    d = destination
+    return DimseSender(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds, d.associations)
+
+
+def make_pool(config: Config, policies: dict[str, Policy], gate_key: bytes, tables: Tables) -> WorkerPool:
+    """Workers that know ``policies``; not started."""
+    count = config.workers.count or os.cpu_count() or 1
+    return WorkerPool(policies, gate_key, count, config.workers.memory_mib, config.workers.seconds, tables=tables)
+
+
+def key_values(config: Config) -> dict[str, str]:
+    """Name → check value of every key of the site."""
+    keys = {project_key_name(n, p.key_epoch): load_key(p.key_file) for n, p in config.projects.items()}
+    return {name: key_check_value(key) for name, key in (keys | {"node": load_key(config.node_key_file)}).items()}
+
+
+def application(event: str, digests: Mapping[str, str]) -> AuditEvent:
+    """A record of a start or stop, with the policies in force."""
+    about: dict[str, Any] = {"kind": "application", "version": __version__}
+    return AuditEvent(event, object=about | ({"policies": dict(digests)} if digests else {}))
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineSite:
+    """What the offline twin needs of a site, without a server."""
+
+    pool: WorkerPool
+    spool: DiskSpool
+    audit: AuditLog
+    limit: int
+
+
+async def _check_keys(config: Config) -> None:
+    """A changed key is refused offline too: by what the data folder remembers, or the proxy that runs on it."""
+    values = key_values(config)
+    async with connect(config.data_dir) as client:
+        if client is not None:
+            known = (await client.status())["keys"]
+            for name in values.keys() & known.keys():
+                if values[name] != known[name]:
+                    raise ConfigError(f"key '{name}'", "this key is not the one that the running proxy uses")
+            return
+    with DataLock(config.data_dir):
+        database = await Database.open(config.data_dir / "veil.db")
+        try:
+            for name, value in values.items():
+                await check_key(database, name, value)
+        finally:
+            await database.close()
+
+
+@asynccontextmanager
+async def offline_site(config: Config, work: Path) -> AsyncIterator[OfflineSite]:
+    """Workers, gate and an audit trail of their own beside a running proxy; ``work`` is a folder for partial files."""
+    tables = load_tables()
+    policies = load_policies(config, tables)
+    await _check_keys(config)
+    gate_key = secrets.token_bytes(32)
+    folder = config.data_dir / "audit-offline"
+    lock = DataLock(folder)
+    lock.acquire()
+    async with AsyncExitStack() as stack:
+        stack.callback(lock.release)
+        audit = AuditLog(folder, node="offline")
+        await audit.open()
+        stack.push_async_callback(audit.close)
+        await audit.record(application("started", {n: p.digest for n, p in policies.items()}))
+        stack.push_async_callback(audit.record, application("stopped", {}))
+        pool = make_pool(config, policies, gate_key, tables)
+        stack.push_async_callback(pool.close)
+        await pool.start()
+        spool = DiskSpool(work, Gate(gate_key), 1 << 62)
+        stack.callback(spool.close)
+        yield OfflineSite(pool, spool, audit, config.limits.instance_bytes)
