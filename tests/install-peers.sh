@@ -3,11 +3,12 @@
 #   dcmtk              storescu, storescp, echoscu, dcmsend ... : DIMSE peers
 #   orthanc (+dicomweb) a PACS: destination by DIMSE and by STOW-RS
 #   dicom3tools        dciodvfy: checks the IOD of what comes out
+#   dcm2niix           a public converter: what research needs survives de-identification
 #   strace             injects file-system errors and kills at chosen system calls
 # Safe to run again: what is installed already is left alone. Needs root or sudo.
 set -eu
 
-PACKAGES="dcmtk orthanc orthanc-dicomweb dicom3tools strace"
+PACKAGES="dcmtk orthanc orthanc-dicomweb dicom3tools dcm2niix strace"
 
 missing=""
 for package in $PACKAGES; do
