@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from proxy.deid.text_names import STARTS, UNIT, Names
 from proxy.deid.text_scripts import key
@@ -45,7 +46,10 @@ _PARTICLES = frozenset(
 _LINKS = frozenset({"de", "von", "nach", "di", "da", "of", "des", "du", "del", "la", "του", "της", "по"})
 _PERSONAL = (Is.NAME, Is.UNKNOWN)
 _CUE_DIGITS, _PLACE_DIGITS, _MOST_UNITS = 3, 4, 16
-_UNITS_AFTER = frozenset({"ms", "s", "sec", "mm", "cm", "hz", "khz", "ml", "mg", "mcg", "kg", "g", "hu", "iu", "mbq", "bq", "x", "px", "w", "kv", "ma", "mas", "gy", "cgy"})  # fmt: skip
+_UNITS_AFTER = frozenset(
+    {"ms", "s", "sec", "mm", "cm", "hz", "khz", "ml", "mg", "mcg", "kg", "g", "hu", "iu", "mbq", "bq", "x", "px", "w"}
+    | {"kv", "ma", "mas", "gy", "cgy"}
+)
 
 
 class Context:
@@ -108,7 +112,7 @@ class Context:
                         items[place].kind = Is.NAME
 
     def _cues(self, items: Sequence[Item]) -> None:
-        for cue, item in zip(items, items[1:], strict=False):
+        for cue, item in pairwise(items):
             if (
                 cue.key in self._vocabulary.cues
                 and item.kind in (Is.NUMBER, Is.SHORT, Is.PLAIN)
@@ -121,9 +125,9 @@ class Context:
     def _surnames(self, items: Sequence[Item]) -> None:
         """Smith, Brown: terms in Smith fracture and Brown tumour alone."""
         for place, item in enumerate(items):
-            if item.kind is Is.EPONYM and item.key in self._vocabulary.surnames:
-                if not (self._anchored(items, place) or self._anchors_behind(items, place)):
-                    item.kind = Is.UNKNOWN
+            surname = item.kind is Is.EPONYM and item.key in self._vocabulary.surnames
+            if surname and not (self._anchored(items, place) or self._anchors_behind(items, place)):
+                item.kind = Is.UNKNOWN
 
     def _anchors_behind(self, items: Sequence[Item], place: int) -> bool:
         """A word for a disease behind, at most a letter (Weber B fracture), an 's or another eponym in between."""
@@ -192,7 +196,7 @@ class Context:
                     items[place].kind = Is.NAME
 
     def _anchored(self, items: Sequence[Item], place: int) -> bool:
-        """Morbus Crohn, maladie de Crohn: a word for a disease right in front. One behind is not enough: John Brown cyst."""
+        """A word for a disease right in front (Morbus Crohn, maladie de Crohn); one behind may follow John Brown."""
         at = place - 1
         if at > 0 and items[at].key in _LINKS:
             at -= 1
@@ -224,7 +228,7 @@ class Context:
             place = max(place, start + 1)
 
     def _possessives(self, items: Sequence[Item]) -> None:
-        for owner, item in zip(items, items[1:], strict=False):
+        for owner, item in pairwise(items):
             if owner.kind in _PERSONAL and item.before in _POSSESSIVE and len(item.text) <= 2:
                 item.kind = Is.NAME
 

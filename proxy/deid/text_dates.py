@@ -1,7 +1,7 @@
 """Dates inside text: found in the forms that people write, then moved, kept or removed.
 
 A date that can be read in two ways (03/04/2020), lacks its day or its century, or stands behind a word for birth is
-never moved, only removed (or kept where the profile keeps dates). Every pattern is linear: bounded repeats, no nesting. Pure.
+never moved, only removed (or kept where the profile keeps dates). Every pattern is linear: bounded repeats. Pure.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ GONE, DATE = "\ue000", "\ue001"
 _SEP = r"[-./／．－]"
 _TAIL = "(?![0-9])"
 _BORN = re.compile(
-    r"(?:\b(?:dob|born|birth(?: ?date)?|date of birth|d\.o\.b\.?|geb(?:oren|\.|datum)?|geburtsdatum|née?|naissance|ddn|fdn"
-    r"|nacid[oa]|nacimiento|nat[oa]|nascid[oa]|geboren|д\.?р\.?|рожд\w{0,5}|г\.?р\.?|γεν\w{0,9})|\*|生年月日|出生(?:日期)?|生まれ)"
+    r"(?:\b(?:dob|born|birth(?: ?date)?|date of birth|d\.o\.b\.?|geb(?:oren|\.|datum)?|geburtsdatum|née?|naissance|ddn"
+    r"|fdn|nacid[oa]|nacimiento|nat[oa]|nascid[oa]|geboren|д\.?р\.?|рожд\w{0,5}|г\.?р\.?|γεν\w{0,9})|\*|生年月日|出生(?:日期)?|生まれ)"
     r"(?:[\s:.=,(*]|am|on|le|el|den|the){0,6}$",
     re.IGNORECASE,
 )
@@ -28,7 +28,8 @@ _BORN_REACH = 24
 _FIGURE = re.compile("[0-9元]")
 _YMD = re.compile(rf"(?<![0-9./,-])(1[89][0-9]{{2}}|20[0-9]{{2}}) ?({_SEP}) ?([0-9]{{1,2}}) ?\2 ?([0-9]{{1,2}}){_TAIL}")
 _DMY = re.compile(
-    rf"(?<![0-9./,-])([0-9]{{1,2}}) ?({_SEP}) ?([0-9]{{1,2}}) ?\2 ?(1[89][0-9]{{2}}|20[0-9]{{2}}|['’]?[0-9]{{2}}){_TAIL}"
+    rf"(?<![0-9./,-])([0-9]{{1,2}}) ?({_SEP}) ?([0-9]{{1,2}}) ?\2 ?"
+    rf"(1[89][0-9]{{2}}|20[0-9]{{2}}|['’]?[0-9]{{2}}){_TAIL}"
 )
 _COMPACT = re.compile(
     r"(?<![0-9.])((?:1[89]|20)[0-9]{2})(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
@@ -37,7 +38,8 @@ _COMPACT = re.compile(
 _HAN = re.compile(r"([0-9]{4}|[0-9]{2}) ?[年년] ?([0-9]{1,2}) ?[月월](?: ?([0-9]{1,2}) ?[日일号號])?")
 _PARTS = re.compile(
     r"(?<![0-9])[0-9]{1,2} ?[月월] ?[0-9]{1,2} ?[日일号號]|(?<![0-9])(?:19|20)[0-9]{2} ?[年년](?![間间以])"
-    r"|(?<![0-9./-])(?:0?[1-9]|1[0-2])[/-](?:19|20)[0-9]{2}(?![0-9])|(?<![0-9./,-])(?:0[1-9]|1[0-2])\.(?:19|20)[0-9]{2}(?![0-9.])"
+    r"|(?<![0-9./-])(?:0?[1-9]|1[0-2])[/-](?:19|20)[0-9]{2}(?![0-9])"
+    r"|(?<![0-9./,-])(?:0[1-9]|1[0-2])\.(?:19|20)[0-9]{2}(?![0-9.])"
     r"|(?<![0-9./-])(?:19|20)[0-9]{2}[-/.](?:0[1-9]|1[0-2])(?![0-9.-])"
 )
 _ERA = re.compile(
@@ -49,7 +51,10 @@ _ERAS = {
     "M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018,
 }  # fmt: skip
 #: names of months that are words or terms too: without a year they are no date
-_WORDS = frozenset("may mar mag set out ago gen dic mei mai mars lug giu сен май мая ene fev feb. июл июн μαρ".split())
+_WORDS = frozenset(
+    {"may", "mar", "mag", "set", "out", "ago", "gen", "dic", "mei", "mai", "mars", "lug", "giu", "ene", "fev", "μαρ"}
+    | {"сен", "май", "мая", "июл", "июн"}
+)
 _ORDINAL = r"(?:st|nd|rd|th|er|º|ª|o|-?го|η|\.)?"
 _JOIN = r"[\s.,/-]{0,2}(?:de |del |of |den )?"
 _YEAR = r"((?:1[89]|20)[0-9]{2}|['’]?[0-9]{2}(?![0-9.:,]))"

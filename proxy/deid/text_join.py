@@ -1,4 +1,4 @@
-"""The items that stay, joined again: one separator where something went, brackets in pairs, lines as they were. Pure."""
+"""The items that stay, joined again: one separator where something went, brackets in pairs, lines kept. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What one instance, and the project's dictionary, say about people and places, ready to be met again in its texts.
 
-Names by word, by initials, joined and inflected, in another script; numbers with any separators; whole addresses.
-A collection of its own: the gate's (identifiers.py, search.py) is another, so that one mistake does not pass both. Pure.
+Names by word, by initials, joined and inflected, in another script; numbers with any separators; whole addresses. A
+collection of its own: the gate's (identifiers.py, search.py) is another, so that no mistake passes both. Pure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from proxy.deid.text_scripts import (
     UNSPACED,
     key,
     one_to_one,
-    sound,
     sounds,
 )
 from proxy.deid.text_terms import Vocabulary
@@ -28,29 +27,13 @@ from proxy.deid.text_terms import Vocabulary
 #: letters, digits, or a run of a script without spaces: what is compared as one piece
 UNIT = re.compile(f"[{CASED}{POINTED}][{CASED}{POINTED}{MARKS}]*|[0-9]+|[{UNSPACED}{HALF_WIDTH}{HANGUL}{THAI}]+")
 _RUN = re.compile(f"[{UNSPACED}{HALF_WIDTH}{HANGUL}{THAI}]+")
-#: words inside names that name nobody; shorter ones than three letters besides
-_NOBODY = frozenset(
-    {
-        "von",
-        "van",
-        "der",
-        "den",
-        "del",
-        "los",
-        "las",
-        "the",
-        "and",
-        "dr",
-        "prof",
-        "med",
-        "mr",
-        "mrs",
-        "ms",
-        "miss",
-        "sir",
-    }
-    | {"sen", "phd", "for", "anonymous", "anonymized", "anonymised", "anon", "unknown", "none", "removed"}
-    | {"de", "di", "da", "du", "do", "la", "le", "el", "al", "zu", "af", "av", "st", "jr", "sr", "md", "ii", "iv"}
+#: what stands for a name that is not said
+_UNSAID = frozenset({"anonymous", "anonymized", "anonymised", "anon", "unknown", "none", "removed"})
+#: words beside others in a name that name nobody; alone they do (Sen, Van, Le)
+_NOBODY = _UNSAID | frozenset(
+    {"von", "van", "der", "den", "del", "los", "las", "the", "and", "dr", "prof", "med", "mr", "mrs", "ms", "miss"}
+    | {"sir", "sen", "phd", "for", "de", "di", "da", "du", "do", "la", "le", "el", "al", "zu", "af", "av", "st", "jr"}
+    | {"sr", "md", "ii", "iv"}
 )
 _LEAST_WORD, _LEAST_NUMBER, _LEAST_PLACE, _LEAST_STEM, _LONGEST = 3, 4, 4, 4, 128
 _LEAST_INSIDE = 5
@@ -122,7 +105,7 @@ class Names:
             components = [re.sub(r"[\s\0]+", " ", c).strip() for c in group.split("^")]
             words = [word for component in components for word in UNIT.findall(component) if not word[0].isdigit()]
             for word in words:
-                self._add_word(word)
+                self._add_word(word, alone=word in components[:2])
             self._add_orders([word for word in words if key(word) not in _NOBODY][:_MOST_WORDS])
             for component in components:
                 self._add_joined(component, _LEAST_WORD)
@@ -139,7 +122,7 @@ class Names:
             self.joined.update({compact[:_LONGEST], compact.lstrip("0")} - {""})
             self._add_run(plain)
             for unit in UNIT.findall(plain):
-                if unit.isdigit() and len(unit) > _LEAST_NUMBER:
+                if unit.isdigit() and len(unit) >= _LEAST_NUMBER:
                     self.joined.update({unit, unit.lstrip("0")} - {""})
                 elif not unit.isdigit() and not self._vocabulary.knows(key(unit)):
                     self._add_word(unit)
@@ -166,14 +149,14 @@ class Names:
                 self.joined.update({y + month + day, day + month + y, month + day + y})
             self.joined.update({y[2:] + m + d, d + m + y[2:], m + d + y[2:]})
 
-    def _add_word(self, word: str) -> None:
+    def _add_word(self, word: str, *, alone: bool = False) -> None:
         if _RUN.fullmatch(word):
             self._add_run(word)
             return
         plain = key(word)
-        if plain in _NOBODY or len(plain) < 2:
+        if plain in (_UNSAID if alone else _NOBODY) or len(word) < 2:
             return
-        if len(plain) < _LEAST_WORD:
+        if len(word) < _LEAST_WORD:
             self.short.add(plain)
             return
         self.words.add(plain)

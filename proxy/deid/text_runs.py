@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 
 from proxy.deid.text_names import Names
 from proxy.deid.text_scripts import HALF_WIDTH, HAN, HANGUL, HIRAGANA, KATAKANA, one_to_one
@@ -82,8 +83,10 @@ class Runs:
 
     def _doubt(self, run: str, cuts: list[list[int]]) -> None:
         """Known segments that the unknown beside them makes doubtful."""
+        starts = [cut[0] for cut in cuts]
         for match in _KANA.finditer(run):
-            inside = [cut for cut in cuts if match.start() <= cut[0] and cut[1] <= match.end()]
+            among = cuts[bisect_left(starts, match.start()) : bisect_left(starts, match.end())]
+            inside = [cut for cut in among if cut[1] <= match.end()]
             if any(cut[2] == _UNKNOWN for cut in inside):
                 least = _SHORT_KANA + 1 if ord(match[0][0]) > 0x30A0 else 3
                 for cut in inside:

@@ -117,14 +117,25 @@ _KANA_ROWS = (
 )  # fmt: skip
 _KANA = {kana: c + v for c, row in _KANA_ROWS for kana, v in zip(row, "aiueo", strict=True)} | {
     "や": "ya", "ゆ": "yu", "よ": "yo", "わ": "wa", "を": "o", "ん": "n", "ゔ": "vu",
-    "ぁ": "a", "ぃ": "i", "ぅ": "u", "ぇ": "e", "ぉ": "o", "ー": "", "ゃ": "ya", "ゅ": "yu", "ょ": "yo",
+    "ぁ": "a", "ぃ": "i", "ぅ": "u", "ぇ": "e", "ぉ": "o", "ー": "",
+    "ゃ": "ya", "ゅ": "yu", "ょ": "yo",
 }  # fmt: skip
-_HEPBURN = (("sya", "sha"), ("syu", "shu"), ("syo", "sho"), ("tya", "cha"), ("tyu", "chu"), ("tyo", "cho"), ("si", "shi"),
-            ("zya", "ja"), ("zyu", "ju"), ("zyo", "jo"), ("zi", "ji"), ("ti", "chi"), ("tu", "tsu"), ("hu", "fu"))  # fmt: skip
+_HEPBURN = (
+    ("sya", "sha"), ("syu", "shu"), ("syo", "sho"), ("tya", "cha"), ("tyu", "chu"), ("tyo", "cho"), ("si", "shi"),
+    ("zya", "ja"), ("zyu", "ju"), ("zyo", "jo"), ("zi", "ji"), ("ti", "chi"), ("tu", "tsu"), ("hu", "fu"),
+)  # fmt: skip
 _LONG_VOWELS = (("ou", "o"), ("oo", "o"), ("uu", "u"))
-_INITIALS = "g kk n d tt r m b pp s ss - j jj ch k t p h".replace("-", "").split(" ")
-_VOWELS = "a ae ya yae eo e yeo ye o wa wae oe yo u wo we wi yu eu ui i".split()
-_FINALS = "- k k k n n n t l k m l l l p l m p p t t ng t t k t p t".replace("-", "").split(" ")
+_INITIALS = (
+    "g", "kk", "n", "d", "tt", "r", "m", "b", "pp", "s", "ss", "", "j", "jj", "ch", "k", "t", "p", "h",
+)  # fmt: skip
+_VOWELS = (
+    "a", "ae", "ya", "yae", "eo", "e", "yeo", "ye", "o", "wa", "wae", "oe", "yo", "u", "wo", "we", "wi", "yu", "eu",
+    "ui", "i",
+)  # fmt: skip
+_FINALS = (
+    "", "k", "k", "k", "n", "n", "n", "t", "l", "k", "m", "l", "l", "l", "p", "l", "m", "p", "p", "t", "t", "ng", "t",
+    "t", "k", "t", "p", "t",
+)  # fmt: skip
 _HARD = str.maketrans({"g": "k", "d": "t", "b": "p"})
 #: one sound, many spellings: applied to both sides before they are compared
 _SOUNDS = (

@@ -18,16 +18,22 @@ from proxy.errors import ConfigError
 
 VERSION = 1
 _KINDS = frozenset(
-    {"terms", "common", "eponyms", "surnames", "anchors", "titles", "ambiguous_titles", "cues", "prefixes", "suffixes", "marks"}
+    {"terms", "common", "eponyms", "surnames", "anchors", "titles", "ambiguous_titles", "cues"}
+    | {"prefixes", "suffixes", "marks"}
 )
 _RUN = re.compile(f"[{UNSPACED}{HALF_WIDTH}{HANGUL}{THAI}]")
 #: endings that grammar adds, by script; what is left must be long enough to mean something
 _ENDINGS: Sequence[tuple[re.Pattern[str], int, tuple[str, ...]]] = (
-    (re.compile(f"[{CYRILLIC}]+"), 4, tuple(
-        "иями ями ами ого его ому ему ыми ими иях ией ией ием ах ях ов ев ей ий ый ой ая яя ое ее ие ые ых их ую юю ом ем"
-        " ам ям ия ию ии а я о е у ю ы и ь".split())),
-    (re.compile(f"[{GREEK}]+"), 4, tuple("ουσ εων εισ εωσ ασ εσ ησ οσ ου οι ων ικη ικο ικα α η ο ι υ ε σ ν".split())),
-    (re.compile("[a-z]+"), 5, tuple("ing ed ly es en os as em s e n a o".split())),
+    (re.compile(f"[{CYRILLIC}]+"), 4, (
+        "иями", "ями", "ами", "ого", "его", "ому", "ему", "ыми", "ими", "иях", "ией", "ием", "ах", "ях", "ов",
+        "ев", "ей", "ий", "ый", "ой", "ая", "яя", "ое", "ее", "ие", "ые", "ых", "их", "ую", "юю", "ом", "ем",
+        "ам", "ям", "ия", "ию", "ии", "а", "я", "о", "е", "у", "ю", "ы", "и", "ь",
+    )),
+    (re.compile(f"[{GREEK}]+"), 4, (
+        "ουσ", "εων", "εισ", "εωσ", "ασ", "εσ", "ησ", "οσ", "ου", "οι", "ων", "ικη", "ικο", "ικα", "α", "η",
+        "ο", "ι", "υ", "ε", "σ", "ν",
+    )),
+    (re.compile("[a-z]+"), 5, ("ing", "ed", "ly", "es", "en", "os", "as", "em", "s", "e", "n", "a", "o")),
 )  # fmt: skip
 _LINKS = ("s", "n", "en", "es", "o")
 _SHORTEST_COMPOUND, _LONGEST_COMPOUND, _SHORTEST_PART, _GERMAN_PART = 7, 32, 3, 6
