@@ -169,7 +169,9 @@ def planted(draw: st.DrawFn, script: str) -> tuple[str, str, list[str]]:
         st.sampled_from(
             [
                 f"{family} {given_name}", f"{given_name} {family}", f"{family}, {given_name}",
-                f"{family}^{given_name}", f"{family}_{given_name}", f"{family}{given_name}", f"{given_name}-{family}", f"{family}", f"{given_name}", f"Dr. {family}", f"{family}'s", f"({given_name} {family})",
+                f"{family}^{given_name}", f"{family}_{given_name}", f"{family}{given_name}",
+                f"{given_name}-{family}", f"{family}", f"{given_name}", f"Dr. {family}", f"{family}'s",
+                f"({given_name} {family})",
                 f"{family}\n{given_name}",
             ]
         )
