@@ -52,13 +52,13 @@ def _shape(name: str, data: bytes, policy: Policy, seconds: float) -> Iterator[R
         lambda: deidentify(view, claimed, policy),
         lambda: gate.verify(view, result, policy),
     )
-    note = f"{_note(plain)}, {size(len(data))}"
-    yield timed(SECTION, f"{name}: pydicom read, walk, write", plain[0], {}, note)
+    about = f"{note(plain)}, {size(len(data))}"
+    yield timed(SECTION, f"{name}: pydicom read, walk, write", plain[0], {}, about)
     base = statistics.median(plain[1])
     for part, seen in (("engine", engine), ("gate", check)):
-        yield timed(SECTION, f"{name}: {part}", seen[0], _against(base, seen), _note(seen))
+        yield timed(SECTION, f"{name}: {part}", seen[0], _against(base, seen), note(seen))
     both: Times = tuple([a + b for a, b in zip(*pair, strict=True)] for pair in zip(engine, check, strict=True))
-    yield timed(SECTION, f"{name}: engine + gate", both[0], _against(base, both), _note(both))
+    yield timed(SECTION, f"{name}: engine + gate", both[0], _against(base, both), note(both))
 
 
 def _against(base: float, seen: Times) -> dict[str, float]:
@@ -73,29 +73,29 @@ def read_walk_write(data: bytes) -> int:
     return count
 
 
-def _note(seen: Times) -> str:
+def note(seen: Times) -> str:
     """CPU time too: other work on the machine lengthens it less than it lengthens wall time."""
     return f"n = {len(seen[0])}, CPU {1000 * statistics.median(seen[1]):.3g} ms"
 
 
-def repeat(seconds: float, *works: Callable[[], object]) -> list[Times]:
+def repeat(seconds: float, *works: Callable[[], object], warm: int = _WARM, least: int = _LEAST) -> list[Times]:
     """Each of ``works`` timed call by call, taken in turn so that all see the same machine.
 
-    Two turns that do not count, then for ``seconds`` in all, within `_LEAST` and `_MOST` turns.
+    ``warm`` turns that do not count, then for ``seconds`` in all, within ``least`` and `_MOST` turns.
     """
     times: list[Times] = [([], []) for _ in works]
     end = float("inf")
-    for turn in range(_WARM + _MOST):
-        if turn == _WARM:
+    for turn in range(warm + _MOST):
+        if turn == warm:
             end = time.perf_counter() + seconds
-        if turn >= _WARM + _LEAST and time.perf_counter() > end:
+        if turn >= warm + least and time.perf_counter() > end:
             break
         for work, (wall, cpu) in zip(works, times, strict=True):
             began, spent = time.perf_counter(), time.thread_time()
             work()
             cpu.append(time.thread_time() - spent)
             wall.append(time.perf_counter() - began)
-    return [(wall[_WARM:], cpu[_WARM:]) for wall, cpu in times]
+    return [(wall[warm:], cpu[warm:]) for wall, cpu in times]
 
 
 def size(count: float) -> str:
