@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from proxy.site import load_policies
 from proxy.config import load_config
 from proxy.errors import MALFORMED_REASONS, Reason
+from proxy.site import load_policies
 from tests.system.corpus import Bundled, bundled
 from tests.system.harness import Site
 from tests.system.modality import IMPLICIT, c_echo, split

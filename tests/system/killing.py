@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proxy.site import load_policies
 from proxy.config import load_config
+from proxy.site import load_policies
 from tests.system.harness import Site
 from tests.system.modality import Modality, Refused, split
 from tests.system.planting import Planted, planted

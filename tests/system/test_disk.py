@@ -7,8 +7,8 @@ import resource
 
 import pytest
 
-from proxy.site import load_policies
 from proxy.config import load_config
+from proxy.site import load_policies
 from tests.system.harness import Site, until
 from tests.system.killing import recorded
 from tests.system.modality import c_echo, c_store

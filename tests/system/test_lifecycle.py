@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from proxy.site import load_policies
 from proxy.config import load_config
+from proxy.site import load_policies
 from tests.system.harness import Site, quiet_port, until
 from tests.system.killing import Load, recorded
 from tests.system.modality import EXPLICIT, IMPLICIT, VERIFICATION, Modality, Refused, c_store, p_data, split, store_rq
