@@ -6,6 +6,7 @@ import hashlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from io import BytesIO
 
 from pydicom import dcmread
@@ -37,8 +38,9 @@ def measure(quick: bool, seed: int) -> Iterator[Row]:
             yield Row(SECTION, name, note=f"held: {held.reason}")
 
 
+@lru_cache(maxsize=4)
 def make_policy(seed: int) -> Policy:
-    """The research profile under a key made from ``seed``."""
+    """The research profile under a key made from ``seed``; one object, as a worker has one for each project."""
     key = hashlib.sha256(f"veil bench {seed}".encode()).digest()
     return compile_policy(load_tables(), PolicySpec("research", load_profile("research"), key))
 
@@ -78,8 +80,10 @@ def note(seen: Times) -> str:
     return f"n = {len(seen[0])}, CPU {1000 * statistics.median(seen[1]):.3g} ms"
 
 
-def repeat(seconds: float, *works: Callable[[], object], warm: int = _WARM, least: int = _LEAST) -> list[Times]:
-    """Each of ``works`` timed call by call, taken in turn so that all see the same machine.
+def repeat(
+    seconds: float, *works: Callable[[], object], warm: int = _WARM, least: int = _LEAST, burst: int = 1
+) -> list[Times]:
+    """Each of ``works`` timed call by call, taken in turn so that all see the same machine; ``burst`` calls a turn.
 
     ``warm`` turns that do not count, then for ``seconds`` in all, within ``least`` and `_MOST` turns.
     """
@@ -91,11 +95,12 @@ def repeat(seconds: float, *works: Callable[[], object], warm: int = _WARM, leas
         if turn >= warm + least and time.perf_counter() > end:
             break
         for work, (wall, cpu) in zip(works, times, strict=True):
-            began, spent = time.perf_counter(), time.thread_time()
-            work()
-            cpu.append(time.thread_time() - spent)
-            wall.append(time.perf_counter() - began)
-    return [(wall[warm:], cpu[warm:]) for wall, cpu in times]
+            for _ in range(burst):
+                began, spent = time.perf_counter(), time.thread_time()
+                work()
+                cpu.append(time.thread_time() - spent)
+                wall.append(time.perf_counter() - began)
+    return [(wall[warm * burst :], cpu[warm * burst :]) for wall, cpu in times]
 
 
 def size(count: float) -> str:

@@ -21,7 +21,7 @@ from proxy.deid.types import Claimed, Slice, materialise
 from proxy.errors import InstanceHeld, Reason
 
 
-def once(seconds: float, *works: Any) -> list[tuple[list[float], list[float]]]:
+def once(seconds: float, *works: Any, burst: int = 1) -> list[tuple[list[float], list[float]]]:
     """In the place of `repeat`: each is called, and the nth takes n seconds, half of them on the CPU."""
     for work in works:
         work()
@@ -62,7 +62,7 @@ def test_a_tool_gets_the_encoded_instances_one_patient_after_the_other(monkeypat
     def tool() -> rivals.Work:
         return lambda data: seen.append(dcmread(BytesIO(data)).PatientID)
 
-    def twice(seconds: float, *works: Any) -> list[tuple[list[float], list[float]]]:
+    def twice(seconds: float, *works: Any, burst: int = 1) -> list[tuple[list[float], list[float]]]:
         once(seconds, *works)
         return once(seconds, *works)
 
