@@ -9,7 +9,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from pydicom import dcmread
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 
 from proxy.deid.engine import explain
@@ -17,7 +19,7 @@ from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
 from proxy.errors import ConfigError, InstanceHeld, Reason
-from proxy.store.rulebook import load_profile
+from proxy.store.rulebook import load_profile, rules_root
 
 GATE = Gate(bytes(32))
 MG = "1.2.840.10008.5.1.4.1.1.1.2"
@@ -295,3 +297,100 @@ def test_the_mammography_project(make: ModuleType) -> None:
     ds.Modality = "CR"
     with pytest.raises(InstanceHeld):
         make.run(make.encode(ds), under)
+
+
+def test_the_rules_in_the_readme_load(make: ModuleType) -> None:
+    text = (rules_root() / "README.md").read_text(encoding="utf-8")
+    rules = yaml.safe_load(text.split("```yaml\n")[2].split("```")[0])["rules"]
+    assert [each.do for each in policy(make, *rules).rules] == ["clean", "remove", "truncate", "refuse"]
+
+
+# ---- words about dates, and what the gate says of outputs that do not follow them
+
+
+def dated(make: ModuleType, *options: str, **words: Any) -> Policy:
+    document = {**load_profile("basic"), "options": list(options), "dates": words}
+    by_vr = {**document["unlisted"]["by_vr"], "DA": "shift", "DT": "shift", "TM": "shift"}
+    document["unlisted"] = {**document["unlisted"], "by_vr": by_vr}
+    return compile_policy(make.tables(), PolicySpec("research", document, make.KEY))
+
+
+MODIFIED = {"dates": "month", "birth_date": "year", "times": "hour", "ages": "cap"}
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "left"),
+    [
+        (MODIFIED, ("rtn_long_modif", "rtn_pat_chars"), ("20240215", "100000", "19500101", "090Y", "20240215")),
+        (
+            {"dates": "keep", "birth_date": "remove", "times": "keep", "ages": "keep"},
+            ("rtn_long_full", "rtn_pat_chars"),
+            ("20240229", "101112", "", "095Y", "20240229101112"),
+        ),
+        (
+            {"dates": "remove", "birth_date": "remove", "times": "remove", "ages": "remove"},
+            (),
+            ("", "", "", None, None),
+        ),
+    ],
+)
+def test_words_about_dates(
+    make: ModuleType, words: dict[str, str], options: tuple[str, ...], left: tuple[str | None, ...]
+) -> None:
+    ds = make.dataset(StudyDate="20240229", StudyTime="101112", PatientBirthDate="19500103", PatientAge="095Y")
+    ds.AcquisitionDateTime = "20240229101112"
+    out = released(make, ds, dated(make, *options, **words))
+    found = (out.StudyDate, out.StudyTime, out.PatientBirthDate, out.get("PatientAge"), out.get("AcquisitionDateTime"))
+    if words["birth_date"] == "year":
+        assert found[2].endswith("0101")
+        found, left = found[:2] + found[3:], left[:2] + left[3:]
+    assert found == left
+
+
+def test_dates_and_times_move_together(make: ModuleType) -> None:
+    under = dated(make, "rtn_long_modif", dates="shift", birth_date="remove", times="shift", ages="remove")
+    ds = make.dataset(StudyDate="20240229", StudyTime="101112", SeriesDate="20240229", SeriesTime="111112")
+    ds.AcquisitionDateTime = "20240229101112"
+    out = released(make, ds, under)
+    assert out.StudyDate != "20240229"
+    assert out.StudyTime != "101112"
+    assert out.AcquisitionDateTime == out.StudyDate + out.StudyTime
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("StudyDate", "20240229"), ("StudyDate", "20240214"), ("StudyTime", "101112"), ("StudyTime", "1011"),
+        ("PatientBirthDate", "19500103"), ("PatientBirthDate", "19500215"), ("PatientAge", "095Y"),
+        ("PatientAge", "094Y"), ("AcquisitionDateTime", "20240215101112"), ("PatientBirthTime", "1011"),
+    ],
+)  # fmt: skip
+def test_the_gate_knows_the_words_about_dates(make: ModuleType, keyword: str, value: str) -> None:
+    under = dated(make, "rtn_long_modif", "rtn_pat_chars", **MODIFIED)
+    ds = make.dataset(StudyDate="20240229", StudyTime="101112", PatientBirthDate="19500103", PatientAge="095Y")
+    ds.AcquisitionDateTime = "20240229101112"
+    data = make.encode(ds)
+    result, out = make.run(data, under)
+    GATE.verify(memoryview(data), result, under)
+    changed = dcmread(io.BytesIO(out))
+    changed.add_new(keyword, dictionary_VR(keyword), value)
+    body, start = make.encode(changed), b"\x08\x00\x16\x00UI"
+    chunk = out[: out.index(start)] + body[body.index(start) :]
+    with pytest.raises(InstanceHeld) as held:
+        GATE.verify(memoryview(data), replace(result, chunks=(chunk,)), under)
+    assert held.value.reason is Reason.ELEMENT_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), MODIFIED),
+        (("rtn_long_full",), MODIFIED),
+        (("rtn_long_modif",), {"dates": "keep", "birth_date": "remove", "times": "keep", "ages": "keep"}),
+    ],
+)
+def test_options_and_words_about_dates_must_agree(
+    make: ModuleType, options: tuple[str, ...], words: dict[str, str]
+) -> None:
+    with pytest.raises(ConfigError, match="longitudinal information is then"):
+        dated(make, *options, **words)
