@@ -127,7 +127,7 @@ def test_the_same_inside_an_item(make: ModuleType, name: str) -> None:
         if not may_stay(element, case):
             assert held is not None, element.keyword
             refused += 1
-    assert refused > 10
+    assert refused >= 10
 
 
 # ---- what an element may be
@@ -211,10 +211,17 @@ def test_safe_private_elements_leave_as_the_profile_says(make: ModuleType) -> No
     assert case.judged(lambda ds: None) is None
 
 
-@pytest.mark.parametrize(("element", "vr", "value"), [
-    (1, "UI", "1.2.3.9.4711"), (1, "UI", "1.2.826.0.1.3680043.7"), (2, "DA", "20200229"), (3, "SQ", []),
-    (4, "LO", "x"), (5, "LO", "unknown"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("element", "vr", "value"),
+    [
+        (1, "UI", "1.2.3.9.4711"),
+        (1, "UI", "1.2.826.0.1.3680043.7"),
+        (2, "DA", "20200229"),
+        (3, "PN", "x"),
+        (3, "UR", "urn:x"),
+        (5, "LO", "unknown"),
+    ],
+)
 def test_a_safe_private_element_with_another_value_or_kind(make: ModuleType, element: int, vr: str, value: Any) -> None:
     case = _private(make, "rtn_long_modif")
     held = case.judged(lambda ds: ds.add_new(0x00111000 | element, vr, value))
@@ -224,13 +231,12 @@ def test_a_safe_private_element_with_another_value_or_kind(make: ModuleType, ele
 
 def test_a_private_uid_stays_only_where_uids_stay(make: ModuleType) -> None:
     case = _private(make, "rtn_uids", "rtn_long_modif")
-    assert case.after[0x00111001].value == "1.2.3.9.4711"
     assert case.judged(lambda ds: None) is None
+    assert case.judged(lambda ds: ds.add_new(0x00111001, "UI", "1.2.3.9.4711")) is None
     other = case.judged(lambda ds: ds.add_new(0x00111001, "UI", "1.2.826.0.1.3680043.7"))
     assert other is not None
 
 
 def test_a_private_date_without_an_option_for_dates_is_refused(make: ModuleType) -> None:
     case = _private(make)
-    assert 0x00111002 not in case.after
     assert case.judged(lambda ds: ds.add_new(0x00111002, "DA", "20200229")) is not None
