@@ -16,7 +16,7 @@ CSV = Path(__file__).parents[2] / "rules" / "standard" / "ps3.15-e3.4-1-clean-st
 with CSV.open(encoding="utf-8", newline="") as lines:
     ROWS = list(csv.DictReader(lines))
 RULES = content_rules(ROWS)
-REFERRING = {"UIDREF", "IMAGE", "COMPOSITE", "WAVEFORM"}
+REFERRING = ("COMPOSITE", "IMAGE", "UIDREF", "WAVEFORM")
 NONE: frozenset[str] = frozenset()
 
 
