@@ -240,3 +240,80 @@ def test_a_private_uid_stays_only_where_uids_stay(make: ModuleType) -> None:
 def test_a_private_date_without_an_option_for_dates_is_refused(make: ModuleType) -> None:
     case = _private(make)
     assert case.judged(lambda ds: ds.add_new(0x00111002, "DA", "20200229")) is not None
+
+
+# ---- what identifies by its tag
+
+_IDENTIFYING = """AccessionNumber InstitutionAddress ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers
+    PatientID OtherPatientIDs PatientAddress BranchOfService MedicalRecordLocator
+    PatientTelephoneNumbers PatientTelecomInformation ClinicalTrialSubjectID
+    ClinicalTrialSubjectReadingID DeviceSerialNumber GantryID DetectorID StudyID AdmissionID
+    ServiceEpisodeID PatientInstitutionResidence ScheduledProcedureStepID PerformedProcedureStepID
+    ContainerIdentifier SpecimenIdentifier RequestedProcedureID OrderCallbackPhoneNumber
+    PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest InstitutionName"""
+#: (0028,1055) is kept as it is
+_LABEL = "WindowCenterWidthExplanation"
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("keyword", _IDENTIFYING.split())
+def test_a_number_or_place_of_this_instance_in_another_text(make: ModuleType, keyword: str, nested: bool) -> None:
+    """Whatever the attribute and depth that it came in, a value that identifies is found in a text that stays."""
+    value = "QX-7712/04"
+    ds = make.dataset(WindowCenterWidthExplanation="lung")
+    if nested:
+        ds.PatientID = "ZQX1" if keyword != "PatientID" else ds.PatientID
+        ds.ReferencedStudySequence = items(**{keyword: value})
+    else:
+        setattr(ds, keyword, value)
+    case = Case(make.encode(ds), make.policy("basic"))
+    assert case.judged(lambda ds: setattr(ds, _LABEL, "QX-7713/04")) is None
+    held = case.judged(lambda ds: setattr(ds, _LABEL, f"made for {value.lower()}"))
+    assert held is not None
+    assert held.reason is Reason.IDENTIFIER_REMAINS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "19470913", "1947-09-13", "13.09.1947", "13/09/1947", "09/13/1947", "13-09-1947", "1947/09/13", "13 Sep 1947",
+        "Sep 13 1947", "13.9.1947", "9/13/1947", "13/9/1947", "1947.09.13",
+    ],
+)  # fmt: skip
+def test_a_birth_date_in_another_text(make: ModuleType, text: str) -> None:
+    case = Case(make.encode(make.dataset(PatientBirthDate="19470913")), make.policy("basic"))
+    assert case.judged(lambda ds: setattr(ds, _LABEL, text.replace("47", "48"))) is None
+    held = case.judged(lambda ds: setattr(ds, _LABEL, f"born {text}, lung"))
+    assert held is not None
+    assert held.reason is Reason.IDENTIFIER_REMAINS
+
+
+@pytest.mark.parametrize("month", "jan feb mar apr may jun jul aug sep oct nov dec".split())
+def test_a_birth_date_with_its_month_in_words(make: ModuleType, month: str) -> None:
+    number = "jan feb mar apr may jun jul aug sep oct nov dec".split().index(month) + 1
+    case = Case(make.encode(make.dataset(PatientBirthDate=f"1947{number:02d}05")), make.policy("basic"))
+    for text in (f"05 {month} 1947", f"5-{month.upper()}-1947", f"{month.title()} 5, 1947"):
+        assert case.judged(lambda ds, text=text: setattr(ds, _LABEL, text)) is not None, text
+    assert case.judged(lambda ds: setattr(ds, _LABEL, f"06 {month} 1947")) is None
+
+
+@pytest.mark.parametrize("padding", ["", " ", "\0", "  "])
+def test_a_uid_of_this_instance_among_the_uids_of_code_systems(make: ModuleType, padding: str) -> None:
+    """(0008,0117) Context UID is kept; an instance's own UID in it is found, however it is padded."""
+    uid = "1.2.826.0.1.3680043.10.77.12"
+    case = Case(make.encode(make.dataset(FrameOfReferenceUID=uid, ContextUID="1.2.3.4.55")), make.policy("basic"))
+    held = case.judged(lambda ds: ds.add_new(0x00080117, "UI", uid + padding))
+    assert held is not None
+    assert held.reason is Reason.IDENTIFIER_REMAINS
+
+
+@pytest.mark.parametrize(
+    "word",
+    """prof med mrs miss von van der den del los las the and sir sen phd for anonymous anonymized anonymised anon
+    unknown none removed""".split(),
+)
+def test_a_word_that_names_nobody(make: ModuleType, word: str) -> None:
+    """Titles, particles and what earlier passes wrote instead of a name are no identifiers; the name beside them is."""
+    case = Case(make.encode(make.dataset(PatientName=f"Quendel^{word}^{word.upper()}")), make.policy("basic"))
+    assert case.judged(lambda ds: setattr(ds, _LABEL, f"lung {word} 7")) is None
+    assert case.judged(lambda ds: setattr(ds, _LABEL, f"lung quendel {word}")) is not None
