@@ -8,6 +8,7 @@ import os
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 
@@ -43,9 +44,9 @@ def test_without_the_extra_every_row_of_our_own_is_there_and_the_others_say_why_
     found = rows(monkeypatch, dict.fromkeys(("dicognito", "dicom-anonymizer"), absent))
     assert found.pop("dicognito: read, anonymise, write").note == "skipped: dicognito not installed"
     assert found.pop("dicom-anonymizer: read, anonymise, write").note == "skipped: dicom-anonymizer not installed"
-    assert [row.value for row in found.values()] == [1000, 2000, 3000, 4000]
+    assert [row.value for row in found.values()] == [1000, 2000, 3000, 4000, 5000]
     assert list(found) == [
-        "pydicom: read, walk, write", "Veil: engine", "Veil: engine + gate", "Veil: engine + gate + copy"
+        "pydicom: read, walk, write", "Veil: engine", "Veil: engine + gate", "Veil: engine + gate + copy", "Veil: engine + gate, soft tissue for noise",
     ]  # fmt: skip
 
 
@@ -79,6 +80,17 @@ def test_an_instance_that_veil_holds_is_told(monkeypatch) -> None:
 
     monkeypatch.setattr(rivals, "deidentify", holds)
     assert [row.note for row in rows(monkeypatch, {}).values()] == [f"held: {Reason.MALFORMED}"]
+
+
+def test_the_body_is_another_image_of_the_same_instance() -> None:
+    noise = ct(3)
+    image = rivals.body(ct(3))
+    assert len(image.PixelData) == len(noise.PixelData)
+    values = np.frombuffer(image.PixelData, "<i2")
+    assert values.min() == -1000
+    assert 40 < np.median(values[values > -500]) < 60
+    del image.PixelData, noise.PixelData
+    assert image == noise
 
 
 def test_one_core_means_one_and_all_are_back_afterwards() -> None:
