@@ -271,6 +271,7 @@ def test_the_gate_refuses_private_elements_of_nobody(make: ModuleType) -> None:
     for extra in (
         make.raw_element(0x0019100C, "IS", b"1000"),
         creator + make.raw_element(0x00191099, "IS", b"1000"),
+        creator + make.raw_element(0x0019100C, "PN", b"Roe^R "),
         make.raw_element(0x00190010, "LO", b"ACME") + make.raw_element(0x0019100C, "IS", b"1000"),
     ):
         with pytest.raises(InstanceHeld) as held:
@@ -390,3 +391,21 @@ def test_a_cleaned_text_keeps_its_character_set(make: ModuleType, charset: Any, 
     said = str(out.get("StudyDescription", ""))
     assert "�" not in said
     assert set(said.split()) <= set(text.split())
+
+
+def test_dates_in_texts_move_with_the_dates_of_the_profile(make: ModuleType) -> None:
+    ds = make.dataset(StudyDescription="nodule, unchanged since 2024-02-29", StudyDate="20240229")
+    out = released(make, ds, make.optioned("clean_desc", "rtn_long_modif"))
+    moved = out.StudyDate
+    assert f"{moved[:4]}-{moved[4:6]}-{moved[6:]}" in out.StudyDescription
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("syntax", "stays"), [("EXPLICIT_LITTLE", True), ("EXPLICIT_BIG", False)])
+def test_private_elements_of_unknown_vr_in_the_other_byte_order_go(make: ModuleType, syntax: str, stays: bool) -> None:
+    """UN is little endian (PS3.5 6.2.2); nothing of a big endian instance that is could be read again."""
+    ds = make.dataset("1.2.840.10008.5.1.4.1.1.4")
+    ds.add_new(0x00190010, "LO", "SIEMENS MR HEADER")
+    ds.add_new(0x0019100C, "UN", b"1000")
+    out = released(make, ds, make.optioned("rtn_safe_priv"), getattr(make, syntax))
+    assert (0x0019100C in out) is stays

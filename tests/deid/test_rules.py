@@ -394,3 +394,20 @@ def test_options_and_words_about_dates_must_agree(
 ) -> None:
     with pytest.raises(ConfigError, match="longitudinal information is then"):
         dated(make, *options, **words)
+
+
+def test_the_gate_wants_what_a_rule_keeps_to_be_what_came(make: ModuleType) -> None:
+    under = policy(make, rule("keep", {"keyword": "StudyDescription"}))
+    data = make.encode(make.dataset(StudyDescription="Thorax"))
+    result, out = make.run(data, under)
+    GATE.verify(memoryview(data), result, under)
+    with pytest.raises(InstanceHeld) as held:
+        GATE.verify(memoryview(data), replace(result, chunks=(out.replace(b"Thorax", b"Throat"),)), under)
+    assert held.value.reason is Reason.ELEMENT_NOT_ALLOWED
+
+
+def test_a_rule_by_vr_means_the_vr_that_is_stated(make: ModuleType) -> None:
+    """Beam Name is LO in PS3.6; stated as SH it is one of the elements that the rule is about."""
+    data = make.encode(make.dataset(Modality="CT")) + make.raw_element(0x300A00C2, "SH", b"LUNG")
+    assert b"LUNG" in make.run(data, policy(make))[1]
+    assert b"LUNG" not in make.run(data, policy(make, rule("remove", {"vr": "SH"})))[1]
