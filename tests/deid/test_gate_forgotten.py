@@ -317,3 +317,16 @@ def test_a_word_that_names_nobody(make: ModuleType, word: str) -> None:
     case = Case(make.encode(make.dataset(PatientName=f"Quendel^{word}^{word.upper()}")), make.policy("basic"))
     assert case.judged(lambda ds: setattr(ds, _LABEL, f"lung {word} 7")) is None
     assert case.judged(lambda ds: setattr(ds, _LABEL, f"lung quendel {word}")) is not None
+
+
+def test_a_short_name_counts_where_all_of_it_stands(make: ModuleType) -> None:
+    """Three letters are a name; in the meaning of a code only all of its words are."""
+    ds = make.dataset(PatientName="Li^A")
+    ds.AnatomicRegionSequence = items(CodeValue="1", CodingSchemeDesignator="99X", CodeMeaning="Head")
+    case = Case(make.encode(ds), make.policy("basic"))
+
+    def meaning(text: str) -> Callable[[Dataset], Any]:
+        return lambda ds: setattr(ds.AnatomicRegionSequence[0], "CodeMeaning", text)
+
+    assert case.judged(meaning("A head")) is None
+    assert case.judged(meaning("A head of Li")) is not None
