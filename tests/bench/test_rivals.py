@@ -46,7 +46,8 @@ def test_without_the_extra_every_row_of_our_own_is_there_and_the_others_say_why_
     assert found.pop("dicom-anonymizer: read, anonymise, write").note == "skipped: dicom-anonymizer not installed"
     assert [row.value for row in found.values()] == [1000, 2000, 3000, 4000, 5000]
     assert list(found) == [
-        "pydicom: read, walk, write", "Veil: engine", "Veil: engine + gate", "Veil: engine + gate + copy", "Veil: engine + gate, soft tissue for noise",
+        "pydicom: read, walk, write", "Veil: engine", "Veil: engine + gate", "Veil: engine + gate + copy",
+        "Veil: engine + gate, soft tissue for noise",
     ]  # fmt: skip
 
 
