@@ -409,3 +409,16 @@ def test_private_elements_of_unknown_vr_in_the_other_byte_order_go(make: ModuleT
     ds.add_new(0x0019100C, "UN", b"1000")
     out = released(make, ds, make.optioned("rtn_safe_priv"), getattr(make, syntax))
     assert (0x0019100C in out) is stays
+
+
+def test_what_is_no_uid_is_not_retained_as_one(make: ModuleType) -> None:
+    data = make.encode(make.dataset()) + make.raw_element(0x30060024, "UI", b"1.2.x\\1.2.3.9")
+    _, out = make.run(data, make.optioned("rtn_uids"))
+    assert all(value.startswith("2.25.") for value in dcmread(io.BytesIO(out))[0x30060024].value)
+
+
+def test_uids_that_no_row_names_stay_too_and_may_be_said_in_text(make: ModuleType) -> None:
+    ds = make.dataset(SoftwareVersions="1.2.3.4.5.6")
+    ds.add_new(0x00200242, "UI", "1.2.3.4.5.6")  # SOP Instance UID of Concatenation Source
+    out = released(make, ds, make.optioned("rtn_uids"))
+    assert out[0x00200242].value == out.SoftwareVersions == "1.2.3.4.5.6"

@@ -411,3 +411,16 @@ def test_a_rule_by_vr_means_the_vr_that_is_stated(make: ModuleType) -> None:
     data = make.encode(make.dataset(Modality="CT")) + make.raw_element(0x300A00C2, "SH", b"LUNG")
     assert b"LUNG" in make.run(data, policy(make))[1]
     assert b"LUNG" not in make.run(data, policy(make, rule("remove", {"vr": "SH"})))[1]
+
+
+def test_a_truncated_date_moves_before_where_dates_move(make: ModuleType) -> None:
+    under = policy(make, rule("truncate", {"keyword": "ContentDate"}, to=15), profile="research")
+    ds = make.dataset(ContentDate="20240229", StudyDate="20240229")
+    out = released(make, ds, under)
+    assert out.ContentDate == out.StudyDate[:6] + "15"
+
+
+def test_a_birth_date_that_stays_in_part_is_not_the_basic_profile(make: ModuleType) -> None:
+    words = {"dates": "shift", "times": "keep", "ages": "remove"}
+    assert dated(make, "rtn_long_modif", birth_date="remove", **words).claims_profile
+    assert not dated(make, "rtn_long_modif", birth_date="year", **words).claims_profile
