@@ -47,7 +47,7 @@ class PolicySpec:
     limits: Limits = field(default_factory=Limits)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policy:
     """Everything that decides what leaves. Immutable and picklable; ``root_key`` is its only secret."""
 
@@ -90,6 +90,12 @@ class Policy:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Policy):
+            return NotImplemented
+        # the digest covers everything but the key; caches by policy ask often
+        return self.digest == other.digest and self.root_key == other.root_key
 
     def code(self, tag: int) -> str:
         """The action code for ``tag``, masked rows included; "" where no row of Table E.1-1 names it."""

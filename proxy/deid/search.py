@@ -66,7 +66,8 @@ class Search:
         """
         if self._bulk is None:
             uids = {uid.encode("ascii", "replace") for uid in self._long_uids}
-            self._bulk = Needles({needle for needle, _ in self._needles} | uids)
+            # not the UTF-16 forms: their zero bytes are in every sample of 16 bits, and nothing writes them there
+            self._bulk = Needles({needle for needle, _ in self._needles if b"\0" not in needle} | uids)
         return self._bulk.within(value)
 
     def _in_text(self, leaf: Leaf, vr: str, value: bytes) -> bool:
