@@ -330,3 +330,21 @@ def test_a_short_name_counts_where_all_of_it_stands(make: ModuleType) -> None:
 
     assert case.judged(meaning("A head")) is None
     assert case.judged(meaning("A head of Li")) is not None
+
+
+@pytest.mark.parametrize("value", [["1.2.3.9", "1.2.3.4"], ["1.2.3.4", "1.2.3.9"], ["1.2.3.9 ", "1.2.3.4"]])
+def test_a_short_uid_of_this_instance_among_others(make: ModuleType, value: list[str]) -> None:
+    case = Case(make.encode(small(make, ContextUID="1.2.3.4.55")), make.policy("basic"))
+    assert case.judged(lambda ds: ds.add_new(0x00080117, "UI", ["1.2.3.4.1", "1.2.3.8"])) is None
+    held = case.judged(lambda ds: ds.add_new(0x00080117, "UI", value))
+    assert held is not None
+    assert held.reason is Reason.IDENTIFIER_REMAINS
+
+
+def test_constants_say_nothing_even_where_a_patient_is_called_so(make: ModuleType) -> None:
+    """Alone or as one of several values; beside another identifier they hide nothing."""
+    ds = make.dataset(PatientID="REMOVED", AccessionNumber="QX-7712/04")
+    case = Case(make.encode(ds), make.policy("basic"))
+    for value in ("REMOVED", ["REMOVED", "REMOVED"], ["lung", "REMOVED"], ["REMOVED", ""]):
+        assert case.judged(lambda ds, value=value: setattr(ds, _LABEL, value)) is None, value
+    assert case.judged(lambda ds: setattr(ds, _LABEL, ["REMOVED", "QX-7712/04"])) is not None

@@ -26,8 +26,8 @@ from mutants import Mutant, mutants
 ROOT = Path(__file__).parents[2]
 _LAST = ["correlation", "golden", "canaries"]  # slow: for what the others let pass
 _GATE = [*"verify needles identifiers gate_forgotten options rules private structured".split(), *_LAST]
-_WALK = [*"actions counts options rules structured private explain document engine".split(), *_LAST]
-_PROFILE = [*"profile rules options actions explain engine".split(), *_LAST]
+_WALK = [*"actions counts date_policy options rules structured private explain document engine".split(), *_LAST]
+_PROFILE = [*"profile profile_refusals rules options actions explain engine".split(), *_LAST]
 #: module of proxy/deid → tests/deid/test_*.py that judge it, the quickest to fail first
 TESTS = {
     **dict.fromkeys(("verify", "allowed", "search", "identifiers"), _GATE),
