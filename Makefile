@@ -45,7 +45,7 @@ soak: $(STAMP)
 	VEIL_FUZZ=200000 $(BIN)/python -m pytest --timeout 7200 tests/deid/test_scanner_fuzz.py
 
 mutants: $(STAMP)
-	$(BIN)/python tests/mutation/run.py $(ARGS)
+	$(BIN)/python tests/mutation/run.py --sample 20 $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
