@@ -1,0 +1,121 @@
+"""What the pixel stages hand to each other: where to blank, what is to be looked at, what an image is made of.
+
+Plain, frozen values; coordinates are columns and rows from the top left of a frame, right and bottom excluded. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: how a decision wants pixels read: not at all, by the screen and then where it suspects, each frame by the detector
+LOOKS = ("no", "screen", "full")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Box:
+    """Pixels ``left <= column < right`` and ``top <= row < bottom`` of a frame."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def within(self, columns: int, rows: int) -> Box | None:
+        """This box cut to a frame; None when nothing of it lies inside."""
+        cut = Box(max(self.left, 0), max(self.top, 0), min(self.right, columns), min(self.bottom, rows))
+        return cut if cut.left < cut.right and cut.top < cut.bottom else None
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A box to blank. ``frames``: counted from 0, None for all; ``source``: which rule or reader wants it."""
+
+    box: Box
+    source: str
+    frames: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the header says about the pixels (`burned_in.decide`); what must not leave raises `InstanceHeld` instead.
+
+    ``look`` is one of `LOOKS`. ``why`` and ``rule`` name tables and rules, never values.
+    """
+
+    areas: tuple[Area, ...] = ()
+    look: str = "no"
+    why: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The Image Pixel module (PS3.3 C.7.6.3) of one instance: what a codec or kernel has to know.
+
+    ``kind``: integer (7FE0,0010), float (7FE0,0008) or double (7FE0,0009). ``words``: VR OW, which swaps bytes in big
+    endian. ``padding``: (0028,0120) Pixel Padding Value as a stored value, None when absent.
+    ``lut``: red, green, blue entries of a palette, shape (3, entries), uint16, with the first mapped value; None where
+    there is none.
+    """
+
+    rows: int
+    columns: int
+    frames: int
+    samples: int
+    planar: int
+    allocated: int
+    stored: int
+    high_bit: int
+    signed: bool
+    photometric: str
+    kind: str = "integer"
+    little: bool = True
+    words: bool = True
+    padding: int | None = None
+    lut: NDArray[np.uint16] | None = None
+    first_mapped: int = 0
+
+    @property
+    def frame_bits(self) -> int:
+        """Bits of one native frame; frames of 1-bit images follow each other without padding (PS3.5 8.1.1).
+
+        YBR_FULL_422 and YBR_PARTIAL_422 carry two samples a pixel when native.
+        """
+        samples = 2 if self.photometric.endswith("_422") and self.samples == 3 else self.samples
+        return self.rows * self.columns * samples * self.allocated
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What was done to the pixels of one instance, for the markers, the report and the gate. No values of the input.
+
+    ``areas``: all that was blanked (after detection, cut to the frame, grown to what the codec can blank alone).
+    ``looked``: how frames were read, one of `LOOKS`. ``cleared``: names of hidden channels that held something.
+    ``chunks``: first and past-last index, in the output's chunks, of those that make the pixel data element; (0, 0)
+    where it left as one slice. ``recoded``: the transfer syntax before, "" when it is the same.
+    """
+
+    areas: tuple[Area, ...] = ()
+    looked: str = "no"
+    cleared: tuple[str, ...] = ()
+    chunks: tuple[int, int] = (0, 0)
+    recoded: str = ""
+
+
+class TextReader(Protocol):
+    """Finds text in pictures. Made outside the core (models are files), given to the engine; deterministic."""
+
+    def find(self, image: NDArray[np.uint8]) -> tuple[Box, ...]:
+        """Boxes around whatever may be text in ``image``, (rows, columns) or (rows, columns, 3). Any size.
+
+        Raises `InstanceHeld` when it takes too long.
+        """
+        ...
+
+    def read(self, image: NDArray[np.uint8], box: Box) -> tuple[str, float]:
+        """The text in ``box`` and how sure the reader is, 0 to 1; ("", 0.0) when it cannot be read."""
+        ...
