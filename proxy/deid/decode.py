@@ -24,22 +24,28 @@ _PIXEL_VRS = frozenset({"", "OB", "OW", "OF", "OD"})
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """Where the pixel data element lies, header and delimiter included."""
+    """Where the pixel data element lies, header and delimiter included, and where its value begins."""
 
     tag: int
     offset: int
     end: int
+    value: int
+    vr: str
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One instance, read. ``body`` is the buffer that ``pixels`` points into: the input, or what was inflated."""
+    """One instance, read. ``body`` is the buffer that ``pixels`` points into: the input, or what was inflated.
+
+    ``apart``: each element of ``root`` comes by itself, none in a run.
+    """
 
     head: Part10
     syntax: TransferSyntax
     body: memoryview
     root: Level
     pixels: Pixels | None
+    apart: bool = False
 
 
 def read_instance(data: memoryview, policy: Policy, *, apart: bool = False) -> Instance:
@@ -49,7 +55,16 @@ def read_instance(data: memoryview, policy: Policy, *, apart: bool = False) -> I
     scanned = scan_table(body, offset, encoding, policy.limits)
     labels = None if apart else labels_of(policy)
     document = Document(body, scanned, labels, syntax.implicit, (policy.limits, sequences_of(policy)))
-    return Instance(head, syntax, body, document.root(), _pixels(document, syntax))
+    return Instance(head, syntax, body, document.root(), _pixels(document, syntax), apart)
+
+
+def separate(instance: Instance, policy: Policy) -> Level:
+    """The data set of ``instance`` again, with what it says of its pixels element by element: they were changed."""
+    syntax, sequences = instance.syntax, sequences_of(policy)
+    offset = 0 if syntax.deflated else instance.head.dataset_offset
+    scanned = scan_table(instance.body, offset, Encoding(syntax.implicit, syntax.little, sequences), policy.limits)
+    labels = labels_of(policy, changed=True)
+    return Document(instance.body, scanned, labels, syntax.implicit, (policy.limits, sequences)).root()
 
 
 def open_body(data: memoryview, policy: Policy) -> tuple[Part10, TransferSyntax, memoryview, int]:
@@ -73,4 +88,4 @@ def _pixels(document: Document, syntax: TransferSyntax) -> Pixels | None:
         raise InstanceHeld(Reason.MALFORMED, "more than one kind of pixel data, or one with a wrong VR", tag)
     if undefined != (syntax.handling != "native"):
         raise InstanceHeld(Reason.MALFORMED, "pixel data and transfer syntax do not agree on encapsulation", tag)
-    return Pixels(tag, document.offset[row], document.end[row])
+    return Pixels(tag, document.offset[row], document.end[row], document.value[row], VR_NAMES[document.vr[row]])

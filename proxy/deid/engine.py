@@ -1,28 +1,32 @@
 """The engine: one encoded instance in, its de-identified chunks and a report out (PS3.15 Annex E).
 
-Every decision is in the policy; here is only the order of things. Pixel data leaves as a `Slice` of the input, neither
-decoded nor copied. Same bytes, same policy, same key: same output. No I/O, clock or randomness. What cannot be read or
-judged raises `InstanceHeld`; nothing that this returns may leave before `verify.Gate` has read it.
+Every decision is in the policy; here is only the order of things. Pixel data that need not change leaves as a `Slice`
+of the input, neither decoded nor copied. Same bytes, same policy, same key: same output. No I/O, clock or randomness.
+What cannot be read or judged raises `InstanceHeld`; nothing leaves before `verify.Gate` has read it.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
+from dataclasses import replace
 
 from proxy.deid import markers
 from proxy.deid.access import charset_of, is_uid, plain_of, text_of
 from proxy.deid.cleaning import Cleaning
 from proxy.deid.date_policy import time_offset
-from proxy.deid.decode import Instance, read_instance
+from proxy.deid.decode import Instance, read_instance, separate
 from proxy.deid.encode import Element, Part, encode_dataset, encode_head
 from proxy.deid.level import Level
+from proxy.deid.pixels import truth
 from proxy.deid.pixels.burned_in import decide
+from proxy.deid.pixels.plan import TextReader, Work, summary
+from proxy.deid.pixels.stage import Scrubbed, scrub
 from proxy.deid.place import Step, Subject
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import PseudonymProvider, is_standard_uid
 from proxy.deid.tables import SopClass
-from proxy.deid.types import Chunk, Claimed, Deidentified, Original, Report, Slice
+from proxy.deid.types import Chunk, Claimed, Deidentified, Original, Report, Slice, materialise
 from proxy.deid.values import strict_text
 from proxy.deid.walk import ISSUER_OF_PATIENT_ID, PATIENT_ID, PATIENT_NAME, Walk
 from proxy.errors import InstanceHeld, Reason
@@ -38,45 +42,57 @@ _PER_STUDY = "urn:veil:per-study"
 _ZLIB_LEVEL = 6
 
 
-def deidentify(data: memoryview, claimed: Claimed, policy: Policy) -> Deidentified:
-    """De-identify the Part 10 instance in ``data``; raises `InstanceHeld`."""
+def deidentify(data: memoryview, claimed: Claimed, policy: Policy, reader: TextReader | None = None) -> Deidentified:
+    """De-identify the Part 10 instance in ``data``; raises `InstanceHeld`.
+
+    Without a ``reader`` what has to be read for burned-in text is held.
+    """
     with strict_text():
-        return transform(read_instance(data, policy), claimed, policy)
+        return transform(read_instance(data, policy), claimed, policy, reader)
 
 
-def explain(data: memoryview, claimed: Claimed, policy: Policy) -> list[Step]:
+def explain(data: memoryview, claimed: Claimed, policy: Policy, reader: TextReader | None = None) -> list[Step]:
     """What `deidentify` does to each element of ``data`` and why, in document order; raises what it raises."""
     with strict_text():
         instance = read_instance(data, policy, apart=True)
         steps: list[Step] = []
-        transform(instance, claimed, policy, steps)
+        work = transform(instance, claimed, policy, reader, steps).work
         if instance.pixels is not None:
-            steps.append(Step((), instance.pixels.tag, "", "keep", "pixel data leaves as it came", ""))
+            steps.append(Step((), instance.pixels.tag, "", "blank" if work.areas else "keep", summary(work), ""))
         return steps
 
 
-def transform(instance: Instance, claimed: Claimed, policy: Policy, steps: list[Step] | None = None) -> Deidentified:
+def transform(
+    instance: Instance,
+    claimed: Claimed,
+    policy: Policy,
+    reader: TextReader | None = None,
+    steps: list[Step] | None = None,
+) -> Deidentified:
     """De-identify an instance that has been read, by whatever reader; ``steps`` takes down what was done."""
     original = _identify(instance, claimed)
     sop_class = _known(original.sop_class_uid, policy)
-    decide(instance.root, sop_class, instance.syntax, policy)
+    pixels = scrub(instance, decide(instance.root, sop_class, instance.syntax, policy), policy, reader)
     pseudonyms = policy.pseudonyms()
     subject = _subject(instance.root, original, policy, pseudonyms)
     cleaning = Cleaning(instance.root, policy, subject)
     walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax, cleaning)
     walk.steps = steps
-    elements: dict[int, Part] = {element.tag: element for element in walk.run(instance.root)}
+    root = separate(instance, policy) if pixels.changed and not instance.apart else instance.root
+    elements: dict[int, Part] = {element.tag: element for element in walk.run(root)}
+    truth.tell(elements, pixels.work, pixels.coded)
     for tag, vr in ((PATIENT_NAME, "PN"), (PATIENT_ID, "LO")):
         if tag not in elements:
             elements[tag] = Element(tag, vr, subject.patient_id.encode("ascii"))
             walk.counts["added"] += 1
             walk.note_added(tag, vr, "pseudonym of the patient")
-    walk.counts["added"] += markers.mark(elements, policy)
+    walk.counts["added"] += markers.mark(elements, policy, pixels.work.clean)
     for tag in (each for each in markers.TAGS if each in elements):
         walk.note_added(tag, "SQ" if tag == markers.DEIDENTIFICATION_METHOD_CODE_SEQUENCE else "", "what was done")
-    report = _report(instance, original, elements, walk, policy)
-    head = encode_head(instance.syntax.uid, original.sop_class_uid, report.sop_instance_uid)
-    return Deidentified(_chunks(head, elements, instance), original, report)
+    report = _report(instance, original, elements, walk, policy, pixels)
+    head = encode_head(pixels.syntax.uid, original.sop_class_uid, report.sop_instance_uid)
+    chunks, work = _chunks(head, elements, instance, pixels)
+    return Deidentified(chunks, original, report, work)
 
 
 def identify(data: memoryview, policy: Policy) -> Original | None:
@@ -143,9 +159,11 @@ def _subject(root: Level, original: Original, policy: Policy, pseudonyms: Pseudo
     return Subject(pseudonym, days, issuer, minutes)
 
 
-def _chunks(head: bytes, elements: dict[int, Part], instance: Instance) -> tuple[Chunk, ...]:
-    syntax, pixels = instance.syntax, instance.pixels
-    at = pixels.tag if pixels is not None else 0xFFFFFFFF
+def _chunks(
+    head: bytes, elements: dict[int, Part], instance: Instance, pixels: Scrubbed
+) -> tuple[tuple[Chunk, ...], Work]:
+    syntax = pixels.syntax
+    at = instance.pixels.tag if instance.pixels is not None else 0xFFFFFFFF
     before, after = (
         encode_dataset(
             (elements[tag] for tag in sorted(elements) if (tag < at) is first),
@@ -155,12 +173,12 @@ def _chunks(head: bytes, elements: dict[int, Part], instance: Instance) -> tuple
         for first in (True, False)
     )
     if syntax.deflated:
-        middle = bytes(instance.body[pixels.offset : pixels.end]) if pixels is not None else b""
-        return (head + _deflate(before + middle + after),)
-    if pixels is None:
-        return (head + before + after,)
-    run = Slice(pixels.offset, pixels.end - pixels.offset)
-    return (head + before, run, after) if after else (head + before, run)
+        return (head + _deflate(before + materialise(pixels.chunks, instance.body) + after),), pixels.work
+    if not pixels.chunks:
+        return (head + before + after,), pixels.work
+    chunks = (head + before, *pixels.chunks, *((after,) if after else ()))
+    alone = len(pixels.chunks) == 1 and isinstance(pixels.chunks[0], Slice)
+    return chunks, pixels.work if alone else replace(pixels.work, chunks=(1, 1 + len(pixels.chunks)))
 
 
 def _deflate(plain: bytes) -> bytes:
@@ -170,11 +188,18 @@ def _deflate(plain: bytes) -> bytes:
     return packed + b"\0" * (len(packed) % 2)
 
 
-def _report(instance: Instance, original: Original, elements: dict[int, Part], walk: Walk, policy: Policy) -> Report:
+def _report(
+    instance: Instance,
+    original: Original,
+    elements: dict[int, Part],
+    walk: Walk,
+    policy: Policy,
+    pixels: Scrubbed,
+) -> Report:
     modality = plain_of(instance.root, MODALITY) or ""
     return Report(
         sop_class_uid=original.sop_class_uid,
-        transfer_syntax_uid=instance.syntax.uid,
+        transfer_syntax_uid=pixels.syntax.uid,
         modality=modality if _MODALITY.fullmatch(modality) else "",
         patient_id=_text(elements, PATIENT_ID),
         study_instance_uid=_text(elements, STUDY_INSTANCE_UID),
@@ -184,7 +209,8 @@ def _report(instance: Instance, original: Original, elements: dict[int, Part], w
         policy_digest=policy.digest,
         key_epoch=policy.key_epoch,
         counts=dict(sorted(walk.counts.items())),
-        method_codes=tuple(code for code, _ in policy.methods),
+        method_codes=tuple(code for code, _ in markers.codes(policy, pixels.work.clean)),
+        pixels=summary(pixels.work) if instance.pixels is not None else "",
     )
 
 

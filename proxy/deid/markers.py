@@ -1,6 +1,6 @@
 """What an instance must say about its own de-identification (PS3.15 E.1.1, E.2, E.3.6; codes of CID 7050).
 
-Earlier passes are added to, not overwritten. Burned In Annotation is not touched: no pixel was cleaned. Pure.
+Earlier passes are added to, not overwritten. What changed pixels say of themselves is in `pixels.truth`. Pure.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ DEIDENTIFICATION_METHOD = 0x00120063
 DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x00120064
 LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x00280303
 _LONGEST = 64
+#: CID 7050: stated by the instances whose pixels were answered for, whatever the policy is
+_CLEAN_PIXELS = ("113101", "Clean Pixel Data Option")
 #: what this module writes
 TAGS = (
     PATIENT_IDENTITY_REMOVED,
@@ -24,9 +26,9 @@ TAGS = (
 )
 
 
-def mark(elements: dict[int, Part], policy: Policy) -> int:
-    """Write the markers into ``elements``; returns how many."""
-    codes = _codes(elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE), policy)
+def mark(elements: dict[int, Part], policy: Policy, clean: bool = False) -> int:
+    """Write the markers into ``elements``; returns how many. ``clean``: see `pixels.plan.Work`."""
+    codes = _codes(elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE), policy, clean)
     markers = [
         Element(PATIENT_IDENTITY_REMOVED, "CS", b"YES"),
         Element(DEIDENTIFICATION_METHOD, "LO", _method(elements.get(DEIDENTIFICATION_METHOD), policy)),
@@ -36,6 +38,11 @@ def mark(elements: dict[int, Part], policy: Policy) -> int:
         markers.append(Element(DEIDENTIFICATION_METHOD_CODE_SEQUENCE, "SQ", codes))
     elements.update((marker.tag, marker) for marker in markers)
     return len(markers)
+
+
+def codes(policy: Policy, clean: bool) -> tuple[tuple[str, str], ...]:
+    """CID 7050 codes and meanings that an instance states."""
+    return (*policy.methods, _CLEAN_PIXELS) if clean and policy.claims_profile else policy.methods
 
 
 def methods(policy: Policy) -> tuple[str, ...]:
@@ -58,12 +65,12 @@ def _method(earlier: Part | None, policy: Policy) -> bytes:
     return b"\\".join([value for value in values if value and value not in ours] + ours)
 
 
-def _codes(earlier: Part | None, policy: Policy) -> tuple[Item, ...]:
+def _codes(earlier: Part | None, policy: Policy, clean: bool) -> tuple[Item, ...]:
     items = earlier.value if isinstance(earlier, Element) and isinstance(earlier.value, tuple) else ()
     stated = {_code_of(item) for item in items}
     ours = tuple(
         dummies.code(value.encode("ascii"), b"DCM", meaning.encode("ascii"))
-        for value, meaning in policy.methods
+        for value, meaning in codes(policy, clean)
         if (value.encode("ascii"), b"DCM") not in stated
     )
     return (*items, *ours)

@@ -16,6 +16,7 @@ from proxy.deid import markers
 from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET
 from proxy.deid.decisions import Decider, decider_of
 from proxy.deid.labels import REMOVE, RETAIN, WALK, Labels, compile_labels
+from proxy.deid.pixels import truth
 from proxy.deid.profile import Policy
 from proxy.deid.scanner import VR_NAMES, sequence_tags
 from proxy.deid.walk import CONTENT_TEMPLATE_SEQUENCE, PATIENT_ID, PATIENT_NAME
@@ -28,10 +29,17 @@ _OWN_RULE = frozenset({SPECIFIC_CHARACTER_SET, CONTENT_TEMPLATE_SEQUENCE, *_BORD
 
 
 @lru_cache(maxsize=64)
-def labels_of(policy: Policy) -> Labels:
-    """The labels of ``policy``; the profile decides, never the instance."""
+def labels_of(policy: Policy, changed: bool = False) -> Labels:
+    """The labels of ``policy``; the profile decides, never the instance.
+
+    ``changed``: pixels were, so what an image says of them comes out of the walk one by one.
+    """
     private = WALK if policy.reads_private else REMOVE
-    return compile_labels(dict(_decisions(policy)), _BORDERS, private)
+    decisions, borders = dict(_decisions(policy)), _BORDERS
+    if changed:
+        decisions.update((tag, (WALK, frozenset())) for tag in truth.TAGS)
+        borders = (*_BORDERS, *truth.TAGS)
+    return compile_labels(decisions, borders, private)
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from proxy.deid.pixels.plan import Work
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -63,6 +65,8 @@ class Report:
     counts: Mapping[str, int] = field(default_factory=dict)
     #: CID 7050 code values claimed in (0012,0064)
     method_codes: tuple[str, ...] = ()
+    #: what was done to the pixels, in words of ours; "" where there are none
+    pixels: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Deidentified:
     chunks: tuple[Chunk, ...]
     original: Original
     report: Report
+    #: what was done to the pixels
+    work: Work = field(default_factory=Work)
 
 
 def materialise(chunks: tuple[Chunk, ...], source: memoryview | bytes) -> bytes:

@@ -63,7 +63,9 @@ def deidentify(data: memoryview, claimed: Claimed, policy: Policy) -> Deidentifi
         found = [token for token in top if token.tag in PIXEL_DATA]
         if len(found) > 1 or (found and (found[0].length == UNDEFINED) != (syntax.handling != "native")):
             raise InstanceHeld(Reason.MALFORMED, "pixel data")
-        pixels = Pixels(found[0].tag, found[0].offset, found[0].end) if found else None
+        pixels = None
+        if found:
+            pixels = Pixels(found[0].tag, found[0].offset, found[0].end, found[0].value_offset, found[0].vr)
         parts = [body[offset:]] if pixels is None else [body[offset : pixels.offset], body[pixels.end :]]
         dataset = read_dataset(io.BytesIO(b"".join(parts)), syntax.implicit, syntax.little)
-        return transform(Instance(head, syntax, body, PydicomLevel(dataset), pixels), claimed, policy)
+        return transform(Instance(head, syntax, body, PydicomLevel(dataset), pixels, True), claimed, policy)

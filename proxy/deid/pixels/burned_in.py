@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from proxy.deid.access import plain_of
 from proxy.deid.level import Level
+from proxy.deid.pixels.plan import Decision
 from proxy.deid.profile import Policy
 from proxy.deid.tables import SopClass, TransferSyntax
 from proxy.errors import InstanceHeld, Reason
@@ -31,7 +32,7 @@ _OWN_CONVERSION = {"1.2.840.10008.5.1.4.1.1.481.1": frozenset({"DI", "SYN", "WSD
 _EMBEDDED = tuple(0x60000000 + (2 * n << 16) for n in range(16))
 
 
-def decide(root: Level, sop_class: SopClass, syntax: TransferSyntax, policy: Policy) -> None:
+def decide(root: Level, sop_class: SopClass, syntax: TransferSyntax, policy: Policy) -> Decision:
     """Return when the content may leave untouched; raise `InstanceHeld` when it may not."""
     for kind in sop_class.kinds:
         if kind in _ALWAYS:
@@ -48,6 +49,7 @@ def decide(root: Level, sop_class: SopClass, syntax: TransferSyntax, policy: Pol
             raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "an overlay embedded in pixel data", group | 0x0010)
     if policy.uninspected_pixels != "forward" and (why := _suspicion(root, sop_class, syntax)):
         raise InstanceHeld(Reason.PIXELS_UNINSPECTED, why)
+    return Decision()
 
 
 def _suspicion(root: Level, sop_class: SopClass, syntax: TransferSyntax) -> str:

@@ -96,7 +96,8 @@ class Work:
     ``areas``: all that was blanked (after detection, cut to the frame, grown to what the codec can blank alone).
     ``looked``: how frames were read, one of `LOOKS`. ``cleared``: names of hidden channels that held something.
     ``chunks``: first and past-last index, in the output's chunks, of those that make the pixel data element; (0, 0)
-    where it left as one slice. ``recoded``: the transfer syntax before, "" when it is the same.
+    where it left as one slice. ``recoded``: the transfer syntax before, "" when it is the same. ``clean``: a device
+    rule or a full reading has answered for all that is burned in, so that the instance may say so (PS3.15 E.3.1).
     """
 
     areas: tuple[Area, ...] = ()
@@ -104,6 +105,21 @@ class Work:
     cleared: tuple[str, ...] = ()
     chunks: tuple[int, int] = (0, 0)
     recoded: str = ""
+    clean: bool = False
+
+
+def summary(work: Work) -> str:
+    """``work`` on one line, for reports and explanations: counts, sources and names of ours only."""
+    said = [f"{len(work.areas)} areas blanked ({', '.join(sorted({area.source for area in work.areas}))})"]
+    if not work.areas:
+        said = ["nothing blanked"]
+    if work.looked != "no":
+        said.append(f"read for text: {work.looked}")
+    if work.cleared:
+        said.append(f"cleared: {', '.join(work.cleared)}")
+    if work.recoded:
+        said.append("re-encoded in another transfer syntax")
+    return "; ".join(said)
 
 
 class TextReader(Protocol):
