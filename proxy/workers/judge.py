@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from proxy.deid.pixels.plan import TextReader
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed, Deidentified, Original
 from proxy.deid.verify import Release
@@ -46,17 +47,20 @@ class Trouble:
 class Judge:
     """An engine and a gate under this run's key."""
 
-    def __init__(self, gate_key: bytes, engine: str = ENGINE, gate: str = GATE) -> None:
+    def __init__(
+        self, gate_key: bytes, engine: str = ENGINE, gate: str = GATE, reader: TextReader | None = None
+    ) -> None:
         """``engine`` is a module with ``deidentify`` and ``identify``, ``gate`` one with ``Gate``."""
         module = importlib.import_module(engine)
-        self._deidentify: Callable[[memoryview, Claimed, Policy], Deidentified] = module.deidentify
+        self._reader = reader
+        self._deidentify: Callable[[memoryview, Claimed, Policy, TextReader | None], Deidentified] = module.deidentify
         self._identify: Callable[[memoryview, Policy], Original | None] = module.identify
         self._gate: Verifier = importlib.import_module(gate).Gate(gate_key)
 
     def judge(self, data: memoryview, claimed: Claimed, policy: Policy) -> Verdict:
         """De-identify ``data`` and have the result verified. Raises nothing that an instance can cause."""
         started = time.perf_counter()
-        result = _contained(lambda: self._deidentify(data, claimed, policy))
+        result = _contained(lambda: self._deidentify(data, claimed, policy, self._reader))
         if isinstance(result, Trouble):
             return _held(result, self._whose(data, policy, result), started)
         release = _contained(lambda: self._gate.verify(data, result, policy))

@@ -15,7 +15,7 @@ REPORT = Report("1.2.3", "1.2.840.10008.1.2.1", "CT", "P1", "2.25.1", "2.25.2", 
 kept: list[memoryview] = []
 
 
-def deidentify(data: memoryview, claimed: Claimed, policy: object) -> Deidentified:
+def deidentify(data: memoryview, claimed: Claimed, policy: object, reader: object = None) -> Deidentified:
     order = bytes(data[:64]).partition(b"\n")[0]
     match order:
         case b"hang":
