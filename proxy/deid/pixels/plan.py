@@ -5,11 +5,13 @@ Plain, frozen values; coordinates are columns and rows from the top left of a fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from proxy.deid.pixels.display import Display
 
 #: how a decision wants pixels read: not at all, by the screen and then where it suspects, each frame by the detector
 LOOKS = ("no", "screen", "full")
@@ -57,9 +59,10 @@ class Layout:
     """The Image Pixel module (PS3.3 C.7.6.3) of one instance: what a codec or kernel has to know.
 
     ``kind``: integer (7FE0,0010), float (7FE0,0008) or double (7FE0,0009). ``words``: VR OW, which swaps bytes in big
-    endian. ``padding``: (0028,0120) Pixel Padding Value as a stored value, None when absent.
+    endian. ``padding``: (0028,0120) Pixel Padding Value as a stored value, None when absent or out of their range.
     ``lut``: red, green, blue entries of a palette, shape (3, entries), uint16, with the first mapped value; None where
-    there is none.
+    there is none. ``coloured``: stored values from here on have colours of a supplemental palette, None without one.
+    ``display``: how stored values of a greyscale image become light.
     """
 
     rows: int
@@ -75,9 +78,42 @@ class Layout:
     kind: str = "integer"
     little: bool = True
     words: bool = True
-    padding: int | None = None
-    lut: NDArray[np.uint16] | None = None
+    padding: int | float | None = None
+    lut: NDArray[np.uint16] | None = field(default=None, compare=False, repr=False)
     first_mapped: int = 0
+    coloured: int | None = None
+    display: Display = field(default_factory=Display)
+
+    @property
+    def ambiguous(self) -> bool:
+        """Native samples whose bytes writers order in two ways: in big endian, words of 32 bits and wide ones in OB.
+
+        PS3.5 packs 32 bits into two words of VR OW, the lower one first; most writers put the most significant byte
+        first. Where this is true only values that read the same in every order may be written, and none be judged.
+        """
+        return not self.little and self.kind == "integer" and self.allocated > (16 if self.words else 8)
+
+    @property
+    def shift(self) -> int:
+        """Unused bits below the stored ones (High Bit is not Bits Stored - 1)."""
+        return self.high_bit - self.stored + 1
+
+    @property
+    def lowest(self) -> int:
+        """The smallest integer that can be stored."""
+        return -(1 << (self.stored - 1)) if self.signed else 0
+
+    @property
+    def highest(self) -> int:
+        """The largest integer that can be stored."""
+        return (1 << (self.stored - self.signed)) - 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of a sample in a decoded frame, in this machine's byte order; uint8 for 1-bit images."""
+        if self.kind != "integer":
+            return np.dtype(np.float32 if self.kind == "float" else np.float64)
+        return np.dtype(f"{'i' if self.signed else 'u'}{max(self.allocated // 8, 1)}")
 
     @property
     def frame_bits(self) -> int:
