@@ -15,6 +15,7 @@ from pydicom._dicom_dict import DicomDictionary
 from proxy.deid import dummies
 from proxy.deid.allowed_content import ContentCheck
 from proxy.deid.allowed_dates import BIRTH, DateCheck
+from proxy.deid.allowed_documents import DocumentCheck
 from proxy.deid.allowed_private import PrivateRules
 from proxy.deid.allowed_rules import RuleCheck
 from proxy.deid.identifiers import CHARSET_VRS, Source, comparable, stripped
@@ -27,6 +28,7 @@ _TEMPORAL = frozenset({"DA", "DT", "TM"})
 #: Patient's Name and Patient ID: all other values become empty or a dummy
 _PSEUDONYMS = frozenset({0x00100010, 0x00100020})
 _TEXT = CHARSET_VRS | {"AE", "UR"}
+_SOP_CLASS = 0x00080016
 #: (0040,A124) UID of a content item
 _UID_OF_AN_ITEM = 0x0040A124
 #: options whose C on a text means that words of it may stay
@@ -35,7 +37,7 @@ _STRINGS = _TEXT | _TEMPORAL | {"AS", "CS", "DS", "IS", "UI"}
 _TM = re.compile(rb"[0-2][0-9](:?[0-5][0-9](:?[0-6][0-9](\.[0-9]{1,6})?)?)?")
 #: values that stand for a removed one; an original that is one already may stay (a second pass changes nothing)
 CONSTANTS = frozenset(value.strip(b" \0") for value in dummies.BY_VR.values()) | {
-    b"", b"COERCE", b"99VEIL", b"Removed", b"DCM", b"121106", b"Comment",
+    b"", b"COERCE", b"+0000", b"99VEIL", b"Removed", b"DCM", b"121106", b"Comment",
 }  # fmt: skip
 #: UIDs that name kinds of things (SOP classes, transfer syntaxes): the profile replaces them, but they identify nobody
 CLASS_UIDS = frozenset(
@@ -57,6 +59,7 @@ class Rules:
         self._content = ContentCheck(policy.content, set(policy.options)) if "clean_struct" in policy.options else None
         self._dates = DateCheck(policy.dates, source.at, self._is_as_it_came)
         self._ruled = RuleCheck(policy.rules, source, self._is_as_it_came, policy.moves) if policy.rules else None
+        self._documents = DocumentCheck(policy.documents, source.at((), _SOP_CLASS).decode("latin_1"))
         #: sequences whose content must be another than it was
         self._replaced: set[Path] = set()
 
@@ -70,6 +73,11 @@ class Rules:
             raise _refusal(leaf, "private, outside a data set, a group length, a curve or an overlay")
         if not _fits(leaf) or (leaf.tag in PIXEL_DATA and leaf.path):
             raise _refusal(leaf, "of another kind than PS3.6 says, or pixel data inside a sequence")
+        document = self._documents.verdict(leaf)
+        if document is False:
+            raise _refusal(leaf, "not of the dummy document")
+        if document:
+            return
         vr = leaf.vr if code is None else self._policy.vrs[leaf.tag]
         ruled = self._ruled.verdict(leaf, vr) if self._ruled is not None else None
         if ruled is False:
@@ -124,7 +132,7 @@ class Rules:
             return
         if cells and self._option_allows(leaf, cells):
             return
-        if code == "X":
+        if code == "X" and leaf.tag not in self._policy.iod.required:
             raise _refusal(leaf, "to be removed (X)")
         if leaf.tag == _UID_OF_AN_ITEM and {"rtn_uids", "clean_struct"} <= set(self._policy.options):
             return  # Table E.3.4-1: UIDREF content items under Retain UIDs

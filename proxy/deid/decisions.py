@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from proxy.deid.date_pairs import BIRTH_DATE, BIRTH_TIME
+from proxy.deid.iod import X_UNLESS_REQUIRED
 from proxy.deid.profile import Policy
 from proxy.deid.unlisted import unlisted_word
 
@@ -69,7 +70,8 @@ class Decider:
         return tag in _CONTENT_ITEMS and "clean_struct" in self._policy.options
 
     def _row(self, tag: int, code: str) -> Decision:
-        basic = Decision(code, f"E.1-1 {code}", BASIC)
+        required = code == "X" and tag in self._policy.iod.required
+        basic = Decision(X_UNLESS_REQUIRED if required else code, f"E.1-1 {code}", BASIC)
         dates = self._policy.dates
         word = dates.birth_date if dates is not None else "remove"
         if dates is not None and ((tag == BIRTH_DATE and word != "remove") or (tag == BIRTH_TIME and word == "keep")):

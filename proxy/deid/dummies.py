@@ -33,7 +33,10 @@ BY_VR: Mapping[str, bytes] = {
     "UT": REMOVED,
 }
 #: attributes whose defined terms a plain dummy would miss
-_BY_TAG: Mapping[int, bytes] = {0x04000565: b"COERCE"}  # Reason for the Attribute Modification
+_BY_TAG: Mapping[int, bytes] = {
+    0x00080201: b"+0000",  # Timezone Offset From UTC
+    0x04000565: b"COERCE",  # Reason for the Attribute Modification
+}
 
 
 def dummy(tag: int, vr: str) -> bytes | None:

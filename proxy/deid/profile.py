@@ -79,6 +79,8 @@ class Policy:
     dates: DatePolicy | None = field(repr=False)
     #: the site's own rules, in order
     rules: tuple[Rule, ...] = field(repr=False)
+    #: encapsulated documents: hold or dummy
+    documents: str
     #: False: rules or dates leave more than profile and options allow, so an instance does not claim the profile
     claims_profile: bool
     #: clinical words that a cleaned text may keep, and names that this project knows
@@ -166,13 +168,14 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
         vrs=vrs,
         cells=cells,
         unlisted=profile.unlisted,
-        iod=compile_types(tables, (tag for tag, code in codes.items() if "/" in code or code == "Z")),
+        iod=compile_types(tables, codes, vrs),
         sop_classes=dict(tables.sop_classes),
         transfer_syntaxes=dict(tables.transfer_syntaxes),
         content=tables.content,
         safe_private=_safe_private(tables, profile),
         dates=profile.dates,
         rules=profile.rules,
+        documents=profile.documents,
         claims_profile=claimed,
         vocabulary=tables.vocabulary,
         names=profile.names,

@@ -9,11 +9,12 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from proxy.deid.iod import resolve
+from proxy.deid.iod import X_UNLESS_REQUIRED, resolve
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_CT, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4.1"
 SR, RT_PLAN = "1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.481.5"
+GSPS = "1.2.840.10008.5.1.4.1.1.11.1"
 #: SOP classes of PS3.6 whose IOD the standard's data does not describe
 UNKNOWN_IOD = "1.2.840.10008.5.1.4.1.1.3"
 
@@ -53,6 +54,12 @@ FACTS = [
     (MR, "SourceImageSequence", ITEM, "U: kept, UIDs replaced", "U"),
     (CT, "TreatmentDate", "20200101", "not in this IOD", "X"),
     (CT, "StudyDate", "20200101", "general study 2", "Z"),
+    (GSPS, "PresentationCreationDate", "20200101", "X, but presentation state identification 1", "D"),
+    (GSPS, "PresentationCreationTime", "101112", "X, but presentation state identification 1", "D"),
+    (CT, "PresentationCreationDate", "20200101", "not in this IOD", "X"),
+    (CT, "ResponsiblePerson", "Planted^Owner", "patient 2C, no animal", "X"),
+    (CT, "RequestedProcedureID", "P4711", "not in this IOD outside items", "X"),
+    (UNKNOWN_IOD, "PresentationCreationDate", "20200101", "unknown, but plainly X", "X"),
     (UNKNOWN_IOD, "InstitutionName", "St. Planted", "unknown", "D"),
     (UNKNOWN_IOD, "AcquisitionDate", "20200101", "unknown", "D"),
     (UNKNOWN_IOD, "StudyDate", "20200101", "unknown, but plainly Z", "Z"),
@@ -104,6 +111,41 @@ def test_the_path_counts(make: ModuleType) -> None:
     assert "AcquisitionDateTime" not in out
 
 
+#: rows with X that some module of PS3.3 requires without any condition, and those of an animal's owner
+REQUIRED = """\
+RetrieveAETitle TimezoneOffsetFromUTC SeriesDescription ResponsiblePerson ResponsibleOrganization
+IssuerOfClinicalTrialProtocolID UniqueDeviceIdentifier RadiopharmaceuticalStartDateTime RequestedProcedureID
+PresentationCreationDate PresentationCreationTime (3002,0121) (3002,0123) SourceManufacturer (300A,078E) (300A,0794)
+(3010,0061)"""
+
+
+def test_which_attributes_with_x_an_iod_may_require(make: ModuleType) -> None:
+    policy = make.policy()
+    named = (int(word[1:5] + word[6:10], 16) if word[0] == "(" else int(Tag(word)) for word in REQUIRED.split())
+    assert policy.iod.required == set(named)
+    assert {policy.code(tag) for tag in policy.iod.required} == {"X"}
+
+
+def test_what_is_required_inside_an_item_stays_without_its_value(make: ModuleType) -> None:
+    """Requested Procedure ID: type 2 in the requests of a report, nothing in those of an image."""
+    for sop_class, left in ((SR, [""]), (CT, [])):
+        ds = make.dataset(sop_class)
+        ds.ReferencedRequestSequence = [item(RequestedProcedureID="P4711", StudyInstanceUID="1.2.3")]
+        (request,) = make.through(ds, make.policy()).ReferencedRequestSequence
+        assert [element.value for element in request if element.keyword == "RequestedProcedureID"] == left
+
+
+def test_an_animal_has_an_owner_who_is_not_named(make: ModuleType) -> None:
+    """PS3.3 C.7.1.1: type 2C; a human patient's is removed."""
+    ds = make.dataset(CT, PatientSpeciesDescription="Felis catus", ResponsiblePersonRole="OWNER")
+    ds.ResponsiblePerson, ds.ResponsibleOrganization = "Planted^Owner", "Planted"
+    out = make.through(ds, make.policy())
+    assert (out.ResponsiblePerson, out.ResponsibleOrganization) == ("", "")
+    assert "ResponsiblePersonRole" not in out
+    ds.AnatomicRegionSequence = [item(ResponsiblePerson="Planted^Owner", Rows=1)]
+    assert "ResponsiblePerson" not in make.through(ds, make.policy()).AnatomicRegionSequence[0]
+
+
 def test_objects_of_no_study_are_known(make: ModuleType) -> None:
     iod = make.policy().iod
     assert iod.is_patient_study(CT)
@@ -122,6 +164,7 @@ def test_objects_of_no_study_are_known(make: ModuleType) -> None:
         ("Z/D", "DDZZ"),
         ("X/Z/D", "DDZX"),
         ("X/Z/U*", "RRRR"),
+        (X_UNLESS_REQUIRED, "XDZX"),
     ],
 )
 def test_resolution(code: str, by_type: str) -> None:
