@@ -18,6 +18,7 @@ ACTIONS: Mapping[str, str] = {
     "pseudonym": "replaced by the pseudonym of the Patient ID beside it",
     "D": "replaced by a dummy value",
     "Z": "emptied, or a dummy value where this IOD requires a value",
+    "X/required": "removed; where a module of the IOD requires it, emptied (type 2) or a dummy value (type 1)",
     "X/Z": "removed, or emptied where the IOD has it as type 2",
     "X/D": "removed, or a dummy value where the IOD requires a value",
     "Z/D": "removed, emptied or a dummy value: the least that the type of the attribute in the IOD allows",
