@@ -95,9 +95,7 @@ class Rules:
 
     def _check_private(self, leaf: Leaf, vr: str) -> None:
         if not vr:
-            raise _refusal(leaf, "private, and nothing says that it is safe")
-        if (vr == "SQ") != (leaf.vr == "SQ") and leaf.vr != "UN":
-            raise _refusal(leaf, "private, and of another kind than it is safe as")
+            raise _refusal(leaf, "private, and nothing says that it is safe as what it is")
         if vr == "UI" and not ("rtn_uids" in self._policy.options and self._is_as_it_came(leaf)):
             self._check_uid(leaf)
         if vr in _TEMPORAL:

@@ -17,6 +17,13 @@ _DECLARED_CREATOR = 0x00080302
 _NEVER = frozenset({"AE", "PN", "UN", "UR"})
 #: what a declaration of the input's own does not make safe, because its content cannot be judged
 _UNJUDGED = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
+#: a listed element may state another VR of the same kind; under one of another kind it would not be read as what it is
+_KINDS = (
+    frozenset({"CS", "LO", "LT", "SH", "ST", "UC", "UT"}),
+    frozenset({"AT", "DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"}),
+    _UNJUDGED,
+    frozenset({"DA", "DT", "TM"}),
+)
 
 
 class PrivateRules:
@@ -37,8 +44,14 @@ class PrivateRules:
         if number < 0x1000 or not creator:
             return ""
         listed = self._safe.elements.get((creator, group, number & 0xFF))
-        stated = "" if leaf.vr == "UN" else leaf.vr
-        vr = stated or (listed or "").partition("/")[0]
+        stated, known = "" if leaf.vr == "UN" else leaf.vr, (listed or "").partition("/")[0]
+        if stated and known and not _of_one_kind(stated, known):
+            return ""
+        vr = stated or known
         if listed is None and (vr in _UNJUDGED or creator.encode("latin_1") not in self._values(_DECLARED_CREATOR)):
             return ""
         return "" if vr in _NEVER else vr
+
+
+def _of_one_kind(stated: str, known: str) -> bool:
+    return stated == known or any(stated in kind and known in kind for kind in _KINDS)

@@ -219,6 +219,11 @@ def test_safe_private_elements_leave_as_the_profile_says(make: ModuleType) -> No
         (2, "DA", "20200229"),
         (3, "PN", "x"),
         (3, "UR", "urn:x"),
+        (3, "SQ", [Dataset()]),
+        (3, "OB", b"nodule"),
+        (3, "US", 7),
+        (2, "LO", "20200229"),
+        (4, "LO", "a text"),
         (5, "LO", "unknown"),
     ],
 )
@@ -250,7 +255,8 @@ _IDENTIFYING = """AccessionNumber InstitutionAddress ReferringPhysicianAddress R
     ClinicalTrialSubjectReadingID DeviceSerialNumber GantryID DetectorID StudyID AdmissionID
     ServiceEpisodeID PatientInstitutionResidence ScheduledProcedureStepID PerformedProcedureStepID
     ContainerIdentifier SpecimenIdentifier RequestedProcedureID OrderCallbackPhoneNumber
-    PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest InstitutionName"""
+    PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest InstitutionName
+    PersonAddress PersonTelephoneNumbers PersonTelecomInformation AddressTrial TelephoneNumberTrial"""
 #: (0028,1055) is kept as it is
 _LABEL = "WindowCenterWidthExplanation"
 
