@@ -11,7 +11,7 @@ import re
 import zlib
 from dataclasses import replace
 
-from proxy.deid import markers
+from proxy.deid import bulk, markers
 from proxy.deid.access import charset_of, is_uid, plain_of, text_of
 from proxy.deid.cleaning import Cleaning
 from proxy.deid.date_policy import time_offset
@@ -78,9 +78,13 @@ def transform(
     cleaning = Cleaning(instance.root, policy, subject)
     walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax, cleaning)
     walk.steps = steps
-    root = separate(instance, policy) if pixels.changed and not instance.apart else instance.root
+    document = bulk.is_replaced(instance.root, sop_class, policy, instance.pixels is not None)
+    told = (pixels.changed or document) and not instance.apart
+    root = separate(instance, policy) if told else instance.root
     elements: dict[int, Part] = {element.tag: element for element in walk.run(root)}
     truth.tell(elements, pixels.work, pixels.coded)
+    for tag, vr in bulk.replace(elements, sop_class.uid, instance.syntax.little) if document else ():
+        walk.note_added(tag, vr, "profile documents dummy")
     for tag, vr in ((PATIENT_NAME, "PN"), (PATIENT_ID, "LO")):
         if tag not in elements:
             elements[tag] = Element(tag, vr, subject.patient_id.encode("ascii"))

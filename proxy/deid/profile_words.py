@@ -66,6 +66,8 @@ class Profile:
     dates: DatePolicy | None = None
     #: safe private elements that Table E.3.10-1 does not have
     private: SafePrivate = field(default_factory=lambda: SafePrivate({}))
+    #: what happens to encapsulated documents: hold or dummy
+    documents: str = "hold"
 
 
 def read_profile(document: Mapping[str, Any]) -> Profile:
@@ -76,7 +78,7 @@ def read_profile(document: Mapping[str, Any]) -> Profile:
         where,
         document,
         {"version", "name", "table", "options", "unlisted"},
-        {"names", "private", "rules", "dates", "note"},
+        {"names", "private", "rules", "dates", "documents", "note"},
     )
     if document["version"] != 1 or not isinstance(name, str) or document["table"] != "ps3.15-e1-1":
         raise ConfigError(where, "version is 1, name a word and table ps3.15-e1-1")
@@ -88,7 +90,14 @@ def read_profile(document: Mapping[str, Any]) -> Profile:
         read_rules(f"{where}: rules", name, document.get("rules", [])),
         _dates(f"{where}: dates", document),
         _private(where, document),
+        _documents(f"{where}: documents", document.get("documents", "hold")),
     )
+
+
+def _documents(where: str, word: Any) -> str:
+    if word not in ("hold", "dummy"):
+        raise ConfigError(where, "it is hold or dummy")
+    return str(word)
 
 
 def _dates(where: str, document: Mapping[str, Any]) -> DatePolicy | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom._dicom_dict import DicomDictionary
 
-from proxy.deid import markers
+from proxy.deid import bulk, markers
 from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET
 from proxy.deid.decisions import Decider, decider_of
 from proxy.deid.labels import REMOVE, RETAIN, WALK, Labels, compile_labels
@@ -32,13 +32,14 @@ _OWN_RULE = frozenset({SPECIFIC_CHARACTER_SET, CONTENT_TEMPLATE_SEQUENCE, *_BORD
 def labels_of(policy: Policy, changed: bool = False) -> Labels:
     """The labels of ``policy``; the profile decides, never the instance.
 
-    ``changed``: pixels were, so what an image says of them comes out of the walk one by one.
+    ``changed``: pixels or a document were, so what an instance says of them comes out of the walk one by one.
     """
     private = WALK if policy.reads_private else REMOVE
     decisions, borders = dict(_decisions(policy)), _BORDERS
     if changed:
-        decisions.update((tag, (WALK, frozenset())) for tag in truth.TAGS)
-        borders = (*_BORDERS, *truth.TAGS)
+        told = (*truth.TAGS, *bulk.TAGS)
+        decisions.update((tag, (WALK, frozenset())) for tag in told)
+        borders = (*_BORDERS, *told)
     return compile_labels(decisions, borders, private)
 
 

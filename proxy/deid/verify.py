@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from proxy.deid.allowed import CLASS_UIDS, CONSTANTS, Rules, is_pseudonym
 from proxy.deid.assembly import Output, read_output
+from proxy.deid.documents import CONSTANTS as DOCUMENTS
 from proxy.deid.identifiers import IDENTIFYING, Source, collect, stripped
 from proxy.deid.markers import methods as stated_methods
 from proxy.deid.original import OriginalView
@@ -207,7 +208,7 @@ def _vr_of(policy: Policy) -> Callable[[int], str]:
 
 def _constant(policy: Policy, source: Source, patient_id: str) -> Callable[[bytes], bool]:
     """Values that say nothing about the input: dummies, method codes, and the pseudonym (random letters may spell)."""
-    constants = set(CONSTANTS) | {text.encode("ascii") for pair in policy.methods for text in pair}
+    constants = set(CONSTANTS) | set(DOCUMENTS) | {text.encode("ascii") for pair in policy.methods for text in pair}
     constants.update(value.encode("ascii") for value in stated_methods(policy))
     if is_pseudonym(patient_id, policy.patient_id_prefix):
         pseudonym = patient_id.encode("ascii")

@@ -6,6 +6,7 @@ Conversion Type). (0028,0301)=NO never lowers a risk. Nothing is cleaned here. P
 
 from __future__ import annotations
 
+from proxy.deid import bulk
 from proxy.deid.access import plain_of
 from proxy.deid.level import Level
 from proxy.deid.pixels.plan import Decision
@@ -15,7 +16,6 @@ from proxy.errors import InstanceHeld, Reason
 
 #: kind of content → why it is always held: an attribute profile cannot de-identify it
 _ALWAYS = {
-    "document": Reason.ENCAPSULATED_DOCUMENT,
     "voice": Reason.UNSUPPORTED_CONTENT,
     "opaque": Reason.UNSUPPORTED_CONTENT,
     "out-of-scope": Reason.UNSUPPORTED_CONTENT,
@@ -34,13 +34,13 @@ _EMBEDDED = tuple(0x60000000 + (2 * n << 16) for n in range(16))
 
 def decide(root: Level, sop_class: SopClass, syntax: TransferSyntax, policy: Policy) -> Decision:
     """Return when the content may leave untouched; raise `InstanceHeld` when it may not."""
+    if bulk.is_replaced(root, sop_class, policy):
+        return Decision()
     for kind in sop_class.kinds:
         if kind in _ALWAYS:
             raise InstanceHeld(_ALWAYS[kind], f"SOP class with {kind} content", 0x00080016)
     if sop_class.default == "reject":
         raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "SOP class is not for de-identification", 0x00080016)
-    if 0x00420011 in root:
-        raise InstanceHeld(Reason.ENCAPSULATED_DOCUMENT, "an encapsulated document", 0x00420011)
     if plain_of(root, 0x00280301) not in ("", "NO"):
         raise InstanceHeld(Reason.BURNED_IN, "Burned In Annotation is not NO", 0x00280301)
     for group in _EMBEDDED:
