@@ -15,7 +15,7 @@ from pydicom._dicom_dict import DicomDictionary
 from proxy.deid import dummies
 from proxy.deid.allowed_content import ContentCheck
 from proxy.deid.allowed_dates import BIRTH, DateCheck
-from proxy.deid.allowed_documents import DocumentCheck
+from proxy.deid.allowed_documents import ABOUT_DOCUMENTS, DocumentCheck
 from proxy.deid.allowed_private import PrivateRules
 from proxy.deid.allowed_rules import RuleCheck
 from proxy.deid.identifiers import CHARSET_VRS, Source, comparable, stripped
@@ -73,7 +73,7 @@ class Rules:
             raise _refusal(leaf, "private, outside a data set, a group length, a curve or an overlay")
         if not _fits(leaf) or (leaf.tag in PIXEL_DATA and leaf.path):
             raise _refusal(leaf, "of another kind than PS3.6 says, or pixel data inside a sequence")
-        document = self._documents.verdict(leaf)
+        document = self._documents.verdict(leaf) if leaf.tag in ABOUT_DOCUMENTS else None
         if document is False:
             raise _refusal(leaf, "not of the dummy document")
         if document:

@@ -13,6 +13,10 @@ from proxy.deid.identifiers import stripped
 from proxy.deid.reading import Leaf
 
 _DOCUMENT, _LENGTH = 0x00420011, 0x00420015
+_TITLE, _MIME, _MIMES = 0x00420010, 0x00420012, 0x00420014
+_BURNED_IN, _VISUAL, _VERIFIED, _HL7 = 0x00280301, 0x00280302, 0x0040A493, 0x0040E001
+#: what is judged here
+ABOUT_DOCUMENTS = frozenset({_DOCUMENT, _LENGTH, _TITLE, _MIME, _MIMES, _BURNED_IN, _VISUAL, _VERIFIED, _HL7})
 
 
 class DocumentCheck:
@@ -41,11 +45,11 @@ def _exact(dummy: Dummy) -> Mapping[int, Set[bytes]]:
     return {
         _DOCUMENT: {dummy.document},
         _LENGTH: {struct.pack("<I", size), struct.pack(">I", size)},
-        0x00420010: {TITLE},
-        0x00420012: {dummy.mime},
-        0x00420014: set(),  # List of MIME Types
-        0x00280301: {b"NO"},  # Burned In Annotation
-        0x00280302: {b"NO"},  # Recognizable Visual Features
-        0x0040A493: {b"UNVERIFIED"},  # Verification Flag
-        0x0040E001: {dummy.hl7} if dummy.hl7 else set(),  # HL7 Instance Identifier
+        _TITLE: {TITLE},
+        _MIME: {dummy.mime},
+        _MIMES: set(),
+        _BURNED_IN: {b"NO"},
+        _VISUAL: {b"NO"},
+        _VERIFIED: {b"UNVERIFIED"},
+        _HL7: {dummy.hl7} if dummy.hl7 else set(),
     }

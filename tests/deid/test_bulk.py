@@ -11,6 +11,8 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from proxy.deid.allowed_documents import ABOUT_DOCUMENTS
+from proxy.deid.bulk import TAGS
 from proxy.deid.documents import DUMMIES
 from proxy.deid.engine import explain
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
@@ -122,6 +124,10 @@ def test_people_named_like_words_of_a_dummy_do_not_hold_it(make: ModuleType) -> 
         ds = letter(make, uid, PatientName="Document^Removed", PatientID="Helvetica")
         data, under = make.encode(ds), policy(make)
         GATE.verify(memoryview(data), make.run(data, under)[0], under)
+
+
+def test_the_gate_judges_all_that_the_engine_writes() -> None:
+    assert set(TAGS) == ABOUT_DOCUMENTS
 
 
 def test_explain_says_so(make: ModuleType) -> None:

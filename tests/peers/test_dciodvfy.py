@@ -97,7 +97,7 @@ CONTRADICTIONS = {
 
 def compare(dciodvfy: Path, data: bytes, profile: str, folder: Path) -> None:
     rules = load_profile("basic" if profile in OPTIONED else profile)
-    rules = {**rules, "options": list(OPTIONED.get(profile, rules["options"]))}
+    rules = {**rules, "options": list(OPTIONED.get(profile, rules["options"])), "documents": "dummy"}
     spec = PolicySpec("p", rules, bytes(32), blank_patient_id="per-study", uninspected_pixels="forward")
     result = deidentify(memoryview(data), Claimed(), compile_policy(load_tables(), spec))
     before = errors(dciodvfy, data, folder / "before.dcm")
@@ -195,3 +195,56 @@ def test_no_new_error_where_a_sequence_is_replaced(
     compare(program("dciodvfy"), data, profile, tmp_path)
     assert b"Planted" in data
     assert b"Planted" not in (tmp_path / "after.dcm").read_bytes()
+
+
+#: of the encapsulated documents: by the last number of their SOP class (PS3.6 Table A-1)
+DOCUMENTS = {1: "application/pdf", 2: "text/XML", 3: "model/stl", 4: "model/obj", 5: "model/mtl"}
+#: dciodvfy knows neither OBJ nor MTL: it is told STL, whose modules are the same (MTL may have a frame of reference)
+UNKNOWN = {4: 3, 5: 3}
+
+
+def encapsulated(number: int) -> Dataset:
+    """A document about a patient, verified, derived from an image."""
+    ds = patient(Dataset())
+    ds.SOPClassUID = f"1.2.840.10008.5.1.4.1.1.104.{number}"
+    ds.ContentDate, ds.ContentTime, ds.AcquisitionDateTime = "20240229", "101500", "20240229101500"
+    ds.BurnedInAnnotation, ds.DocumentTitle, ds.VerificationFlag = "YES", "Letter about Planted, Jane", "VERIFIED"
+    ds.ConceptNameCodeSequence = code("18748-4", "LN", "Diagnostic Imaging Report")
+    ds.MIMETypeOfEncapsulatedDocument = DOCUMENTS[number]
+    ds.EncapsulatedDocument, ds.EncapsulatedDocumentLength = b"about Planted^Jane", 18
+    ds.SourceInstanceSequence = [reference()]
+    if number < 3:
+        ds.Modality, ds.ConversionType = "DOC", "WSD"
+    else:
+        ds.Modality, ds.ManufacturerModelName, ds.DeviceSerialNumber, ds.SoftwareVersions = "M3D", "M1", "S1", "1"
+        ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = "1.2.3.7", ""
+        ds.MeasurementUnitsCodeSequence = code("mm", "UCUM", "mm")
+        ds.ModelModification, ds.ModelMirroring = "YES", "NO"
+        ds.ModelUsageCodeSequence = code("129014", "DCM", "Planning Intent")
+    if number == 2:
+        ds.HL7InstanceIdentifier, ds.ListOfMIMETypes = "1.2.3.4.5^Planted", ["image/jpeg"]
+    return ds
+
+
+@pytest.mark.parametrize("profile", ["basic", "modified", "full"])
+@pytest.mark.parametrize("number", DOCUMENTS)
+def test_no_new_error_where_a_document_is_replaced(
+    program: Callable[[str], Path], tmp_path: Path, number: int, profile: str
+) -> None:
+    dciodvfy, data = program("dciodvfy"), encoded(encapsulated(number))
+    compare(dciodvfy, data, profile, tmp_path)
+    assert b"Planted" in data
+    out = (tmp_path / "after.dcm").read_bytes()
+    assert b"Planted" not in out
+    if number in UNKNOWN:
+        told = [copy.replace(b"1.1.104.%d" % number, b"1.1.104.%d" % UNKNOWN[number]) for copy in (data, out)]
+        before, after = (errors(dciodvfy, each, tmp_path / "told.dcm") for each in told)
+        assert after - before == set()
+
+
+def test_dcmtk_takes_the_dummy_pdf_out(program: Callable[[str], Path], tmp_path: Path) -> None:
+    compare(program("dciodvfy"), encoded(encapsulated(1)), "basic", tmp_path)
+    target = tmp_path / "out.pdf"
+    subprocess.run([str(program("dcm2pdf")), str(tmp_path / "after.dcm"), str(target)], check=True, timeout=60)
+    assert target.read_bytes() == dcmread(tmp_path / "after.dcm").EncapsulatedDocument
+    assert target.read_bytes().startswith(b"%PDF-1.4")
