@@ -45,13 +45,21 @@ class Area:
 class Decision:
     """What the header says about the pixels (`burned_in.decide`); what must not leave raises `InstanceHeld` instead.
 
-    ``look`` is one of `LOOKS`. ``why`` and ``rule`` name tables and rules, never values.
+    ``look`` is one of `LOOKS`. ``why`` and ``rule`` name tables and rules, never values. ``covered``: device rules
+    answer for all text that there is, besides ``areas`` nothing has to be sought. ``insist``: the instance says that
+    text is burned in; where neither rule nor reading finds any, or nothing can read it, it is held, whatever
+    uninspected_pixels says. ``hidden``: an overlay plane lies in unused bits and has to be cleared, which takes a
+    decoding of every frame. ``face``: forwarded although it may show a face, so that (0028,0302) is YES.
     """
 
     areas: tuple[Area, ...] = ()
     look: str = "no"
     why: str = ""
     rule: str = ""
+    covered: bool = False
+    insist: bool = False
+    hidden: bool = False
+    face: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,7 @@ class Layout:
 class Work:
     """What was done to the pixels of one instance, for the markers, the report and the gate. No values of the input.
 
+    ``decision``: what was asked for; the gate holds the rest against it.
     ``areas``: all that was blanked (after detection, cut to the frame, grown to what the codec can blank alone).
     ``looked``: how frames were read, one of `LOOKS`. ``cleared``: names of hidden channels that held something.
     ``chunks``: first and past-last index, in the output's chunks, of those that make the pixel data element; (0, 0)
@@ -136,6 +145,7 @@ class Work:
     rule or a full reading has answered for all that is burned in, so that the instance may say so (PS3.15 E.3.1).
     """
 
+    decision: Decision = field(default_factory=Decision)
     areas: tuple[Area, ...] = ()
     looked: str = "no"
     cleared: tuple[str, ...] = ()

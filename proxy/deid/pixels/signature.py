@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Union
 
 from proxy.deid.pixels.attributes import Attributes, Path
 
@@ -49,7 +48,7 @@ class Not:
     part: Signature
 
 
-Signature = Union[Comparison, Every, Either, Not]
+Signature = Comparison | Every | Either | Not
 
 
 @lru_cache(maxsize=1024)
