@@ -49,3 +49,8 @@ def cells_of(values: Frame, layout: Layout) -> Frame:
     """Cells of stored values: unused bits below are 0, above 0 or, where samples are signed, the sign."""
     cells: Frame = values << layout.shift if layout.kind == "integer" and layout.shift else values
     return cells
+
+
+def stored_as(layout: Layout) -> np.dtype[Any]:
+    """The type of a cell in encoded native pixel data."""
+    return layout.dtype.newbyteorder("<" if layout.little else ">")

@@ -1,20 +1,19 @@
 """Native pixel data (PS3.5 8.1, 8.2, Annex A): boxes blanked and unused bits cleared in the encoded value itself.
 
 What is not touched leaves as runs of the input; what is touched is copied, a few rows at a time where boxes are small,
-so that memory follows what changes and not the size of the instance. Frames are unpacked only to be looked at. Pure.
+so that memory follows what changes and not the size of the instance. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from proxy.deid.pixels import hidden
 from proxy.deid.pixels.black import black_of
-from proxy.deid.pixels.frames import Frame, cells_of, values_of
+from proxy.deid.pixels.frames import cells_of, stored_as, values_of
 from proxy.deid.pixels.header import unreadable
 from proxy.deid.pixels.kernels import fill, fill_bits
 from proxy.deid.pixels.plan import Area, Box, Layout
@@ -59,32 +58,6 @@ def blank_native(
     return list(_chunks(value, stop, sorted(changes), grid)), done
 
 
-def frame_at(value: memoryview, layout: Layout, index: int) -> Frame:
-    """Frame ``index`` decoded, not to be written to; of subsampled chrominance each value twice."""
-    hidden.checked(value, layout)
-    if layout.ambiguous:
-        raise unreadable("samples whose bytes have no one order")
-    return _unpacked(value, index * layout.frame_bits, layout)
-
-
-def native_frames(value: memoryview, layout: Layout) -> Iterator[Frame]:
-    """Every frame as `frame_at`, one at a time."""
-    return (frame_at(value, layout, index) for index in range(layout.frames))
-
-
-def pack(frame: Frame, layout: Layout) -> bytes:
-    """A decoded frame as native bytes of its own (PS3.5 A.4.12: one frame a fragment); 1-bit frames are filled up."""
-    cells = cells_of(frame, layout)
-    if layout.allocated == 1:
-        return np.packbits(cells.reshape(-1), bitorder="little").tobytes()
-    if layout.photometric.endswith("_422"):
-        pairs = [cells[:, 0::2, 0], cells[:, 1::2, 0], cells[:, 0::2, 1], cells[:, 0::2, 2]]
-        cells = np.stack(pairs, axis=-1)
-    elif layout.planar:
-        cells = np.moveaxis(cells, -1, 0)
-    return cells.astype(cells.dtype.newbyteorder("<" if layout.little else ">")).tobytes()
-
-
 class _Grid:
     """How the cells of native frames lie: planes of rows of cells; a cell holds what one filling pattern covers."""
 
@@ -126,7 +99,7 @@ def _pattern(black: Sequence[int | float], layout: Layout) -> bytes:
     samples = cells_of(np.array(black, layout.dtype), layout)
     if layout.ambiguous and any(len(set(sample.tobytes())) > 1 for sample in samples):
         raise unreadable("a value to blank with whose bytes have no one order")
-    return samples.astype(samples.dtype.newbyteorder("<" if layout.little else ">")).tobytes()
+    return samples.astype(stored_as(layout)).tobytes()
 
 
 def _clearing(value: memoryview, end: int, layout: Layout, found: Sequence[str]) -> Iterator[_Change]:
@@ -176,7 +149,7 @@ def _apply(piece: bytearray, start: int, change: _Change, grid: _Grid) -> None:
     layout, data = grid.layout, np.frombuffer(piece, np.uint8)
     first, last = change.first - start * 8, change.last - start * 8
     if change.kind == "cells":
-        cells = data[first // 8 : last // 8].view(_stored_as(layout))
+        cells = data[first // 8 : last // 8].view(stored_as(layout))
         cells[:] = cells_of(values_of(cells.astype(cells.dtype.newbyteorder("=")), layout), layout)
         return
     if change.kind == "tail":
@@ -189,31 +162,3 @@ def _apply(piece: bytearray, start: int, change: _Change, grid: _Grid) -> None:
         return
     line = np.frombuffer(pattern * (change.size // grid.cell), np.uint8)
     fill(data, first // 8, rows, change.pitch // 8, line, grid.flip)
-
-
-def _stored_as(layout: Layout) -> np.dtype[Any]:
-    """Of a cell in the encoded value."""
-    return layout.dtype.newbyteorder("<" if layout.little else ">")
-
-
-def _unpacked(value: memoryview, first: int, layout: Layout) -> Frame:
-    """The frame whose bits begin at ``first``."""
-    last = first + layout.frame_bits
-    if hidden.swapped(layout):
-        start = first // 16 * 2
-        turned = np.frombuffer(value[start : hidden.padded((last + 7) // 8)], ">u2").byteswap().view(np.uint8)
-        data = turned[first // 8 - start : (last + 7) // 8 - start]
-    else:
-        data = np.frombuffer(value[first // 8 : (last + 7) // 8], np.uint8)
-    rows, columns = layout.rows, layout.columns
-    if layout.allocated == 1:
-        bits = np.unpackbits(data, bitorder="little")[first % 8 :][: rows * columns]
-        return bits.reshape(rows, columns)
-    cells = data.view(_stored_as(layout))
-    values = values_of(cells.astype(cells.dtype.newbyteorder("="), copy=False), layout)
-    if layout.photometric.endswith("_422"):
-        pairs = values.reshape(rows, columns // 2, 4)
-        return pairs[:, :, [[0, 2, 3], [1, 2, 3]]].reshape(rows, columns, 3)
-    if layout.planar:
-        return np.ascontiguousarray(np.moveaxis(values.reshape(-1, rows, columns), 0, -1))
-    return values.reshape((rows, columns) if layout.samples == 1 else (rows, columns, layout.samples))
