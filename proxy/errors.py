@@ -48,6 +48,7 @@ class Reason(StrEnum):
     PIXELS_NOT_CLEAN = "pixels-not-clean"
     ENCAPSULATED_DOCUMENT = "encapsulated-document"
     UNSUPPORTED_CONTENT = "unsupported-content"
+    REFUSED_BY_RULE = "refused-by-rule"
     IDENTIFIER_REMAINS = "identifier-remains"
     ELEMENT_NOT_ALLOWED = "element-not-allowed"
     OUTPUT_UNREADABLE = "output-unreadable"

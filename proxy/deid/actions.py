@@ -116,8 +116,9 @@ class ValueActions:
         if vr not in _HASHED or not isinstance(value, bytes):
             return INAPPLICABLE
         text = place.charset.decode(tag, value).strip(" \0")
+        kind = place.private.name_of(tag) if place.private is not None else f"{tag:08X}"
         self.counts["replaced"] += 1
-        return Element(tag, vr, self._pseudonyms.text(f"{tag:08X}", text).encode("ascii") if text else b"")
+        return Element(tag, vr, self._pseudonyms.text(kind, text).encode("ascii") if text else b"")
 
     def clean(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
         """C on text (PS3.15 E.3.5): words stay, identity goes. A text of which nothing is left goes by its row."""

@@ -55,7 +55,7 @@ class Rules:
         self._source = source
         #: attributes that an option keeps as they are (K): there their own value is no identifier
         self.retained = frozenset(tag for tag, cells in policy.cells.items() if set(cells.values()) == {"K"})
-        self._private = PrivateRules(policy.safe_private, source.values) if policy.safe_private is not None else None
+        self._private = PrivateRules(policy.safe_private, source) if policy.safe_private is not None else None
         self._content = ContentCheck(policy.content, set(policy.options)) if "clean_struct" in policy.options else None
         self._dates = DateCheck(policy.dates, source.at, self._is_as_it_came)
         self._ruled = RuleCheck(policy.rules, source, self._is_as_it_came, policy.moves) if policy.rules else None
@@ -67,7 +67,7 @@ class Rules:
         """Raises for an element that may not be there, or not with this value."""
         group, code = leaf.tag >> 16, self._policy.codes.get(leaf.tag)
         if group & 1 and group > 0x0008 and self._private is not None:
-            self._check_private(leaf, self._private.judged_by(leaf))
+            self._check_private(leaf, self._private.judged_by(leaf), self._private.creator_of(leaf))
             return
         if group & 1 or group < 0x0008 or not leaf.tag & 0xFFFF or group & 0xFF00 in (0x5000, 0x6000):
             raise _refusal(leaf, "private, outside a data set, a group length, a curve or an overlay")
@@ -93,12 +93,16 @@ class Rules:
         if self._replaced and leaf.vr in _TEXT and self._inside_replaced(leaf.path):
             self._must_be_new(leaf, "in a sequence to be replaced")
 
-    def _check_private(self, leaf: Leaf, vr: str) -> None:
+    def _check_private(self, leaf: Leaf, vr: str, creator: str) -> None:
         if not vr:
             raise _refusal(leaf, "private, and nothing says that it is safe as what it is")
+        if creator and self._ruled is not None and (ruled := self._ruled.verdict(leaf, vr, creator)) is not None:
+            if not ruled:
+                raise _refusal(leaf, "a rule of the profile removes it")
+            return
         if vr == "UI" and not ("rtn_uids" in self._policy.options and self._is_as_it_came(leaf)):
             self._check_uid(leaf)
-        if vr in _TEMPORAL:
+        if vr in _TEMPORAL or (vr == "AS" and self._policy.dates is not None):
             self._check_unlisted_date(leaf, vr)
 
     def _check_unlisted(self, leaf: Leaf) -> None:

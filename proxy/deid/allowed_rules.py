@@ -26,12 +26,17 @@ class RuleCheck:
     def __init__(self, rules: Iterable[Rule], source: Source, came: Callable[[Leaf], bool], moves: bool) -> None:
         """``came``: whether a value is one that the attribute had in the input."""
         self._came, self._moves, self._at = came, moves, source.at
-        self._rules = [rule for rule in rules if not rule.creators and _is_about(rule, source)]
+        self._rules = [rule for rule in rules if _is_about(rule, source)]
 
-    def verdict(self, leaf: Leaf, vr: str) -> bool | None:
-        """True: as its rule says. False: a rule says that it must not be there. None: ask the table."""
+    def verdict(self, leaf: Leaf, vr: str, creator: str = "") -> bool | None:
+        """True: as its rule says. False: a rule says that it must not be there. None: ask the table.
+
+        ``creator``: whose private data element it is, "" for others.
+        """
         for rule in self._rules:
-            if not _reaches(rule, leaf.tag, vr):
+            if not _reaches(rule, leaf.tag, vr) or bool(rule.creators) != bool(creator):
+                continue
+            if rule.creators and creator not in rule.creators:
                 continue
             if rule.do in ("remove", "refuse"):
                 return False

@@ -103,17 +103,33 @@ class Decider:
         made = Decision(word, f"profile {named} {word}")
         if word == "remap" and "rtn_uids" in options:
             return Decision("keep_uid", "option rtn_uids K", "E.3.9", Decision("U", made.rule))
-        if self._policy.dates is not None and (word == "shift" or (vr == "AS" and word == "keep")):
-            gone = replace(made, action="X")
-            return replace(gone, action="date", rule=f"profile dates {vr}", otherwise=gone)
-        if word == "shift" and "rtn_long_full" in options:
-            return Decision("keep_date", "option rtn_long_full K", "E.3.6", replace(made, action="X"))
-        if word == "shift" and "rtn_long_modif" not in options:
-            return replace(made, action="X")
+        if word == "shift" or (vr == "AS" and word == "keep" and self._policy.dates is not None):
+            return self._dated(vr, made)
         action = _cleaned(vr, "") or "X" if word == "clean" else _CODES.get(word, word)
         return replace(made, action=action, otherwise=replace(made, action="X"))
 
+    def private(self, word: str, vr: str) -> Decision:
+        """For a private element that may stay; ``word``: of `private.PrivateAction`. Dates and UIDs as elsewhere."""
+        made = Decision(_PRIVATE[word], f"option rtn_safe_priv: {word}", _SECTIONS["rtn_safe_priv"], _GONE)
+        if word == "remap" and "rtn_uids" in self._policy.options:
+            return Decision("keep_uid", "option rtn_uids K", _SECTIONS["rtn_uids"], made)
+        if vr == "AS" and self._policy.dates is None:
+            return replace(made, action="keep") if "rtn_pat_chars" in self._policy.options else _GONE
+        return self._dated(vr, made) if word == "shift" else made
 
+    def _dated(self, vr: str, made: Decision) -> Decision:
+        """A date, time or age that the options move, keep or remove, or the profile's words about them."""
+        options, gone = self._policy.options, replace(made, action="X")
+        if self._policy.dates is not None:
+            return replace(gone, action="date", rule=f"profile dates {vr}", otherwise=gone)
+        if "rtn_long_full" in options:
+            return Decision("keep_date", "option rtn_long_full K", _SECTIONS["rtn_long_full"], gone)
+        return replace(made, otherwise=gone) if "rtn_long_modif" in options else gone
+
+
+#: word of `private` → action of the walk
+_PRIVATE = {"keep": "keep", "clean": "clean", "remap": "U", "shift": "shift", "recurse": "private_items"}
+_GONE = Decision("X", "E.1-1 X", BASIC)
 #: word of a profile → code of Table E.1-1 that does the same
 _CODES = {"remove": "X", "remap": "U", "dummy": "D", "walk": "R"}
 

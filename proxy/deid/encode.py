@@ -1,7 +1,7 @@
 """Elements to bytes: the data set (PS3.5 7.1) and the file meta information (PS3.10 7.1). Deterministic and pure.
 
-Values are encoded already; here they get a header and an even length. Sequences and items always have defined lengths
-and group lengths are never written, whatever the input did.
+Values are encoded already; here they get a header and an even length. Sequences and items have defined lengths, but for
+private sequences in implicit VR; group lengths are never written, whatever the input did.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from proxy.errors import InstanceHeld, Reason
 _LONG = frozenset(vr.decode("ascii") for vr in LONG_VRS)
 #: what pads a value to even length: NUL for UI and binary, else a space (PS3.5 6.2)
 _NUL_PADDED = frozenset({"", "UI", "OB", "UN"})
-_MOST = 0xFFFFFFFE
+_MOST, _UNDEFINED = 0xFFFFFFFE, 0xFFFFFFFF
+_END_OF_SEQUENCE = bytes.fromhex("feffdde000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,10 @@ def _write(out: bytearray, element: Part, implicit: bool, order: str) -> None:
         out += element.data
         return
     value = element.value if isinstance(element.value, bytes) else _items(element.value, implicit, order)
+    if implicit and element.tag >> 16 & 1 and not isinstance(element.value, bytes):
+        # nothing else would tell a reader that these are items
+        out += struct.pack("<HHI", element.tag >> 16, element.tag & 0xFFFF, _UNDEFINED) + value + _END_OF_SEQUENCE
+        return
     if len(value) % 2:
         value += b"\0" if element.vr in _NUL_PADDED else b" "
     group, number, length = element.tag >> 16, element.tag & 0xFFFF, len(value)

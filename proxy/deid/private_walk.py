@@ -10,20 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxy.deid.access import text_of
-from proxy.deid.decisions import Decision
+from proxy.deid.decisions import Decider, Decision
 from proxy.deid.level import Level
 from proxy.deid.private import Blocks, Declaration, SafePrivate, is_creator, is_private_data
+from proxy.deid.rule_match import Matcher
 from proxy.deid.values import Charset
 from proxy.errors import InstanceHeld
 
 _CHARACTERISTICS, _DEFINITIONS = 0x00080300, 0x00080310
 _GROUP, _CREATOR, _STATUS, _NONIDENTIFYING = 0x00080301, 0x00080302, 0x00080303, 0x00080304
 _ACTIONS, _IDENTIFYING, _ELEMENT, _ELEMENT_VR = 0x00080305, 0x00080306, 0x00080308, 0x0008030A
-_SECTION = "E.3.10"
-#: word of `private` → action of the walk
-_WORDS = {"keep": "keep", "clean": "clean", "remap": "U", "shift": "shift", "recurse": "private_items"}
 _GONE = Decision("X", "E.1-1 X", "E.2")
-_CREATOR_STAYS = Decision("keep", "option rtn_safe_priv: creator of a block that stays", _SECTION)
+_CREATOR_STAYS = Decision("keep", "option rtn_safe_priv: creator of a block that stays", "E.3.10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +36,41 @@ class PrivatePlace:
         """For a tag of an odd group."""
         return self.decisions.get(tag, (_GONE, ""))
 
+    def name_of(self, tag: int) -> str:
+        """What ``tag`` is called wherever it stands: a private element by its creator, not by its block."""
+        creator = self.creators.get(tag)
+        return f"{tag:08X}" if creator is None else f"{Blocks.relative(tag):08X} {creator}"
+
 
 def private_place(
-    level: Level, charset: Charset, safe: SafePrivate, declared: Sequence[Declaration], little: bool
+    level: Level,
+    charset: Charset,
+    safe: SafePrivate,
+    declared: Sequence[Declaration],
+    little: bool,
+    decider: Decider,
+    matcher: Matcher | None,
 ) -> PrivatePlace:
-    """Decide for every private element of ``level``, then for the creators of what stays."""
+    """Decide for every private element of ``level``, then for the creators of what stays. Rules are asked last."""
     tags = [tag for tag in level.tags() if tag >> 16 & 1]
     blocks = Blocks({tag: _text(level, tag, charset) for tag in tags if is_creator(tag)})
     found: dict[int, tuple[Decision, str]] = {}
+    creators: dict[int, str] = {}
     for tag in tags:
         creator = blocks.creator_of(tag)
         if creator is None or not is_private_data(tag):
             continue
+        creators[tag] = creator
         stated, _ = level.value(tag)
-        if stated == "UN" and not little:
-            continue  # its bytes are little endian, those of the instance are not
-        action = safe.decide(creator, tag, stated, declared)
-        if action.action in _WORDS and action.vr:
-            said = Decision(_WORDS[action.action], f"option rtn_safe_priv: {action.action}", _SECTION, _GONE)
-            found[tag] = said, action.vr
-    found |= dict.fromkeys(blocks.still_needed(list(found)), (_CREATOR_STAYS, "LO"))
-    return PrivatePlace(found, {tag: name for tag in tags if (name := blocks.creator_of(tag)) is not None})
+        decision, vr = _GONE, stated
+        if stated != "UN" or little:  # otherwise its bytes are little endian, those of the instance are not
+            action = safe.decide(creator, tag, stated, declared)
+            if action.action != "remove" and action.vr:
+                decision, vr = decider.private(action.action, action.vr), action.vr
+        found[tag] = (matcher.first(tag, vr, creator, decision) if matcher is not None else decision), vr
+    staying = [tag for tag, (decision, _) in found.items() if decision.action != "X"]
+    found |= dict.fromkeys(blocks.still_needed(staying), (_CREATOR_STAYS, "LO"))
+    return PrivatePlace(found, creators)
 
 
 def declarations(root: Level, charset: Charset, little: bool) -> tuple[Declaration, ...]:

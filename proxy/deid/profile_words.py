@@ -87,11 +87,19 @@ def read_profile(document: Mapping[str, Any]) -> Profile:
         _options(where, document["options"]),
         _unlisted(f"{where}: unlisted", document["unlisted"]),
         _names(f"{where}: names", document.get("names", [])),
-        read_rules(f"{where}: rules", name, document.get("rules", [])),
+        _rules(f"{where}: rules", name, document),
         _dates(f"{where}: dates", document),
         _private(where, document),
         _documents(f"{where}: documents", document.get("documents", "hold")),
     )
+
+
+def _rules(where: str, name: str, document: Mapping[str, Any]) -> tuple[Rule, ...]:
+    rules = read_rules(where, name, document.get("rules", []))
+    for rule in rules:
+        if rule.creators and rule.do not in ("remove", "refuse") and "rtn_safe_priv" not in document["options"]:
+            raise ConfigError(f"{where}: rule {rule.number}", "private elements stay only with the option rtn_safe_priv")
+    return rules
 
 
 def _documents(where: str, word: Any) -> str:

@@ -34,15 +34,21 @@ class Matcher:
         ]
         for rule in self._rules:
             if rule.of_instances:
-                raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, f"{rule.name} refuses this instance")
+                raise InstanceHeld(Reason.REFUSED_BY_RULE, f"{rule.name} refuses this instance")
 
     def first(self, tag: int, vr: str, creator: str, normally: Decision) -> Decision:
-        """What the first rule about the element says; ``normally`` where none is."""
+        """What the first rule about the element says; ``normally`` where none is.
+
+        ``creator``: whose private data element it is, "" for others. One that would go stays gone: only the lists of
+        safe elements, and no rule, make a private element safe.
+        """
         for rule in self._rules:
             if not rule.reaches(tag, vr) or (rule.creators and creator not in rule.creators):
                 continue
             if rule.do == "refuse":
-                raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, f"{rule.name} refuses this instance", tag)
+                raise InstanceHeld(Reason.REFUSED_BY_RULE, f"{rule.name} refuses this instance", tag)
+            if creator and (normally.action == "X" or (vr == "SQ" and rule.do in ("keep", "clean"))):
+                return normally
             action = _action(rule.do, vr, self._moves)
             return Decision(action, rule.name, "", normally, rule.argument) if action else normally
         return normally

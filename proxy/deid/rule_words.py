@@ -22,7 +22,6 @@ ACTIONS = ("keep", "remove", "empty", "replace", "clean", "hash", "shift", "trun
 _MATCHERS = ("tag", "keyword", "mask", "vr", "creator", "sop_class", "modality")
 _KEYS = frozenset({"match", "when", "do", "with", "to", "note"})
 _MASK = re.compile(r"\(([0-9A-Fx]{4}),([0-9A-Fx]{4})\)")
-_ON_PRIVATE = frozenset({"remove", "refuse"})
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
@@ -66,8 +65,8 @@ def _check(where: str, rule: Rule) -> None:
         raise ConfigError(f"{where}.match.vr", f"'{min(wrong)}' is no VR")
     if not all(_UID.fullmatch(uid) for uid in rule.sop_classes):
         raise ConfigError(f"{where}.match.sop_class", "it is a UID")
-    if rule.creators and rule.do not in _ON_PRIVATE:
-        raise ConfigError(f"{where}.do", "private elements can be removed or refused by a rule", "see 'private'")
+    if rule.creators and rule.tags:
+        raise ConfigError(f"{where}.match", "private elements are named by mask", 'such as "(0019,xx0C)"')
     for tag in rule.tags:
         vr = _vr(tag)
         if tag in FIXED:

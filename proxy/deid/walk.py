@@ -69,7 +69,10 @@ class Walk(SequenceActions):
         place = outer.entered()
         if self._policy.reads_private:
             safe = self._policy.safe_private or NO_PRIVATE
-            private = private_place(place.source, place.charset, safe, self._declared, self._syntax.little)
+            matcher = self._matcher if self._is_ruled(place) else None
+            private = private_place(
+                place.source, place.charset, safe, self._declared, self._syntax.little, self._decider, matcher
+            )
             place = replace(place, private=private)
         found: list[Part] = []
         by_itself = place.skeleton or place.apart or place.content is not None
@@ -89,10 +92,14 @@ class Walk(SequenceActions):
         if tag in PIXEL_DATA and place.path:
             raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "pixel data inside a sequence that is kept", tag)
         decision, vr = self._decide(tag, place)
-        if self._matcher is not None and not (place.skeleton and place.content is None):
-            creator = place.private.creators.get(tag, "") if place.private is not None else ""
-            decision = self._matcher.first(tag, vr, creator, decision)
+        if self._matcher is not None and not tag >> 16 & 1 and self._is_ruled(place):
+            decision = self._matcher.first(tag, vr, "", decision)
         return self._carry_out(decision, tag, vr, place)
+
+    @staticmethod
+    def _is_ruled(place: Place) -> bool:
+        """Whether a site's rules are asked: not of what only stands for something that was replaced."""
+        return not place.skeleton or place.content is not None
 
     def _decide(self, tag: int, place: Place) -> tuple[Decision, str]:
         if tag == SPECIFIC_CHARACTER_SET:

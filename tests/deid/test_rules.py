@@ -146,6 +146,7 @@ def test_an_instance_can_be_refused(make: ModuleType, made: dict[str, Any]) -> N
     with pytest.raises(InstanceHeld) as held:
         make.run(make.encode(ds), policy(make, made))
     assert "rule 1 of profile basic" in held.value.detail
+    assert held.value.reason is Reason.REFUSED_BY_RULE
     make.run(make.encode(make.dataset(Modality="CT")), policy(make, made))
 
 
@@ -239,7 +240,8 @@ def test_an_explanation_names_the_rule(make: ModuleType) -> None:
         ({"match": {"keyword": "FrameOfReferenceUID"}, "do": "keep"}, "rtn_uids"),
         ({"match": {"keyword": "PatientID"}, "do": "keep"}, "its own rule"),
         ({"match": {"keyword": "SOPInstanceUID"}, "do": "remove"}, "its own rule"),
-        ({"match": {"creator": "ACME"}, "do": "keep"}, "private"),
+        ({"match": {"creator": "ACME"}, "do": "keep"}, "rtn_safe_priv"),
+        ({"match": {"creator": "ACME", "tag": "(0018,1030)"}, "do": "remove"}, "by mask"),
         ({"match": {"modality": "CT"}, "do": "keep"}, "whole instances"),
         ({"match": {}, "do": "refuse"}, "everything"),
         ({"match": {"keyword": "StudyDescription"}, "do": "shift"}, "no date"),
