@@ -1,4 +1,4 @@
-"""Private elements on their way: dates as elsewhere, a site's rules by creator, items and VRs that implicit VR hides."""
+"""Private elements on their way: dates as elsewhere, rules by creator, items and VRs that implicit VR hides."""
 
 from __future__ import annotations
 
