@@ -98,7 +98,8 @@ def _rules(where: str, name: str, document: Mapping[str, Any]) -> tuple[Rule, ..
     rules = read_rules(where, name, document.get("rules", []))
     for rule in rules:
         if rule.creators and rule.do not in ("remove", "refuse") and "rtn_safe_priv" not in document["options"]:
-            raise ConfigError(f"{where}: rule {rule.number}", "private elements stay with the option rtn_safe_priv only")
+            why = "private elements stay with the option rtn_safe_priv only"
+            raise ConfigError(f"{where}: rule {rule.number}", why)
     return rules
 
 
