@@ -34,15 +34,29 @@ class Output:
 
 
 def read_output(
-    source: memoryview, chunks: tuple[Chunk, ...], syntaxes: Mapping[str, TransferSyntax], limits: Limits
+    source: memoryview,
+    chunks: tuple[Chunk, ...],
+    syntaxes: Mapping[str, TransferSyntax],
+    limits: Limits,
+    pixels: tuple[int, int] = (0, 0),
 ) -> Output:
-    """Hash and take apart; every byte of the output belongs to the head, to a token of ``body`` or to ``bulk``."""
-    digest, size, written, cuts = hashlib.sha256(), 0, [], []
-    for chunk in chunks:
+    """Hash and take apart; every byte of the output belongs to the head, to a token of ``body`` or to ``bulk``.
+
+    ``pixels``: first and past-last of the chunks that together are one element, written anew in parts.
+    """
+    digest, size = hashlib.sha256(), 0
+    written: list[bytes] = []
+    parts: list[bytes | memoryview] = []
+    cuts: list[tuple[int, memoryview]] = []
+    for index, chunk in enumerate(chunks):
         part = chunk if isinstance(chunk, bytes) else _run(source, chunk)
         digest.update(part)
         size += len(part)
-        if isinstance(chunk, bytes):
+        if pixels[0] <= index < pixels[1]:
+            parts.append(part)
+            if index == pixels[1] - 1:
+                cuts.append((sum(map(len, written)), memoryview(b"".join(parts))))
+        elif isinstance(chunk, bytes):
             written.append(chunk)
         else:
             cuts.append((sum(map(len, written)), _run(source, chunk)))

@@ -62,6 +62,14 @@ def encode_head(transfer_syntax: str, sop_class: str, sop_instance: str) -> byte
     return bytes(128) + b"DICM" + length + meta
 
 
+def bulk_head(tag: int, vr: str, length: int, *, implicit: bool, little: bool) -> bytes:
+    """The header of a value of ``length`` bytes that is not written here: pixel data. ``vr`` one of the long ones."""
+    order = "<" if little else ">"
+    if implicit:
+        return struct.pack(f"{order}HHI", tag >> 16, tag & 0xFFFF, length)
+    return struct.pack(f"{order}HH2s2xI", tag >> 16, tag & 0xFFFF, vr.encode("ascii"), length)
+
+
 def _write(out: bytearray, element: Part, implicit: bool, order: str) -> None:
     if isinstance(element, Run):
         out += element.data

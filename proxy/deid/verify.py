@@ -71,7 +71,7 @@ class Gate:
         """Read input and output again; raises `InstanceHeld` unless nothing at all is wrong with the output."""
         source = _read_input(data, policy)
         try:
-            output = read_output(data, result.chunks, policy.transfer_syntaxes, policy.limits)
+            output = read_output(data, result.chunks, policy.transfer_syntaxes, policy.limits, result.work.chunks)
             _judge(output, source, policy, result.report)
         except InstanceHeld as held:
             if held.reason in MALFORMED_REASONS:

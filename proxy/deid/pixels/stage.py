@@ -1,6 +1,7 @@
-"""The pixels of one instance through their stages: read, blank, encode again, and nothing else.
+"""The pixels of one instance through their stages: looked at where they must be, blanked, cleared, written back.
 
-Pure; what cannot be done safely raises `InstanceHeld`.
+The decision is made (`burned_in`); here it is carried out on frames, however they are coded (`images`). Pure; what
+cannot be done safely raises `InstanceHeld`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy.deid.decode import Instance
+from proxy.deid.pixels.images import Images, NativeImages
+from proxy.deid.pixels.layout import layout_of
 from proxy.deid.pixels.plan import Decision, TextReader, Work
 from proxy.deid.pixels.truth import Coded
 from proxy.deid.profile import Policy
@@ -33,9 +36,31 @@ class Scrubbed:
 
 def scrub(instance: Instance, decision: Decision, policy: Policy, reader: TextReader | None) -> Scrubbed:
     """Carry out ``decision`` on the pixel data of ``instance``."""
+    if instance.pixels is None:
+        return Scrubbed(instance.syntax, (), Work(decision))
+    if instance.syntax.handling != "native" and not decision.areas and decision.look == "no":
+        run = Slice(instance.pixels.offset, instance.pixels.end - instance.pixels.offset)
+        return Scrubbed(instance.syntax, (run,), Work(decision))
+    images = images_of(instance)
+    if decision.look != "no":
+        raise InstanceHeld(Reason.PIXELS_UNINSPECTED, "these pixels cannot be read yet", instance.pixels.tag)
+    written = images.written(decision.areas)
+    work = Work(
+        decision,
+        written.areas,
+        "no",
+        written.cleared,
+        recoded=instance.syntax.uid if written.syntax.uid != instance.syntax.uid else "",
+        clean=bool(decision.rule),
+    )
+    return Scrubbed(written.syntax, written.chunks, work, written.coded)
+
+
+def images_of(instance: Instance) -> Images:
+    """The frames of ``instance``, which has pixel data."""
     pixels = instance.pixels
     if pixels is None:
-        return Scrubbed(instance.syntax, (), Work())
-    if decision.areas or decision.look != "no":
-        raise InstanceHeld(Reason.PIXELS_UNINSPECTED, "these pixels cannot be blanked yet", pixels.tag)
-    return Scrubbed(instance.syntax, (Slice(pixels.offset, pixels.end - pixels.offset),), Work())
+        raise InstanceHeld(Reason.PIXELS_UNREADABLE, "there is no pixel data")
+    if instance.syntax.handling != "native":
+        raise InstanceHeld(Reason.NO_CODEC, "these pixels cannot be decoded yet", pixels.tag)
+    return NativeImages(instance, pixels, layout_of(instance.root, instance.syntax, pixels.tag, pixels.vr))

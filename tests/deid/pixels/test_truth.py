@@ -10,7 +10,7 @@ from proxy.deid.pixels import truth
 from proxy.deid.pixels.plan import Area, Box, Work
 from proxy.deid.pixels.truth import Coded, tell
 
-BLANKED = Work((Area(Box(0, 0, 8, 8), "rule:x"),), clean=True)
+BLANKED = Work(areas=(Area(Box(0, 0, 8, 8), "rule:x"),), clean=True)
 LOSSY_BASELINE = "1.2.840.10008.1.2.4.50"
 
 
@@ -56,7 +56,7 @@ def test_blanked_pixels_make_a_derived_image_without_statistics(came: bytes | No
 
 def test_blanked_without_an_answer_for_the_rest_claims_nothing() -> None:
     elements = dataset(BURNED_IN_ANNOTATION=b"YES")
-    tell(elements, Work((Area(Box(0, 0, 8, 8), "ultrasound"),)), None)
+    tell(elements, Work(areas=(Area(Box(0, 0, 8, 8), "ultrasound"),)), None)
     assert value(elements, truth.BURNED_IN_ANNOTATION) == b"YES"
 
 
@@ -94,7 +94,7 @@ def test_offset_tables_of_moved_fragments_are_replaced_or_go() -> None:
 
 def test_a_lossy_image_that_was_coded_anew_stays_lossy() -> None:
     elements = dataset(PHOTOMETRIC=b"YBR_FULL_422")
-    work = Work((Area(Box(0, 0, 8, 8), "text"),), recoded=LOSSY_BASELINE)
+    work = Work(areas=(Area(Box(0, 0, 8, 8), "text"),), recoded=LOSSY_BASELINE)
     tell(elements, work, Coded("YBR_FULL", 0, ratio=12.345, moved=True))
     assert value(elements, truth.PHOTOMETRIC) == b"YBR_FULL"
     assert value(elements, truth.LOSSY) == b"01"
