@@ -132,6 +132,7 @@ class Config(_Strict):
     data_dir: Path = Path("data")
     node_key_file: Path
     profiles_dir: Path = Path("profiles")
+    pixel_rules_dir: Path = Path("pixels")
     insecure_network: bool = False
     dimse: Dimse = Dimse()
     http: Http = Http()
@@ -199,6 +200,7 @@ def _resolved(config: Config, base: Path) -> Config:
         "data_dir": base / config.data_dir,
         "node_key_file": base / config.node_key_file,
         "profiles_dir": base / config.profiles_dir,
+        "pixel_rules_dir": base / config.pixel_rules_dir,
         "projects": projects,
     }
     return config.model_copy(update=update)

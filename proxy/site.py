@@ -31,7 +31,7 @@ from proxy.service.ports import AuditEvent, Sender
 from proxy.store.database import Database
 from proxy.store.keys import check_key, load_key, project_key_name
 from proxy.store.lock import DataLock
-from proxy.store.rulebook import load_profile, load_tables
+from proxy.store.rulebook import load_pixel_rules, load_profile, load_tables
 from proxy.store.spool import DiskSpool
 from proxy.workers.pool import WorkerPool
 
@@ -41,12 +41,14 @@ def load_policies(config: Config, tables: Tables | None = None) -> dict[str, Pol
     tables = tables or load_tables()
     bounds = config.limits
     limits = Limits(bounds.nesting_depth, bounds.elements, bounds.inflated_bytes, bounds.inflate_ratio)
+    profiles = {n: load_profile(project.profile, site=config.profiles_dir) for n, project in config.projects.items()}
     return {
         name: compile_policy(
             tables,
             PolicySpec(
                 project=name,
-                profile=load_profile(project.profile, site=config.profiles_dir),
+                profile=profiles[name],
+                pixel_rules=load_pixel_rules(profiles[name], site=config.pixel_rules_dir),
                 root_key=load_key(project.key_file),
                 key_epoch=project.key_epoch,
                 patient_id_prefix=project.patient_id_prefix,

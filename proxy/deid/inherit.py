@@ -12,6 +12,8 @@ from proxy.errors import ConfigError
 
 #: lists that grow: the child's entries stand before the parent's, so the child's rules are asked first
 _LISTS = ("rules", "names", "private")
+#: the words about pixels: entry by entry, but device rules are added to the parent's
+_PIXELS, _DEVICES = "pixels", "devices"
 #: mappings whose entries the child adds or changes one by one
 _UNLISTED = ("by_vr", "attributes")
 
@@ -26,6 +28,15 @@ def inherited(parent: Mapping[str, Any], child: Mapping[str, Any], where: str) -
         joined["unlisted"] = _unlisted(
             parent.get("unlisted", {}), _mapping(where, "unlisted", child["unlisted"]), where
         )
+    if _PIXELS in parent and _PIXELS in child:
+        joined[_PIXELS] = _pixels(parent[_PIXELS], _mapping(where, _PIXELS, child[_PIXELS]), where)
+    return joined
+
+
+def _pixels(parent: Mapping[str, Any], child: Mapping[str, Any], where: str) -> dict[str, Any]:
+    joined = {**parent, **child}
+    if _DEVICES in parent and _DEVICES in child:
+        joined[_DEVICES] = [*_list(where, f"{_PIXELS}.{_DEVICES}", child[_DEVICES]), *parent[_DEVICES]]
     return joined
 
 

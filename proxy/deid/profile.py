@@ -17,6 +17,7 @@ import proxy
 from proxy.deid.date_policy import DatePolicy
 from proxy.deid.iod import IodTypes, compile_types
 from proxy.deid.part10 import Limits
+from proxy.deid.pixels.pixel_words import PixelPolicy
 from proxy.deid.private import SafePrivate
 from proxy.deid.profile_words import Profile, Unlisted, read_profile
 from proxy.deid.pseudonym import HmacPseudonyms, PseudonymProvider
@@ -45,6 +46,8 @@ class PolicySpec:
     uninspected_pixels: str = "hold"
     date_shift_days: int = 365
     limits: Limits = field(default_factory=Limits)
+    #: device rules by name, as they stand in their files: those that the profile may name
+    pixel_rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +84,8 @@ class Policy:
     rules: tuple[Rule, ...] = field(repr=False)
     #: encapsulated documents: hold or dummy
     documents: str
+    #: what is done to pixels, device rules included
+    pixels: PixelPolicy = field(repr=False)
     #: False: rules or dates leave more than profile and options allow, so an instance does not claim the profile
     claims_profile: bool
     #: clinical words that a cleaned text may keep, and names that this project knows
@@ -140,7 +145,7 @@ _MASKS = {"(50xx,xxxx)", "(60xx,3000)", "(60xx,4000)", "(gggg,eeee) gggg odd"}
 def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
     """Check ``spec`` and turn it into a decision table."""
     _check(spec)
-    profile = read_profile(spec.profile)
+    profile = read_profile(spec.profile, spec.pixel_rules)
     codes: dict[int, str] = {}
     vrs: dict[int, str] = {}
     for row in tables.attributes:
@@ -151,7 +156,8 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
             codes[tag], vrs[tag] = row.basic, row.vr
     cells = _cells(tables, profile.options)
     claimed = not _relaxed(profile, vrs, cells)
-    stated = {_BASIC, *profile.options} if claimed else set()
+    # clean_pixel is stated by the instances whose pixels were answered for (`markers`), not by all
+    stated = {_BASIC, *profile.options} - {"clean_pixel"} if claimed else set()
     return Policy(
         project=spec.project,
         profile=profile.name,
@@ -176,6 +182,7 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
         dates=profile.dates,
         rules=profile.rules,
         documents=profile.documents,
+        pixels=profile.pixels,
         claims_profile=claimed,
         vocabulary=tables.vocabulary,
         names=profile.names,

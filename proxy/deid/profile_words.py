@@ -12,6 +12,7 @@ from typing import Any
 
 from proxy.deid.date_policy import DatePolicy
 from proxy.deid.date_words import read_dates
+from proxy.deid.pixels.pixel_words import PixelPolicy, read_pixels
 from proxy.deid.private import SafePrivate, project_rows
 from proxy.deid.rule_words import read_rules
 from proxy.deid.rules import Rule
@@ -23,8 +24,8 @@ _OPTIONS = frozenset(
     {"rtn_safe_priv", "rtn_uids", "rtn_dev_id", "rtn_inst_id", "rtn_pat_chars", "rtn_long_full", "rtn_long_modif"}
     | {"clean_desc", "clean_struct", "clean_graph", "clean_pixel", "clean_visual_features"}
 )
-#: they change pixels: the engine has their place (`proxy.deid.pixels`) and does not claim them before it is filled
-_PIXELS = frozenset({"clean_pixel", "clean_visual_features"})
+#: faces are removed from whole series only (`veil deface`), which claims it itself: no single instance can
+_NOT_IN_FLIGHT = "clean_visual_features"
 #: PS3.15 E.3.6: one or the other
 _EXCLUSIVE = frozenset({"rtn_long_full", "rtn_long_modif"})
 _VALUES = frozenset({"keep", "remove"})
@@ -68,17 +69,21 @@ class Profile:
     private: SafePrivate = field(default_factory=lambda: SafePrivate({}))
     #: what happens to encapsulated documents: hold or dummy
     documents: str = "hold"
+    pixels: PixelPolicy = field(default_factory=PixelPolicy)
 
 
-def read_profile(document: Mapping[str, Any]) -> Profile:
-    """Check every key and word of ``document``; `ConfigError` names the first that is wrong."""
+def read_profile(document: Mapping[str, Any], pixel_rules: Mapping[str, Mapping[str, Any]] | None = None) -> Profile:
+    """Check every key and word of ``document``; `ConfigError` names the first that is wrong.
+
+    ``pixel_rules``: the device rules that it names, by name.
+    """
     name = document.get("name")
     where = f"profile {name}" if isinstance(name, str) else "profile"
     _keys(
         where,
         document,
         {"version", "name", "table", "options", "unlisted"},
-        {"names", "private", "rules", "dates", "documents", "note"},
+        {"names", "private", "rules", "dates", "documents", "pixels", "note"},
     )
     if document["version"] != 1 or not isinstance(name, str) or document["table"] != "ps3.15-e1-1":
         raise ConfigError(where, "version is 1, name a word and table ps3.15-e1-1")
@@ -91,7 +96,15 @@ def read_profile(document: Mapping[str, Any]) -> Profile:
         _dates(f"{where}: dates", document),
         _private(where, document),
         _documents(f"{where}: documents", document.get("documents", "hold")),
+        _pixels(f"{where}: pixels", document, pixel_rules or {}),
     )
+
+
+def _pixels(where: str, document: Mapping[str, Any], rules: Mapping[str, Mapping[str, Any]]) -> PixelPolicy:
+    pixels = read_pixels(where, document.get("pixels", {}), rules)
+    if "clean_pixel" in document["options"] and {pixels.text["high"], pixels.text["medium"]} != {"full"}:
+        raise ConfigError(f"{where}.text", "the option clean_pixel needs pixels of high and medium risk read in full")
+    return pixels
 
 
 def _rules(where: str, name: str, document: Mapping[str, Any]) -> tuple[Rule, ...]:
@@ -138,11 +151,11 @@ def _options(where: str, listed: Any) -> tuple[str, ...]:
     for option in listed:
         if option not in _OPTIONS:
             raise ConfigError(f"{where}: options", f"'{option}' is not an option of PS3.15 Annex E")
-        if option in _PIXELS:
+        if option == _NOT_IN_FLIGHT:
             raise ConfigError(
                 f"{where}: options",
-                f"'{option}' is not implemented in this version: it changes pixels, and none are",
-                "leave it out; instances with such risk are held, see uninspected_pixels",
+                f"'{option}' is not done in flight: a face is in a series, not in an instance",
+                "pixels.faces holds such instances; veil deface cleans a series and states it",
             )
     if set(listed) >= _EXCLUSIVE:
         raise ConfigError(f"{where}: options", "full dates and modified dates exclude each other (PS3.15 E.3.6)")

@@ -104,13 +104,38 @@ def load_profile(name: str, root: Path | None = None, site: Path | None = None) 
     return _profile(name, _profiles(root or rules_root(), site), ())
 
 
+def load_pixel_rules(
+    profile: Mapping[str, Any], root: Path | None = None, site: Path | None = None
+) -> dict[str, Mapping[str, Any]]:
+    """The device rules that ``profile`` names, as documents; `compile_policy` says what may stand in them.
+
+    ``site``: the site's own folder of them. It adds files and may not replace a shipped one. A name without a file is
+    left out here and refused there.
+    """
+    pixels = profile.get("pixels")
+    named = pixels.get("devices") if isinstance(pixels, Mapping) else None
+    known = _files((root or rules_root()) / "pixels", "rules/pixels", site, "pixels", "file of device rules")
+    wanted = [name for name in named if name in known] if isinstance(named, list) else []
+    return {name: load_pixel_file(known[name][1], known[name][0]) for name in sorted(set(map(str, wanted)))}
+
+
+def load_pixel_file(path: Path, where: str) -> Mapping[str, Any]:
+    """One file of device rules as it stands there; ``where``: how messages call it."""
+    return _mapping(where, _read(path))
+
+
 def _profiles(root: Path, site: Path | None) -> dict[str, tuple[str, Path]]:
     """Name → how messages call the file, and where it is."""
-    found = {path.stem: (f"rules/profiles/{path.name}", path) for path in sorted((root / "profiles").glob("*.yaml"))}
+    return _files(root / "profiles", "rules/profiles", site, "profiles", "profile")
+
+
+def _files(shipped: Path, where: str, site: Path | None, folder: str, kind: str) -> dict[str, tuple[str, Path]]:
+    """Name → how messages call the file, and where it is; the site's files beside the shipped ones."""
+    found = {path.stem: (f"{where}/{path.name}", path) for path in sorted(shipped.glob("*.yaml"))}
     for path in sorted(site.glob("*.yaml")) if site is not None else ():
         if path.stem in found:
-            raise ConfigError(f"profiles/{path.name}", "a shipped profile has this name", "take another and extend it")
-        found[path.stem] = (f"profiles/{path.name}", path)
+            raise ConfigError(f"{folder}/{path.name}", f"a shipped {kind} has this name", "take another")
+        found[path.stem] = (f"{folder}/{path.name}", path)
     return found
 
 

@@ -237,8 +237,8 @@ def test_the_digest_is_over_everything_but_the_key(make: ModuleType) -> None:
     ("change", "where"),
     [
         ({"surprise": 1}, "surprise"),
-        ({"options": ["clean_pixel"]}, "changes pixels"),
-        ({"options": ["clean_visual_features"]}, "changes pixels"),
+        ({"options": ["clean_pixel"], "pixels": {"text": "screen"}}, "read in full"),
+        ({"options": ["clean_visual_features"]}, "not done in flight"),
         ({"options": ["rtn_long_full", "rtn_long_modif"]}, "exclude each other"),
         ({"names": "Doe"}, "list of names"),
         ({"options": ["rtn_everything"]}, "not an option"),

@@ -33,6 +33,7 @@ def read_devices(name: str, document: Mapping[str, Any]) -> DeviceFile:
     keys(where, document, frozenset({"version", "name", "note", "first", "rules"}))
     if document.get("version") != 1 or document.get("name") != name:
         raise ConfigError(where, f"version is 1 and name {name}, as the file is called")
+    _note(where, document)
     listed = document.get("rules")
     if not isinstance(listed, list) or not listed:
         raise ConfigError(f"{where}: rules", "it is a list of rules")
@@ -48,6 +49,7 @@ def _rule(where: str, document: Any) -> DeviceRule:
     name = document.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigError(f"{where}.name", "it is small letters, digits and -, at most 64")
+    _note(where, document)
     sizes = document.get("sizes", {})
     if not isinstance(sizes, Mapping) or not (sizes or "any_size" in document):
         raise ConfigError(where, "it says what is blanked: sizes (1024x768: ...) or any_size")
@@ -121,6 +123,11 @@ def attribute(where: str, text: str) -> int:
     if found >> 16 < 8 or not (found in DicomDictionary or found >> 16 & 1 or 0x60000000 <= found < 0x60200000):
         raise ConfigError(where, f"'{text}' is no attribute of a data set", 'a tag is written "(0008,0070)"')
     return found
+
+
+def _note(where: str, document: Mapping[str, Any]) -> None:
+    if not isinstance(document.get("note", ""), str):
+        raise ConfigError(f"{where}.note", "it is a text")
 
 
 def _texts(where: str, value: Any) -> tuple[str, ...]:
