@@ -60,17 +60,19 @@ def _grey(layout: Layout) -> tuple[int | float, ...]:
     """Of the candidates, in order of preference, the first that is as dark as any."""
     low, high = _range(layout)
     inverted = layout.photometric == "MONOCHROME1" or layout.display.inverse
-    extreme = low if (_ascending(layout) != inverted) else high
-    candidates: list[int | float] = [extreme, low, high]
-    judged = bool(_judges(layout))
-    if layout.padding is not None and low <= layout.padding <= high and judged:
-        candidates.insert(0, layout.padding)
-    if layout.kind != "integer" and judged:
-        candidates[-3:-3] = [0.0, *_edges(layout)]
+    extreme = low if _ascending(layout) != inverted else high
+    candidates: list[int | float] = []
+    if _judges(layout):
+        if layout.padding is not None and low <= layout.padding <= high:
+            candidates.append(layout.padding)
+        if layout.kind != "integer":
+            candidates += [0.0, *_edges(layout)]
+    candidates.append(extreme)
     if layout.display.modality is not None or layout.display.tables:
         if layout.kind != "integer" or layout.stored > _TRIED_BITS:
             raise unreadable("a lookup table for samples of more than 16 bits")
-        candidates += range(int(low), int(high) + 1) if extreme == low else range(int(high), int(low) - 1, -1)
+        tried = range(int(low), int(high) + 1)
+        candidates += tried if extreme == low else reversed(tried)
     light = _light(np.array(candidates, np.float64), layout, inverted)
     return (candidates[int(np.argmin(light))],)
 
