@@ -103,6 +103,12 @@ class DicomwebDestination(_Strict):
 Destination = Annotated[ArchiveDestination | DimseDestination | DicomwebDestination, Field(discriminator="type")]
 
 
+class EncryptOriginals(_Strict):
+    """Original values go along, encrypted to each of these certificates (PEM); only their owners can read them."""
+
+    certificates: list[Path] = Field(min_length=1)
+
+
 class Project(_Strict):
     """A pseudonymisation domain: AE titles, URL path, profile, key and destinations."""
 
@@ -116,6 +122,7 @@ class Project(_Strict):
     uninspected_pixels: Literal["hold", "forward"] = "hold"
     held_answer: Literal["accept", "refuse"] = "accept"
     date_shift_days: Annotated[int, Field(ge=1, le=36500)] = 365
+    encrypt_originals: EncryptOriginals | None = None
     destinations: list[Name] = Field(min_length=1)
 
 
@@ -194,8 +201,16 @@ def _one_line(path: Path, error: ValidationError) -> ConfigError:
     return ConfigError(f"{path}: {where}" if where else str(path), problem, f"and {more} more" if more else "")
 
 
+def _project(project: Project, base: Path) -> Project:
+    update: dict[str, object] = {"key_file": base / project.key_file}
+    if project.encrypt_originals is not None:
+        files = [base / each for each in project.encrypt_originals.certificates]
+        update["encrypt_originals"] = EncryptOriginals(certificates=files)
+    return project.model_copy(update=update)
+
+
 def _resolved(config: Config, base: Path) -> Config:
-    projects = {n: p.model_copy(update={"key_file": base / p.key_file}) for n, p in config.projects.items()}
+    projects = {n: _project(p, base) for n, p in config.projects.items()}
     update = {
         "data_dir": base / config.data_dir,
         "node_key_file": base / config.node_key_file,

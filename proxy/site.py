@@ -17,7 +17,7 @@ from proxy import __version__
 from proxy.archive.archive import EmbeddedArchive
 from proxy.archive.sender import ArchiveSender
 from proxy.audit.trail import AuditLog
-from proxy.config import ArchiveDestination, Config, Destination, DicomwebDestination
+from proxy.config import ArchiveDestination, Config, Destination, DicomwebDestination, Project
 from proxy.control import connect
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.pseudonym import key_check_value
@@ -29,7 +29,7 @@ from proxy.dimse.scu import DimseSender
 from proxy.errors import ConfigError
 from proxy.service.ports import AuditEvent, Sender
 from proxy.store.database import Database
-from proxy.store.keys import check_key, load_key, project_key_name
+from proxy.store.keys import check_key, load_certificate, load_key, project_key_name
 from proxy.store.lock import DataLock
 from proxy.store.rulebook import load_pixel_rules, load_profile, load_tables
 from proxy.store.spool import DiskSpool
@@ -55,11 +55,17 @@ def load_policies(config: Config, tables: Tables | None = None) -> dict[str, Pol
                 blank_patient_id=project.blank_patient_id,
                 uninspected_pixels=project.uninspected_pixels,
                 date_shift_days=project.date_shift_days,
+                encrypt_to=_certificates(project),
                 limits=limits,
             ),
         )
         for name, project in config.projects.items()
     }
+
+
+def _certificates(project: Project) -> tuple[str, ...]:
+    chosen = project.encrypt_originals
+    return tuple(load_certificate(path) for path in chosen.certificates) if chosen is not None else ()
 
 
 def make_sender(destination: Destination, archive: EmbeddedArchive) -> Sender:

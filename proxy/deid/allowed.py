@@ -16,6 +16,7 @@ from proxy.deid import dummies
 from proxy.deid.allowed_content import ContentCheck
 from proxy.deid.allowed_dates import BIRTH, DateCheck
 from proxy.deid.allowed_documents import ABOUT_DOCUMENTS, DocumentCheck
+from proxy.deid.allowed_encrypted import ABOUT_ORIGINALS, ENCRYPTED_ATTRIBUTES_SEQUENCE, EnvelopeCheck
 from proxy.deid.allowed_private import PrivateRules
 from proxy.deid.allowed_rules import RuleCheck
 from proxy.deid.identifiers import CHARSET_VRS, Source, comparable, stripped
@@ -59,6 +60,7 @@ class Rules:
         self._content = ContentCheck(policy.content, set(policy.options)) if "clean_struct" in policy.options else None
         self._dates = DateCheck(policy.dates, source.at, self._is_as_it_came)
         self._ruled = RuleCheck(policy.rules, source, self._is_as_it_came, policy.moves) if policy.rules else None
+        self._envelope = EnvelopeCheck(policy.recipients)
         self._documents = DocumentCheck(policy.documents, source.at((), _SOP_CLASS).decode("latin_1"))
         #: sequences whose content must be another than it was
         self._replaced: set[Path] = set()
@@ -66,6 +68,10 @@ class Rules:
     def check(self, leaf: Leaf) -> None:
         """Raises for an element that may not be there, or not with this value."""
         group, code = leaf.tag >> 16, self._policy.codes.get(leaf.tag)
+        if leaf.tag in ABOUT_ORIGINALS or leaf.path[:1] == (ENCRYPTED_ATTRIBUTES_SEQUENCE,):
+            if not self._envelope.allows(leaf):
+                raise _refusal(leaf, "encrypted attributes that are not ours")
+            return
         if group & 1 and group > 0x0008 and self._private is not None:
             self._check_private(leaf, self._private.judged_by(leaf), self._private.creator_of(leaf))
             return

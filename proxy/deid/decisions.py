@@ -19,6 +19,7 @@ _NO_CONTENT_ITEMS = frozenset({0x00400610, 0x0040B020})
 #: content items that no row names: Specimen Preparation Step Content Item Sequence
 _CONTENT_ITEMS = frozenset({0x00400612})
 TEMPORAL = frozenset({"DA", "DT", "TM"})
+ENCRYPTED_ATTRIBUTES_SEQUENCE = 0x04000500
 #: VRs of free text (PS3.5 6.2) that a cleaner reads; AE and CS are cleaned as a whole: they stay or they go
 FREE_TEXT = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _WHOLE = frozenset({"AE", "CS"})
@@ -54,7 +55,8 @@ class Decider:
         """For a row of Table E.1-1, masked ones too; None where no row names ``tag``."""
         if tag not in self._listed:
             code = self._policy.code(tag)
-            self._listed[tag] = self._row(tag, code) if code else None
+            row = self._row(tag, code) if code else None
+            self._listed[tag] = _SEALED if tag == ENCRYPTED_ATTRIBUTES_SEQUENCE else row
         return self._listed[tag]
 
     def unlisted(self, tag: int, stated: str, little: bool) -> tuple[Decision, str]:
@@ -130,6 +132,8 @@ class Decider:
 #: word of `private` → action of the walk
 _PRIVATE = {"keep": "keep", "clean": "clean", "remap": "U", "shift": "shift", "recurse": "private_items"}
 _GONE = Decision("X", "E.1-1 X", BASIC)
+#: nobody knows what is in there, so no profile can keep it
+_SEALED = Decision("X", "encrypted attributes from upstream", "E.1.1")
 #: word of a profile → code of Table E.1-1 that does the same
 _CODES = {"remove": "X", "remap": "U", "dummy": "D", "walk": "R"}
 

@@ -17,6 +17,7 @@ from proxy.deid.cleaning import Cleaning
 from proxy.deid.date_policy import time_offset
 from proxy.deid.decode import Instance, read_instance, separate
 from proxy.deid.encode import Element, Part, encode_dataset, encode_head
+from proxy.deid.encrypted import encrypted_originals
 from proxy.deid.level import Level
 from proxy.deid.pixels import truth
 from proxy.deid.pixels.burned_in import decide
@@ -93,6 +94,11 @@ def transform(
     walk.counts["added"] += markers.mark(elements, policy, pixels.work.clean)
     for tag in (each for each in markers.TAGS if each in elements):
         walk.note_added(tag, "SQ" if tag == markers.DEIDENTIFICATION_METHOD_CODE_SEQUENCE else "", "what was done")
+    if policy.recipients:
+        sealed = encrypted_originals(instance.root, elements, instance.syntax, policy)
+        elements[sealed.tag] = sealed
+        walk.counts["added"] += 1
+        walk.note_added(sealed.tag, sealed.vr, "originals, encrypted to the project's certificates")
     report = _report(instance, original, elements, walk, policy, pixels)
     head = encode_head(pixels.syntax.uid, original.sop_class_uid, report.sop_instance_uid)
     chunks, work = _chunks(head, elements, instance, pixels)

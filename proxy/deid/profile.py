@@ -15,6 +15,7 @@ from typing import Any
 
 import proxy
 from proxy.deid.date_policy import DatePolicy
+from proxy.deid.encrypted_recipients import Recipient, read_recipients
 from proxy.deid.iod import IodTypes, compile_types
 from proxy.deid.part10 import Limits
 from proxy.deid.pixels.pixel_words import PixelPolicy
@@ -46,6 +47,8 @@ class PolicySpec:
     uninspected_pixels: str = "hold"
     date_shift_days: int = 365
     limits: Limits = field(default_factory=Limits)
+    #: certificates in PEM to which originals are encrypted, none: they are not
+    encrypt_to: tuple[str, ...] = ()
     #: device rules by name, as they stand in their files: those that the profile may name
     pixel_rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -86,6 +89,8 @@ class Policy:
     documents: str
     #: what is done to pixels, device rules included
     pixels: PixelPolicy = field(repr=False)
+    #: to whom originals are encrypted
+    recipients: tuple[Recipient, ...] = field(repr=False)
     #: False: rules or dates leave more than profile and options allow, so an instance does not claim the profile
     claims_profile: bool
     #: clinical words that a cleaned text may keep, and names that this project knows
@@ -182,6 +187,7 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
         dates=profile.dates,
         rules=profile.rules,
         documents=profile.documents,
+        recipients=read_recipients(spec.encrypt_to, f"projects.{spec.project}.encrypt_originals"),
         pixels=profile.pixels,
         claims_profile=claimed,
         vocabulary=tables.vocabulary,

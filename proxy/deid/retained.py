@@ -14,7 +14,7 @@ from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid import bulk, markers
 from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET
-from proxy.deid.decisions import Decider, decider_of
+from proxy.deid.decisions import ENCRYPTED_ATTRIBUTES_SEQUENCE, Decider, decider_of
 from proxy.deid.labels import REMOVE, RETAIN, WALK, Labels, compile_labels
 from proxy.deid.pixels import truth
 from proxy.deid.profile import Policy
@@ -23,7 +23,7 @@ from proxy.deid.walk import CONTENT_TEMPLATE_SEQUENCE, PATIENT_ID, PATIENT_NAME
 
 MODALITY = 0x00080060
 #: tags that the engine itself looks for in the result, or writes
-_BORDERS = (MODALITY, PATIENT_NAME, PATIENT_ID, *markers.TAGS, *sorted(PIXEL_DATA))
+_BORDERS = (MODALITY, PATIENT_NAME, PATIENT_ID, *markers.TAGS, ENCRYPTED_ATTRIBUTES_SEQUENCE, *sorted(PIXEL_DATA))
 #: tags with a rule of their own in the walk
 _OWN_RULE = frozenset({SPECIFIC_CHARACTER_SET, CONTENT_TEMPLATE_SEQUENCE, *_BORDERS})
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.deid.allowed import CLASS_UIDS, CONSTANTS, Rules, is_pseudonym
+from proxy.deid.allowed_encrypted import ENCRYPTED_ATTRIBUTES_SEQUENCE
 from proxy.deid.assembly import Output, read_output
 from proxy.deid.documents import CONSTANTS as DOCUMENTS
 from proxy.deid.identifiers import IDENTIFYING, Source, collect, stripped
@@ -190,6 +191,9 @@ def _check_markers(tops: dict[int, str], methods: set[bytes], output: Output, po
             raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "a marker or identity of the output is wrong", tag)
     if not methods.issuperset(code.encode("ascii") for code, _ in policy.methods):
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the method codes do not name the profile", _METHOD_CODES)
+    if (ENCRYPTED_ATTRIBUTES_SEQUENCE in tops) is not bool(policy.recipients):
+        why = "originals are encrypted exactly where the project says so"
+        raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, why, ENCRYPTED_ATTRIBUTES_SEQUENCE)
     if not tops.get(_PATIENT_ID):
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the output has no Patient ID", _PATIENT_ID)
 

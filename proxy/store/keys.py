@@ -20,6 +20,7 @@ from proxy.store.durable import fsync, make_folder, sync_folder, write_all
 from proxy.store.schema import key_check
 
 KEY_BYTES = 32
+_MOST_PEM = 1 << 16
 _TEXT = re.compile(rb"[0-9a-f]{64}\n?", re.IGNORECASE)
 
 
@@ -42,6 +43,18 @@ def load_key(path: Path) -> bytes:
     if not _TEXT.fullmatch(text):
         raise ConfigError(str(path), f"a key file holds {2 * KEY_BYTES} hexadecimal characters and a newline")
     return bytes.fromhex(text.decode("ascii"))
+
+
+def load_certificate(path: Path) -> str:
+    """The text of a certificate in PEM; what it says is for who uses it."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_PEM + 1)
+    except OSError as error:
+        raise ConfigError(str(path), error.strerror or "cannot be read") from None
+    if len(text) > _MOST_PEM or not text.isascii():
+        raise ConfigError(str(path), "no certificate in PEM")
+    return text.decode("ascii")
 
 
 def create_key(path: Path) -> None:
