@@ -1,7 +1,7 @@
 """What the header of a code stream says of its image, held against what the data set says (PS3.5 8.2).
 
-Read before anything is decoded: a decoder only ever allocates what the data set announced, and that is bounded. Whatever
-a codec raises ends here, as `InstanceHeld` without the codec's words. Pure.
+Read before anything is decoded: a decoder only ever allocates what the data set announced, and that is bounded.
+Whatever a codec raises ends here, as `InstanceHeld` without the codec's words. Pure.
 """
 
 from __future__ import annotations

@@ -7,7 +7,27 @@ from __future__ import annotations
 
 from proxy.deid.pixels.code_stream import Bytes, unreadable
 from proxy.deid.pixels.j2k_markers import (
-    CAP, COC, COD, CPF, EOC, PLT, POC, PPM, PPT, PRF, QCC, QCD, RGN, SIZ, SOC, SOD, SOT, TLM, J2k, Piece, TilePart,
+    CAP,
+    COC,
+    COD,
+    CPF,
+    EOC,
+    PLT,
+    POC,
+    PPM,
+    PPT,
+    PRF,
+    QCC,
+    QCD,
+    RGN,
+    SIZ,
+    SOC,
+    SOD,
+    SOT,
+    TLM,
+    J2k,
+    Piece,
+    TilePart,
 )  # fmt: skip
 
 #: what may stand behind the end: nothing, or one byte that makes the length even

@@ -43,7 +43,7 @@ class Component(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """A scan header: identifiers of its components, their Td << 4 | Ta, and Ss, Se, Ah << 4 | Al (LS: NEAR, ILV, Pt)."""
+    """A scan header: identifiers of its components, Td << 4 | Ta of each, Ss, Se, Ah << 4 | Al (LS: NEAR, ILV, Pt)."""
 
     identifiers: tuple[int, ...]
     tables: tuple[int, ...]

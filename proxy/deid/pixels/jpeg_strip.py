@@ -10,7 +10,23 @@ from collections.abc import Iterator
 
 from proxy.deid.pixels.code_stream import Bytes, unreadable
 from proxy.deid.pixels.jpeg_markers import (
-    APP0, APP8, APP14, APP15, COM, DHT, DNL, DQT, JPEG_LS, LOSSLESS, LSE, PROGRESSIVE, SOS, Jpeg, Piece, Scan, payload,
+    APP0,
+    APP8,
+    APP14,
+    APP15,
+    COM,
+    DHT,
+    DNL,
+    DQT,
+    JPEG_LS,
+    LOSSLESS,
+    LSE,
+    PROGRESSIVE,
+    SOS,
+    Jpeg,
+    Piece,
+    Scan,
+    payload,
 )  # fmt: skip
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
@@ -106,10 +122,7 @@ def _tables(marker: int, body: bytes) -> list[tuple[int, bytes]]:
     """(class and destination, bytes) of each table of a DQT or DHT segment (T.81 B.2.4.1, B.2.4.2)."""
     found, at = [], 0
     while at < len(body):
-        if marker == DQT:
-            stop = at + (129 if body[at] >> 4 else 65)
-        else:
-            stop = at + 17 + sum(body[at + 1 : at + 17])
+        stop = at + (65 + 64 * (body[at] >> 4) if marker == DQT else 17 + sum(body[at + 1 : at + 17]))
         if stop > len(body) or body[at] >> 4 > 1 or body[at] & 15 > 3:
             raise unreadable("tables of a code stream that do not add up")
         found.append((body[at], body[at:stop]))

@@ -1,0 +1,183 @@
+"""Code streams and decoded frames: one table says what reads and writes each transfer syntax.
+
+A decoded frame is an array of stored values as in `frames`. What is written is read back and has to be the same, value
+by value. Whatever a codec does to foreign bytes, a Python exception ends as `InstanceHeld` without its words; what ends
+the process costs a worker. Colours, sizes and signs are checked against the data set before anything is decoded. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proxy.deid.pixels import codec_j2k, codec_jls, codec_jpeg, codec_jxl, codec_plain, hidden, rle
+from proxy.deid.pixels.code_stream import Bytes, bounded, contained, no_codec, unreadable
+from proxy.deid.pixels.frames import cells_of, values_of
+from proxy.deid.pixels.plan import Layout
+
+Frame = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How one transfer syntax is coded. ``frame``, ``encode``: stored values of one frame out of a stream, into one.
+
+    ``stripped``: the stream without metadata and slack, None where there was none. ``hides``: names of `hidden` for
+    unused bits that hold something. ``lossless``: the transfer syntax to encode in where this one is not written.
+    """
+
+    frame: Callable[[Bytes, Layout], Frame]
+    stripped: Callable[[Bytes, Layout], bytes | None]
+    hides: Callable[[Bytes, Layout], tuple[str, ...]]
+    encode: Callable[[Frame, Layout], bytes] | None = None
+    lossless: str = ""
+
+
+def can_decode(uid: str) -> bool:
+    """Whether frames of the transfer syntax ``uid`` are read here."""
+    return uid in _CODECS
+
+
+def can_encode(uid: str) -> bool:
+    """Whether frames are written in the transfer syntax ``uid`` without loss."""
+    return uid in _CODECS and _CODECS[uid].encode is not None
+
+
+def lossless_syntax(uid: str) -> str:
+    """The transfer syntax to write frames of ``uid`` in: the same where it can be, "" where there is none."""
+    return uid if can_encode(uid) else _CODECS[uid].lossless if uid in _CODECS else ""
+
+
+def decode(stream: Bytes, layout: Layout, uid: str) -> Frame:
+    """Stored values of one frame, colours as ``layout`` names them; not to be written to."""
+    codec = _codec(uid)
+    bounded(layout)
+    with contained(unreadable("a code stream that its codec refuses")):
+        return codec.frame(stream, layout)
+
+
+def encode(frame: Frame, layout: Layout, uid: str) -> bytes:
+    """``frame`` as one code stream of the transfer syntax ``uid``, without loss; `NO_CODEC` when that fails.
+
+    ``layout`` is that of the frame; `coded_layout` tells what the data set has to say afterwards.
+    """
+    codec = _codec(uid)
+    write = codec.encode
+    if write is None:
+        raise no_codec("nothing here writes this transfer syntax")
+    told = coded_layout(layout, uid)
+    with contained(no_codec("a frame that its codec refuses")):
+        stream = write(np.ascontiguousarray(frame), told)
+        again = codec.frame(stream, told)
+    if again.dtype != frame.dtype or again.shape != frame.shape or again.tobytes() != frame.tobytes():
+        raise no_codec("a frame that its codec does not give back")
+    return stream
+
+
+def coded_layout(layout: Layout, uid: str) -> Layout:
+    """``layout`` as the data set has to tell it of frames that `encode` wrote in ``uid``.
+
+    Chrominance that JPEG subsampled is at full resolution now; the lossy transforms of RGB are not used.
+    """
+    if uid in _PLAIN:
+        return layout
+    photometric = {"YBR_FULL_422": "YBR_FULL", "YBR_ICT": "YBR_RCT", "XYB": "RGB"}.get(
+        layout.photometric, layout.photometric
+    )
+    if photometric == "YBR_RCT" and uid not in _JPEG_2000:
+        photometric = "RGB"
+    return replace(layout, photometric=photometric, planar=layout.planar if uid == RLE else 0)
+
+
+def strip(stream: Bytes, layout: Layout, uid: str) -> bytes | None:
+    """``stream`` without metadata, tables that nothing uses and bytes that no decoder reads; None where there are none.
+
+    The frame that it decodes to stays the same, value by value.
+    """
+    codec = _codec(uid)
+    bounded(layout)
+    with contained(unreadable("a code stream that its codec refuses")):
+        return codec.stripped(stream, layout)
+
+
+def hides(stream: Bytes, layout: Layout, uid: str) -> tuple[str, ...]:
+    """Names of `hidden`: unused bits of the samples in ``stream`` that hold something; encoding anew clears them."""
+    codec = _codec(uid)
+    bounded(layout)
+    with contained(unreadable("a code stream that its codec refuses")):
+        return codec.hides(stream, layout)
+
+
+def _codec(uid: str) -> Codec:
+    codec = _CODECS.get(uid)
+    if codec is None:
+        raise no_codec("nothing here reads this transfer syntax")
+    return codec
+
+
+def _of_cells(module: Any, encode: Any = None, lossless: str = "") -> Codec:
+    """A codec whose samples are cells: with unused bits around the stored ones."""
+
+    def frame(stream: Bytes, layout: Layout) -> Frame:
+        return values_of(module.cells(stream, layout), layout)
+
+    def write(values: Frame, layout: Layout) -> bytes:
+        stream: bytes = encode(cells_of(values, layout), layout)
+        return stream
+
+    def hides(stream: Bytes, layout: Layout) -> tuple[str, ...]:
+        if not layout.shift and module.precision(stream, layout) <= layout.stored:
+            return ()
+        cells = module.cells(stream, layout)
+        return hidden.hidden_bits(memoryview(cells.astype(cells.dtype.newbyteorder("<"), copy=False).tobytes()), layout)
+
+    return Codec(frame, module.stripped, hides, write if encode else None, lossless)
+
+
+def _deflated() -> Codec:
+    return Codec(
+        lambda stream, layout: codec_plain.frame(codec_plain.inflated(stream, layout), layout),
+        codec_plain.stripped_deflated,
+        lambda stream, layout: codec_plain.hides(codec_plain.inflated(stream, layout), layout),
+        lambda values, layout: codec_plain.deflated(codec_plain.encode(values, layout)),
+    )
+
+
+_PREFIX = "1.2.840.10008.1.2."
+JPEG_LOSSLESS, RLE, JPEG_XL_LOSSLESS = f"{_PREFIX}4.70", f"{_PREFIX}5", f"{_PREFIX}4.110"
+_PLAIN = frozenset({f"{_PREFIX}1.98", f"{_PREFIX}8.1"})
+_JPEG_2000 = frozenset(f"{_PREFIX}4.{last}" for last in ("90", "91", "201", "202", "203"))
+_DCT = _of_cells(codec_jpeg, lossless=JPEG_LOSSLESS)
+_LOSSLESS = _of_cells(codec_jpeg, codec_jpeg.encode)
+_LS = _of_cells(codec_jls, codec_jls.encode)
+_J2K = _of_cells(codec_j2k, codec_j2k.encode)
+_HIGH = _of_cells(codec_j2k, partial(codec_j2k.encode_high, progressive=False))
+_RPCL = _of_cells(codec_j2k, partial(codec_j2k.encode_high, progressive=True))
+_XL = _of_cells(codec_jxl, codec_jxl.encode)
+#: PS3.5 section 10 and PS3.6 Table A-1; what is not here is not read
+_CODECS = {
+    f"{_PREFIX}1.98": Codec(codec_plain.frame, codec_plain.stripped, codec_plain.hides, codec_plain.encode),
+    f"{_PREFIX}4.50": _DCT,
+    f"{_PREFIX}4.51": _DCT,
+    f"{_PREFIX}4.53": _DCT,
+    f"{_PREFIX}4.55": _DCT,
+    f"{_PREFIX}4.57": _LOSSLESS,
+    JPEG_LOSSLESS: _LOSSLESS,
+    f"{_PREFIX}4.80": _LS,
+    f"{_PREFIX}4.81": _LS,
+    f"{_PREFIX}4.90": _J2K,
+    f"{_PREFIX}4.91": _J2K,
+    JPEG_XL_LOSSLESS: _XL,
+    f"{_PREFIX}4.111": _of_cells(codec_jxl, lossless=JPEG_XL_LOSSLESS),
+    f"{_PREFIX}4.112": _XL,
+    f"{_PREFIX}4.201": _HIGH,
+    f"{_PREFIX}4.202": _RPCL,
+    f"{_PREFIX}4.203": _HIGH,
+    RLE: _of_cells(rle, rle.encode),
+    f"{_PREFIX}8.1": _deflated(),
+}
