@@ -115,8 +115,9 @@ def load_pixel_rules(
     pixels = profile.get("pixels")
     named = pixels.get("devices") if isinstance(pixels, Mapping) else None
     known = _files((root or rules_root()) / "pixels", "rules/pixels", site, "pixels", "file of device rules")
-    wanted = [name for name in named if name in known] if isinstance(named, list) else []
-    return {name: load_pixel_file(known[name][1], known[name][0]) for name in sorted(set(map(str, wanted)))}
+    listed = named if isinstance(named, list) else []
+    wanted = {name for name in listed if isinstance(name, str) and name in known}
+    return {name: load_pixel_file(known[name][1], known[name][0]) for name in sorted(wanted)}
 
 
 def load_pixel_file(path: Path, where: str) -> Mapping[str, Any]:

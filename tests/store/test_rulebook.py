@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,7 +17,7 @@ import proxy.store.rulebook as rulebook
 from proxy.deid.dictionary import register, young_attributes
 from proxy.deid.profile import PolicySpec, compile_policy
 from proxy.errors import ConfigError
-from proxy.store.rulebook import load_profile, load_tables, rules_root
+from proxy.store.rulebook import load_pixel_rules, load_profile, load_tables, rules_root
 
 
 @pytest.fixture
@@ -177,6 +178,48 @@ def test_a_key_that_no_profile_has_is_refused_after_joining(tmp_path: Path) -> N
     (tmp_path / "a.yaml").write_text("version: 1\nname: a\nextends: basic\nsurprise: 1\n")
     with pytest.raises(ConfigError, match="surprise"):
         compile_policy(load_tables(), PolicySpec("p", load_profile("a", site=tmp_path), bytes(32)))
+
+
+def _device_rules(folder: Path, name: str, called: str = "") -> None:
+    folder.mkdir(exist_ok=True)
+    rule = "{name: cart, match: {Manufacturer: Acme}, any_size: {blank: all}}"
+    (folder / f"{name}.yaml").write_text(f"version: 1\nname: {called or name}\nrules: [{rule}]\n")
+
+
+def test_a_site_has_device_rules_of_its_own(tmp_path: Path) -> None:
+    _device_rules(tmp_path, "ours")
+    _device_rules(tmp_path, "not-named")
+    profile = {**load_profile("basic"), "pixels": {"devices": ["ours", "example"]}}
+    rules = load_pixel_rules(profile, site=tmp_path)
+    assert sorted(rules) == ["example", "ours"]
+    policy = compile_policy(load_tables(), PolicySpec("p", profile, bytes(32), pixel_rules=rules))
+    assert [file.name for file in policy.pixels.devices] == ["ours", "example"]
+    assert load_pixel_rules(load_profile("basic"), site=tmp_path) == {}
+    assert load_pixel_rules(profile, site=tmp_path / "none").keys() == {"example"}
+
+
+def test_device_rules_that_are_not_there_or_wrong_are_refused(tmp_path: Path) -> None:
+    named = {**load_profile("basic"), "pixels": {"devices": ["ours"]}}
+    with pytest.raises(ConfigError, match="no device rules 'ours'"):
+        compile_policy(load_tables(), PolicySpec("p", named, bytes(32), pixel_rules=load_pixel_rules(named)))
+    _device_rules(tmp_path, "ours", "theirs")
+    rules = load_pixel_rules(named, site=tmp_path)
+    with pytest.raises(ConfigError, match="name ours"):
+        compile_policy(load_tables(), PolicySpec("p", named, bytes(32), pixel_rules=rules))
+    _device_rules(tmp_path, "example")
+    with pytest.raises(ConfigError, match="a shipped file of device rules has this name"):
+        load_pixel_rules(named, site=tmp_path)
+
+
+def test_device_rules_with_a_key_twice_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text("version: 1\nname: ours\nrules: []\nrules: []\n")
+    with pytest.raises(ConfigError, match="twice"):
+        load_pixel_rules({"pixels": {"devices": ["ours"]}}, site=tmp_path)
+
+
+@pytest.mark.parametrize("profile", [{}, {"pixels": 3}, {"pixels": {"devices": 3}}, {"pixels": {"devices": [3, [4]]}}])
+def test_words_that_are_wrong_name_no_device_rules(profile: dict[str, Any]) -> None:
+    assert load_pixel_rules(profile) == {}
 
 
 def test_the_profile_in_the_readme_is_complete() -> None:
