@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom._dicom_dict import DicomDictionary
 
-from proxy.deid.compiled import compiled
+from proxy.deid.compiled import compiled, inlined
 from proxy.deid.scanner import DEPTH, END, ITEM_TAG, LENGTH, OFFSET, PARENT, TAG, VALUE, VR, VR_CODES, VR_NAMES, Table
 from proxy.deid.values import CHARSET_VRS, SIZES
 
@@ -106,7 +106,7 @@ def label(data: memoryview, table: Table, labels: Labels, implicit: bool) -> Lab
     return Labelled(marks.tolist(), following, run_row, run_end, run_count)
 
 
-@compiled
+@inlined
 def _find(tags: Any, tag: int) -> int:
     low, high = 0, len(tags)
     while low < high:
@@ -118,7 +118,7 @@ def _find(tags: Any, tag: int) -> int:
     return low
 
 
-@compiled
+@inlined
 def _plain(buffer: Any, start: int, length: int, kind: int, allowed: Any) -> bool:
     """Whether a value is of its kind beyond doubt, and even."""
     if length & 1:
