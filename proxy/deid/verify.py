@@ -28,11 +28,13 @@ from proxy.deid.scanner import Encoding, scan_table, sequence_tags
 from proxy.deid.search import Search
 from proxy.deid.tokens import inflate, read_part10
 from proxy.deid.types import Deidentified, Report
+from proxy.deid.witness import CLEAN_PIXELS, check_claims, check_pixels, is_told
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
 
 KEY_BYTES = 32
 #: (0012,0062) Patient Identity Removed, (0028,0303) Longitudinal Temporal Information Modified, and the method codes
 _IDENTITY_REMOVED, _LONGITUDINAL, _METHOD_CODES, _CODE_VALUE = 0x00120062, 0x00280303, 0x00120064, 0x00080100
+_BURNED_IN = 0x00280301
 _SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID = 0x00080016, 0x00080018, 0x00100020
 _REPORTED = {
     _SOP_CLASS: "sop_class_uid",
@@ -73,7 +75,7 @@ class Gate:
         source = _read_input(data, policy)
         try:
             output = read_output(data, result.chunks, policy.transfer_syntaxes, policy.limits, result.work.chunks)
-            _judge(output, source, policy, result.report)
+            _judge(output, source, policy, result)
         except InstanceHeld as held:
             if held.reason in MALFORMED_REASONS:
                 raise InstanceHeld(Reason.OUTPUT_UNREADABLE, held.detail, held.tag) from None
@@ -114,12 +116,15 @@ def _sequences(policy: Policy) -> NDArray[np.int64]:
     return sequence_tags(tag for tag, vr in policy.vrs.items() if vr == "SQ")
 
 
-def _judge(output: Output, source: Source, policy: Policy, report: Report) -> None:
+def _judge(output: Output, source: Source, policy: Policy, result: Deidentified) -> None:
+    report, work = result.report, result.work
     rules, search = Rules(policy, source), _Searches(policy, source, report.patient_id)
+    every = _all_leaves(output, policy)
     tops: dict[int, str] = {}
     methods: set[bytes] = set()
-    for leaf in _all_leaves(output, policy):
-        rules.check(leaf)
+    for leaf in every:
+        if not (work.areas or work.recoded) or not is_told(leaf, work):
+            rules.check(leaf)
         try:
             remains = search.in_bulk(leaf) if leaf.tag in PIXEL_DATA else search.finds(leaf, rules)
         except ValueError:  # UnicodeDecodeError is one, and quotes the value
@@ -133,6 +138,9 @@ def _judge(output: Output, source: Source, policy: Policy, report: Report) -> No
             methods.add(stripped(leaf.value))
     _check_markers(tops, methods, output, policy)
     _check_report(tops, report)
+    check_pixels(every, output.syntax, work)
+    came = (stripped(source.at((), _BURNED_IN)).decode("latin_1"), CLEAN_PIXELS in source.values(_CODE_VALUE))
+    check_claims(tops.get(_BURNED_IN, ""), methods, came, work)
 
 
 class _Searches:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy.deid.decode import Instance
+from proxy.deid.pixels.coded_images import CodedImages
 from proxy.deid.pixels.images import Images, NativeImages
 from proxy.deid.pixels.layout import layout_of
 from proxy.deid.pixels.plan import Decision, TextReader, Work
@@ -31,17 +32,17 @@ class Scrubbed:
     @property
     def changed(self) -> bool:
         """Whether the data set has to say something else of its pixels."""
-        return self.work.clean or bool(self.work.areas) or self.coded is not None
+        return self.work.clean or self.work.decision.face or bool(self.work.areas) or self.coded is not None
 
 
 def scrub(instance: Instance, decision: Decision, policy: Policy, reader: TextReader | None) -> Scrubbed:
     """Carry out ``decision`` on the pixel data of ``instance``."""
     if instance.pixels is None:
         return Scrubbed(instance.syntax, (), Work(decision))
-    if instance.syntax.handling != "native" and not decision.areas and decision.look == "no":
+    if instance.syntax.handling == "video":  # nothing reads it: the decision answers for it
         run = Slice(instance.pixels.offset, instance.pixels.end - instance.pixels.offset)
         return Scrubbed(instance.syntax, (run,), Work(decision))
-    images = images_of(instance)
+    images = images_of(instance, policy)
     if decision.look != "no":
         raise InstanceHeld(Reason.PIXELS_UNINSPECTED, "these pixels cannot be read yet", instance.pixels.tag)
     written = images.written(decision.areas)
@@ -51,16 +52,17 @@ def scrub(instance: Instance, decision: Decision, policy: Policy, reader: TextRe
         "no",
         written.cleared,
         recoded=instance.syntax.uid if written.syntax.uid != instance.syntax.uid else "",
-        clean=bool(decision.rule),
+        clean=decision.covered,
     )
     return Scrubbed(written.syntax, written.chunks, work, written.coded)
 
 
-def images_of(instance: Instance) -> Images:
+def images_of(instance: Instance, policy: Policy) -> Images:
     """The frames of ``instance``, which has pixel data."""
     pixels = instance.pixels
     if pixels is None:
         raise InstanceHeld(Reason.PIXELS_UNREADABLE, "there is no pixel data")
-    if instance.syntax.handling != "native":
-        raise InstanceHeld(Reason.NO_CODEC, "these pixels cannot be decoded yet", pixels.tag)
-    return NativeImages(instance, pixels, layout_of(instance.root, instance.syntax, pixels.tag, pixels.vr))
+    layout = layout_of(instance.root, instance.syntax, pixels.tag, pixels.vr)
+    if instance.syntax.handling == "native":
+        return NativeImages(instance, pixels, layout)
+    return CodedImages(instance, pixels, layout, policy.transfer_syntaxes)

@@ -11,7 +11,8 @@ from proxy.deid import dummies
 from proxy.deid.encode import Element, Item, Part
 from proxy.deid.pixels.plan import Work
 
-IMAGE_TYPE, FRAME_TYPE, BURNED_IN_ANNOTATION = 0x00080008, 0x00089007, 0x00280301
+IMAGE_TYPE, FRAME_TYPE = 0x00080008, 0x00089007
+BURNED_IN_ANNOTATION, RECOGNIZABLE_VISUAL_FEATURES = 0x00280301, 0x00280302
 DERIVATION_DESCRIPTION, DERIVATION_CODE_SEQUENCE = 0x00082111, 0x00089215
 LOSSY, LOSSY_RATIO, LOSSY_METHOD = 0x00282110, 0x00282112, 0x00282114
 PHOTOMETRIC, PLANAR = 0x00280004, 0x00280006
@@ -36,14 +37,17 @@ METHODS = {
 }
 #: what this module may write: the walk hands these over one by one
 TAGS = (
-    IMAGE_TYPE, FRAME_TYPE, BURNED_IN_ANNOTATION, DERIVATION_DESCRIPTION, DERIVATION_CODE_SEQUENCE, LOSSY, LOSSY_RATIO,
-    LOSSY_METHOD, PHOTOMETRIC, PLANAR, *STATISTICS, *OFFSETS,
+    IMAGE_TYPE, FRAME_TYPE, BURNED_IN_ANNOTATION, RECOGNIZABLE_VISUAL_FEATURES, DERIVATION_DESCRIPTION,
+    DERIVATION_CODE_SEQUENCE, LOSSY, LOSSY_RATIO, LOSSY_METHOD, PHOTOMETRIC, PLANAR, *STATISTICS, *OFFSETS,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """How the pixels are coded now. ``ratio``: native by coded bytes of the input, 0 where it was not lossy."""
+    """How the pixels are coded now; ``photometric`` is "" and ``planar`` None where they are what they were.
+
+    ``ratio``: native by coded bytes of the input, 0 where it was not lossy.
+    """
 
     photometric: str
     planar: int | None
@@ -56,10 +60,10 @@ class Coded:
 
 def tell(elements: dict[int, Part], work: Work, coded: Coded | None) -> None:
     """Make ``elements`` say what ``work`` did. ``coded`` is None where the coding is what it was."""
-    if work.clean and BURNED_IN_ANNOTATION in elements:
-        elements[BURNED_IN_ANNOTATION] = Element(BURNED_IN_ANNOTATION, "CS", b"NO")
-    elif work.clean:
+    if work.clean:
         _put(elements, Element(BURNED_IN_ANNOTATION, "CS", b"NO"))
+    if work.decision.face:
+        _put(elements, Element(RECOGNIZABLE_VISUAL_FEATURES, "CS", b"YES"))
     if work.areas:
         _derived(elements)
     if coded is None:
@@ -69,6 +73,11 @@ def tell(elements: dict[int, Part], work: Work, coded: Coded | None) -> None:
             elements.pop(tag, None)
             if value:
                 _put(elements, Element(tag, "OV", value))
+    if coded.photometric:
+        _put(elements, Element(PHOTOMETRIC, "CS", coded.photometric.encode("ascii")))
+        elements.pop(PLANAR, None)
+    if coded.planar is not None:
+        _put(elements, Element(PLANAR, "US", coded.planar.to_bytes(2, "little")))
     if work.recoded:
         _recoded(elements, work, coded)
 
@@ -87,10 +96,6 @@ def _derived(elements: dict[int, Part]) -> None:
 
 
 def _recoded(elements: dict[int, Part], work: Work, coded: Coded) -> None:
-    _put(elements, Element(PHOTOMETRIC, "CS", coded.photometric.encode("ascii")))
-    elements.pop(PLANAR, None)
-    if coded.planar is not None:
-        _put(elements, Element(PLANAR, "US", coded.planar.to_bytes(2, "little")))
     if not work.areas:
         _put(elements, Element(DERIVATION_DESCRIPTION, "ST", RECODED))
     method = METHODS.get(work.recoded)

@@ -1,0 +1,191 @@
+"""The gate's reading of pixels: what was to be blanked is black, nothing hides beside the image, no claim is too much.
+
+Reads the output as it will leave: its own header, its own fragments, decoded again. What was asked for comes with the
+result; whether it was done is judged here. Pure; `PIXELS_NOT_CLEAN` for what was not, `InstanceHeld` for what cannot
+be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+
+from proxy.deid.level import Level, Value
+from proxy.deid.pixels import codecs, hidden, truth, unpack
+from proxy.deid.pixels.black import black_of
+from proxy.deid.pixels.encapsulated import read_fragments, stream_of
+from proxy.deid.pixels.frames import Frame
+from proxy.deid.pixels.layout import layout_of
+from proxy.deid.pixels.plan import LOOKS, Area, Layout, Work
+from proxy.deid.reading import PIXEL_DATA, Leaf, Path
+from proxy.deid.tables import TransferSyntax
+from proxy.errors import InstanceHeld, Reason
+
+CLEAN_PIXELS = b"113101"
+_CODES, _CODE_VALUE = (b"113047", b"DCM", b"Pixel by pixel mask"), frozenset({0x00080100, 0x00080102, 0x00080104})
+
+
+class LeafLevel:
+    """The leaves of an output below ``path`` as a `Level`."""
+
+    def __init__(self, leaves: Sequence[Leaf], path: Path = ()) -> None:
+        self._leaves, self._path = leaves, path
+        self._own = {leaf.tag: leaf for leaf in leaves if leaf.path == path}
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._own
+
+    def tags(self) -> list[int]:
+        """As `Level.tags`."""
+        return sorted(tag for tag in self._own if tag not in PIXEL_DATA)
+
+    def parts(self) -> Iterator[int]:
+        """As `Level.parts`."""
+        yield from self.tags()
+
+    def value(self, tag: int) -> tuple[str, Value]:
+        """As `Level.value`."""
+        leaf = self._own[tag]
+        return (leaf.vr, list(self.items(tag))) if leaf.vr == "SQ" else (leaf.vr, bytes(leaf.value))
+
+    def items(self, tag: int) -> list[Level]:
+        """As `Level.items`."""
+        depth, found = len(self._path), (*self._path, tag)
+        inside = [leaf for leaf in self._leaves if leaf.path[: depth + 1] == found]
+        numbers = sorted({leaf.path[depth + 1] for leaf in inside})
+        return [LeafLevel(inside, (*found, number)) for number in numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """The pixel data of an output."""
+
+    value: memoryview
+    layout: Layout
+    syntax: TransferSyntax
+    #: code streams by frame, () where native
+    streams: tuple[bytes | memoryview, ...]
+
+    def frame(self, index: int) -> Frame:
+        if not self.streams:
+            return unpack.frame_at(self.value, self.layout, index)
+        return codecs.decode(self.streams[index], self.layout, self.syntax.uid)
+
+
+def check_pixels(leaves: Sequence[Leaf], syntax: TransferSyntax, work: Work) -> None:
+    """Raises unless the pixel data among ``leaves``, all of an output, is what ``work`` says of it."""
+    _check_demands(work)
+    found = next((leaf for leaf in leaves if leaf.tag in PIXEL_DATA and not leaf.path), None)
+    if found is None:
+        if work.areas or work.clean:
+            raise _not_clean("pixels are said to be clean and there are none")
+        return
+    if syntax.handling == "video":
+        return  # nothing here reads it: the decision answers for it, and asks for no areas
+    pixels = _read(found, leaves, syntax)
+    _check_covered(work, pixels.layout.columns, pixels.layout.rows, pixels.layout.frames)
+    _check_hiding(pixels)
+    for index in _touched(work.areas, pixels.layout.frames):
+        _check_black(pixels, index, work.areas)
+
+
+def _check_demands(work: Work) -> None:
+    """What the decision asked for was done, and no more is claimed than that."""
+    decision = work.decision
+    if LOOKS.index(work.looked) < LOOKS.index(decision.look):
+        raise _not_clean("pixels were not read as they should have been")
+    if decision.insist and not work.areas:
+        raise _not_clean("text is said to be burned in, and nothing was blanked")
+    if work.clean and not (decision.covered or work.looked == "full"):
+        raise _not_clean("pixels are said to be clean, and nobody looked")
+
+
+def _read(leaf: Leaf, leaves: Sequence[Leaf], syntax: TransferSyntax) -> _Pixels:
+    root = LeafLevel(leaves)
+    layout = layout_of(root, syntax, leaf.tag, "" if syntax.implicit else leaf.vr)
+    if syntax.handling == "native":
+        return _Pixels(leaf.value, layout, syntax, ())
+    offsets, lengths = (_bytes(root, tag) for tag in truth.OFFSETS)
+    found = read_fragments(leaf.value, 0, len(leaf.value), layout.frames, syntax.uid, offsets, lengths)
+    if found.wrong:
+        raise _not_clean(found.wrong[0])
+    return _Pixels(leaf.value, layout, syntax, tuple(stream_of(leaf.value, frame) for frame in found.frames))
+
+
+def _check_hiding(pixels: _Pixels) -> None:
+    if not pixels.streams:
+        if found := hidden.hidden(pixels.value, pixels.layout):
+            raise _not_clean(found[0])
+        return
+    for stream in pixels.streams:
+        if names := codecs.hides(stream, pixels.layout, pixels.syntax.uid):
+            raise _not_clean(names[0])
+        if codecs.strip(stream, pixels.layout, pixels.syntax.uid) is not None:
+            raise _not_clean("data in a code stream beside the image")
+
+
+def _touched(areas: Sequence[Area], frames: int) -> list[int]:
+    if any(area.frames is None for area in areas):
+        return list(range(frames))
+    return sorted({frame for area in areas for frame in area.frames or ()})
+
+
+def _check_black(pixels: _Pixels, index: int, areas: Sequence[Area]) -> None:
+    frame, layout = pixels.frame(index), pixels.layout
+    black = np.array(black_of(layout), layout.dtype)
+    for area in areas:
+        if area.frames is not None and index not in area.frames:
+            continue
+        box = area.box.within(layout.columns, layout.rows)
+        if box is None:
+            raise _not_clean("an area outside the image")
+        if not (frame[box.top : box.bottom, box.left : box.right] == black).all():
+            raise _not_clean("a pixel of an area that was to be blanked is not black")
+
+
+def _check_covered(work: Work, columns: int, rows: int, frames: int) -> None:
+    """Raises unless every area that the decision asked for lies in areas that were blanked."""
+    for asked in work.decision.areas:
+        box = asked.box.within(columns, rows)
+        if box is None:
+            continue
+        for frame in range(frames) if asked.frames is None else asked.frames:
+            left = np.ones((box.bottom - box.top, box.right - box.left), bool)
+            for area in work.areas:
+                if area.frames is None or frame in area.frames:
+                    done = area.box
+                    rows_done = slice(max(done.top - box.top, 0), max(done.bottom - box.top, 0))
+                    left[rows_done, max(done.left - box.left, 0) : max(done.right - box.left, 0)] = False
+            if left.any():
+                raise _not_clean("an area that was to be blanked was not")
+            if asked.frames is None and all(area.frames is None for area in work.areas):
+                break
+
+
+def is_told(leaf: Leaf, work: Work) -> bool:
+    """Whether ``leaf`` is what an instance says of its own changed pixels: a constant of ours (`pixels.truth`)."""
+    value = bytes(leaf.value).strip(b" \0")
+    if leaf.tag == truth.DERIVATION_DESCRIPTION and not leaf.path:
+        return bool(work.areas or work.recoded) and value in (truth.DESCRIPTION, truth.RECODED)
+    if leaf.path[:1] == (truth.DERIVATION_CODE_SEQUENCE,) and len(leaf.path) == 2 and leaf.tag in _CODE_VALUE:
+        return bool(work.areas) and value in _CODES
+    return False
+
+
+def check_claims(burned_in: str, methods: Set[bytes], came: tuple[str, bool], work: Work) -> None:
+    """Burned In Annotation and the method code say no more than was done, here or before this instance ``came``."""
+    if burned_in == "NO" and not work.clean and came[0] != "NO":
+        raise _not_clean("Burned In Annotation is NO, and nobody looked")
+    if CLEAN_PIXELS in methods and not work.clean and not came[1]:
+        raise _not_clean("the method says clean pixels, and nobody looked")
+
+
+def _bytes(root: LeafLevel, tag: int) -> bytes:
+    value = root.value(tag)[1] if tag in root else b""
+    return value if isinstance(value, bytes) else b""
+
+
+def _not_clean(detail: str) -> InstanceHeld:
+    return InstanceHeld(Reason.PIXELS_NOT_CLEAN, detail, 0x7FE00010)
