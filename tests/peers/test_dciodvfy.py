@@ -47,7 +47,7 @@ FILES = [
 KINDS = """\
 digital-mammography-x-ray-image breast-tomosynthesis-image digital-x-ray-image ct-image enhanced-mr-image
 positron-emission-tomography-image enhanced-pet-image nuclear-medicine-image ultrasound-multi-frame-image
-enhanced-xa-image secondary-capture-image vl-photographic-image ophthalmic-tomography-image segmentation
+enhanced-xa-image secondary-capture-image vl-microscopic-image ophthalmic-tomography-image segmentation
 color-softcopy-presentation-state basic-structured-display spatial-registration key-object-selection-document
 comprehensive-sr x-ray-radiation-dose-sr rt-structure-set rt-ion-plan rt-brachy-treatment-record 12-lead-ecg""".split()
 
@@ -67,13 +67,15 @@ CONTRADICTION = (
 )
 #: why a kind is held whole
 WHOLE = {Reason.UNSUPPORTED_CONTENT, Reason.MISSING_UID}
+#: documents are replaced, and pixels let through as they are: what the attributes become is judged here
+ONLY_ATTRIBUTES = {"documents": "dummy", "pixels": {"faces": "forward", "ultrasound": "off"}}
 
 
 @cache
 def policy(name: str) -> Policy:
     base, options = POLICIES[name]
     rules = load_profile(base)
-    rules = {**rules, "options": rules["options"] if options is None else options, "documents": "dummy"}
+    rules = {**rules, "options": rules["options"] if options is None else options, **ONLY_ATTRIBUTES}
     spec = PolicySpec("p", rules, bytes(32), blank_patient_id="per-study", uninspected_pixels="forward")
     return compile_policy(load_tables(), spec)
 
