@@ -16,6 +16,7 @@ from proxy.deid.conformance_prose import (
     METHODS,
     WORDS,
     date_methods,
+    encrypted,
     pixels,
     referential_integrity,
     restrictions,
@@ -45,7 +46,7 @@ def statement(policy: Policy, tables: Tables) -> str:
         _replaced(policy, tables),
         _unlisted(policy),
         _dummies(),
-        _section("Encrypted attributes", "which attributes, and how keys are chosen", METHODS["encrypted"]),
+        _section("Encrypted attributes", "which attributes, and how keys are chosen", encrypted(policy)),
         _section("Scope of referential integrity", "within and across exports", referential_integrity(policy)),
         _inserted(policy),
         _site_rules(policy),
@@ -149,6 +150,11 @@ def _inserted(policy: Policy) -> Lines:
         0x00020012: proxy.IMPLEMENTATION_CLASS_UID,
         0x00020013: proxy.IMPLEMENTATION_VERSION_NAME,
     }
+    if policy.recipients:
+        values[0x04000500] = "originals, encrypted (see encrypted attributes)"
+    if policy.documents == "dummy":
+        values[0x00420015] = "the length of the dummy document, where a document was replaced"
+        values[0x00280301] = "NO, where a document was replaced"
     yield "Preamble (zero) and file meta information are made anew and hold nothing of the original's."
     yield ""
     rows = sorted((f"({tag >> 16:04X},{tag & 0xFFFF:04X})", value) for tag, value in values.items())

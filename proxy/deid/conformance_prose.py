@@ -48,10 +48,24 @@ WORDS: Mapping[str, str] = {
 #: option, or "no " and the option → what it means for this policy; {days} is the project's bound
 METHODS: Mapping[str, tuple[str, ...]] = {
     "encrypted": (
+        "Every attribute of the top level that does not leave as it came, a sequence with everything in it, and "
+        "Specific Character Set. Not private attributes, bulk values (OB, OD, OF, OL, OV, OW, UN), pixel data or "
+        "documents: the whole instance cannot be restored. They are copied into the one item of Modified Attributes "
+        "Sequence of one Encrypted Attributes Data Set, which is the one item of Encrypted Attributes Sequence.",
+        "",
+        "- Transfer syntax of that data set: Implicit VR Little Endian where the instance has it, else Explicit VR of "
+        "its byte order.",
+        "- CMS EnvelopedData: AES with 256 bits in CBC mode (RFC 3565) for the content, RSA (PKCS #1 v1.5, RFC 3370) "
+        "for its key. The content-encryption key, the vector and the padding are derived for each instance by "
+        "HMAC-SHA256 from the project's root key and the content itself. EnvelopedData is not authenticated.",
+        "- Recipients, named by Subject Key Identifier:",
+    ),
+    "no encrypted": (
         "None: no Encrypted Attributes Data Set is made, so there are no content-encryption keys and no transfer "
         "syntaxes "
-        "for one. Encrypted Attributes Sequence from upstream is removed.",
+        "for one.",
     ),
+    "upstream": ("Encrypted Attributes Sequence from upstream is removed, at every depth.",),
     "dummies": (
         "Constants by VR, the same for every patient, site and project: they say nothing about what stood there. "
         "Sequences with action D get fixed content (a removed code, one text item, one point), or the skeleton of "
@@ -213,6 +227,26 @@ def referential_integrity(policy: Policy) -> Iterator[str]:
     yield "- Dates: one offset per patient, where dates are moved."
 
 
+def encrypted(policy: Policy) -> Iterator[str]:
+    """PS3.15 E.1.3: attributes in Encrypted Attributes Data Sets, keys and transfer syntaxes."""
+    yield from METHODS["encrypted" if policy.recipients else "no encrypted"]
+    for each in policy.recipients:
+        yield f"  - {each.key_id.hex()}, RSA of {each.modulus.bit_length()} bits"
+    yield ""
+    yield from METHODS["upstream"]
+
+
+#: what a profile says of encapsulated documents → what happens to them
+_DOCUMENTS = {
+    "hold": "held.",
+    "dummy": (
+        "replaced by a dummy document of the same kind, the same for everybody; title, length, MIME type and HL7 "
+        "Instance Identifier are the dummy's, Burned In Annotation is NO, Verification Flag UNVERIFIED. The original "
+        "is neither read nor cleaned. Documents in other SOP classes: held."
+    ),
+}
+
+
 def pixels(policy: Policy) -> Iterator[str]:
     """PS3.15 E.3.1 and E.3.2, and encapsulated documents."""
     yield (
@@ -222,7 +256,8 @@ def pixels(policy: Policy) -> Iterator[str]:
     )
     yield ""
     yield "- Burned In Annotation other than NO: held."
-    yield "- Encapsulated documents (PDF, CDA, STL, OBJ, MTL), voice, raw data: held, not replaced by a dummy document."
+    yield f"- Encapsulated documents (PDF, CDA, STL, OBJ, MTL): {_DOCUMENTS[policy.documents]}"
+    yield "- Voice, raw data: held."
     kinds = {
         "hold": "held.",
         "forward": "**passed on untouched**: the project states that they are inspected elsewhere.",
@@ -251,4 +286,5 @@ def restrictions(policy: Policy) -> Iterator[str]:
     )
     yield "- a second, independent reading finds an identifier of the original in the output, or what may not be there."
     yield ""
-    yield "Re-identification (E.1.2) is not offered: no map and no encrypted original is kept."
+    kept = "by whom the originals are encrypted to, and by nobody else" if policy.recipients else "not offered"
+    yield f"Re-identification (E.1.2): {kept}. No map is kept."

@@ -21,6 +21,7 @@ from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.tables import tag_number, tag_text
 from proxy.deid.types import Claimed
 from proxy.store.rulebook import load_profile, load_tables
+from tests.deid.officers import officer
 
 KEY = bytes(range(32))
 tables = lru_cache(load_tables)
@@ -47,13 +48,15 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
     "research": {},
     "full": {"options": FULL},
     "modified": {"options": MODIFIED},
-    "site": {"options": ["rtn_long_modif", "rtn_pat_chars"], "dates": DATES, "rules": RULES},
+    "site": {"options": ["rtn_long_modif", "rtn_pat_chars"], "dates": DATES, "rules": RULES, "documents": "dummy"},
 }
 
 
 @lru_cache
 def policy(name: str) -> Policy:
-    return compile_policy(tables(), PolicySpec("tests", {**load_profile("research"), **PROFILES[name]}, KEY))
+    officers = (officer(0).certificate, officer(1).certificate) if name == "full" else ()
+    profile = {**load_profile("research"), **PROFILES[name]}
+    return compile_policy(tables(), PolicySpec("tests", profile, KEY, encrypt_to=officers))
 
 
 @lru_cache
@@ -144,6 +147,24 @@ def test_each_option_says_its_method(name: str) -> None:
         for line in METHODS[option]:
             assert line.format(days=365) in said
     assert ("1 to 365 days back" in said) == policy(name).moves
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_encrypted_attributes_and_for_whom(name: str) -> None:
+    said, under = section(name, "Encrypted attributes"), policy(name)
+    for line in (*METHODS["encrypted" if under.recipients else "no encrypted"], *METHODS["upstream"]):
+        assert line in said
+    for each in under.recipients:
+        assert f"{each.key_id.hex()}, RSA of 2048 bits" in said
+    assert ("(0400,0500)" in section(name, "Attributes inserted")) is bool(under.recipients)
+    assert ("not offered" in section(name, "Restrictions")) is not bool(under.recipients)
+
+
+def test_documents() -> None:
+    title = "Pixel data and encapsulated documents"
+    assert "MTL): held." in section("research", title)
+    assert "replaced by a dummy document of the same kind" in section("site", title)
+    assert "(0042,0015)" in section("site", "Attributes inserted")
 
 
 def test_dates_of_the_project() -> None:
