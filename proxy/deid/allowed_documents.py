@@ -19,12 +19,16 @@ _BURNED_IN, _VISUAL, _VERIFIED, _HL7 = 0x00280301, 0x00280302, 0x0040A493, 0x004
 ABOUT_DOCUMENTS = frozenset({_DOCUMENT, _LENGTH, _TITLE, _MIME, _MIMES, _BURNED_IN, _VISUAL, _VERIFIED, _HL7})
 
 
+def is_dummied(word: str, sop_class: str) -> bool:
+    """Whether instances of this class leave with a dummy, in which nothing is burned in."""
+    return word == "dummy" and sop_class in DUMMIES
+
+
 class DocumentCheck:
     """One output's elements, as they come by. ``word``: what the profile says of documents."""
 
     def __init__(self, word: str, sop_class: str) -> None:
-        dummy = DUMMIES.get(sop_class)
-        self._exact = _exact(dummy) if dummy is not None and word == "dummy" else None
+        self._exact = _exact(DUMMIES[sop_class]) if is_dummied(word, sop_class) else None
 
     def verdict(self, leaf: Leaf) -> bool | None:
         """True: as it is of the dummy. False: it must not be there, or not so. None: ask the table."""

@@ -73,13 +73,13 @@ def transform(
     """De-identify an instance that has been read, by whatever reader; ``steps`` takes down what was done."""
     original = _identify(instance, claimed)
     sop_class = _known(original.sop_class_uid, policy)
+    document = bulk.is_replaced(instance.root, sop_class, policy, instance.pixels is not None)
     pixels = scrub(instance, decide(instance.root, sop_class, instance.syntax, policy), policy, reader)
     pseudonyms = policy.pseudonyms()
     subject = _subject(instance.root, original, policy, pseudonyms)
     cleaning = Cleaning(instance.root, policy, subject)
     walk = Walk(policy, pseudonyms, subject, original.sop_class_uid, instance.syntax, cleaning)
     walk.steps = steps
-    document = bulk.is_replaced(instance.root, sop_class, policy, instance.pixels is not None)
     told = (pixels.changed or document) and not instance.apart
     root = separate(instance, policy) if told else instance.root
     elements: dict[int, Part] = {element.tag: element for element in walk.run(root)}

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.deid.allowed import CLASS_UIDS, CONSTANTS, Rules, is_pseudonym
+from proxy.deid.allowed_documents import is_dummied
 from proxy.deid.allowed_encrypted import ENCRYPTED_ATTRIBUTES_SEQUENCE
 from proxy.deid.assembly import Output, read_output
 from proxy.deid.documents import CONSTANTS as DOCUMENTS
@@ -139,7 +140,8 @@ def _judge(output: Output, source: Source, policy: Policy, result: Deidentified)
     _check_markers(tops, methods, output, policy)
     _check_report(tops, report)
     check_pixels(every, output.syntax, work)
-    came = (stripped(source.at((), _BURNED_IN)).decode("latin_1"), CLEAN_PIXELS in source.values(_CODE_VALUE))
+    said = b"NO" if is_dummied(policy.documents, output.sop_class_uid) else stripped(source.at((), _BURNED_IN))
+    came = (said.decode("latin_1"), CLEAN_PIXELS in source.values(_CODE_VALUE))
     check_claims(tops.get(_BURNED_IN, ""), methods, came, work)
 
 
