@@ -4,11 +4,12 @@
 #   orthanc (+dicomweb) a PACS: destination by DIMSE and by STOW-RS
 #   dicom3tools        dciodvfy: checks the IOD of what comes out
 #   dcm2niix           a public converter: what research needs survives de-identification
+#   libjpeg-turbo-progs jpegtran: edits JPEG without decoding it, makes arrangements few encoders write
 #   strace             injects file-system errors and kills at chosen system calls
 # Safe to run again: what is installed already is left alone. Needs root or sudo.
 set -eu
 
-PACKAGES="dcmtk orthanc orthanc-dicomweb dicom3tools dcm2niix strace"
+PACKAGES="dcmtk orthanc orthanc-dicomweb dicom3tools dcm2niix libjpeg-turbo-progs strace"
 
 missing=""
 for package in $PACKAGES; do

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from proxy.deid.pixels.code_stream import no_codec, unreadable
+from proxy.deid.pixels.code_stream import Bytes, no_codec, unreadable
 from proxy.deid.pixels.jpeg_scan import Grid, cells, edit, grid_of
 from proxy.deid.pixels.jpeg_sequential import CodedScan, Sequential, read_sequential, steps
 from proxy.deid.pixels.jpeg_writer import Writer
@@ -29,16 +29,14 @@ _PHOTOMETRIC = {
 _RGB = (82, 71, 66)
 
 
-def wipe(
-    stream: bytes | memoryview, boxes: Sequence[Box], darkest: Darkest, layout: Layout
-) -> tuple[bytes, tuple[Box, ...]]:
+def wipe(stream: Bytes, boxes: Sequence[Box], darkest: Darkest, layout: Layout) -> tuple[bytes, tuple[Box, ...]]:
     """``stream`` with ``boxes`` blanked, and what is black now: the boxes grown to whole MCUs, cut to the frame.
 
     ``darkest``: which end of the stored values displays darkest. Where a component has fewer samples than another, a
     decoder may blend it over the border of an MCU (`margin`): boxes are grown before, so that the ones returned are
     black by any decoder, and pixels that far around the MCUs may change although their coefficients do not.
     """
-    data = bytes(stream)
+    data = memoryview(stream).toreadonly()
     image = read_sequential(data)
     rgb = _checked(image, darkest, layout)
     grid = grid_of(image)
@@ -49,9 +47,9 @@ def wipe(
     return writer.finish(), tuple(_blackened(grid, box, layout) for box in grown)
 
 
-def margin(stream: bytes | memoryview) -> tuple[int, int]:
+def margin(stream: Bytes) -> tuple[int, int]:
     """Pixels to the left and right, above and below, over which a decoder may blend neighbouring MCUs; 0 in 4:4:4."""
-    return grid_of(read_sequential(bytes(stream))).margin
+    return grid_of(read_sequential(stream)).margin
 
 
 def coded_as_rgb(jfif: bool, adobe: int | None, identifiers: Sequence[int]) -> bool | None:

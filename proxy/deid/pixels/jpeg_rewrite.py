@@ -136,7 +136,7 @@ def rewrite(
     """
     dc = np.zeros((3, len(black)), np.int64)
     dc[_BLACK] = black
-    run, number = -1, 0
+    run, number, fresh = -1, 0, coder.fresh.any()
     for mcu in range(len(cells)):
         wiped = cells[mcu]
         for block in range(len(plan)):
@@ -146,7 +146,6 @@ def rewrite(
             dc[_WRITTEN, component] += value
             start = starts[number]
             number += 1
-            fresh = coder.fresh[plan[block, 1]] or coder.fresh[plan[block, 2]]
             if value == read and not wiped and not fresh:
                 run = start if run < 0 else run
                 continue

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.deid.pixels import jpeg_entropy as entropy
-from proxy.deid.pixels.code_stream import unreadable
+from proxy.deid.pixels.code_stream import Bytes, unreadable
 from proxy.deid.pixels.jpeg_rewrite import ROOM
 from proxy.deid.pixels.jpeg_rewrite import edit as rewrite
 from proxy.deid.pixels.jpeg_sequential import CodedScan, Sequential
@@ -75,7 +75,7 @@ class _Shape(NamedTuple):
 
 
 def edit(
-    stream: bytes, image: Sequential, grid: Grid, scan: CodedScan, black: Sequence[int], touched: NDArray[np.bool_]
+    stream: Bytes, image: Sequential, grid: Grid, scan: CodedScan, black: Sequence[int], touched: NDArray[np.bool_]
 ) -> tuple[CodedScan, bytes]:
     """Blank the ``touched`` cells in ``scan``; ``black``: the DC coefficient for each of its components.
 
@@ -124,7 +124,7 @@ def _shape(image: Sequential, grid: Grid, scan: CodedScan) -> _Shape:
     return _Shape(across, down, wide, high)
 
 
-def _unstuffed(stream: bytes, scan: CodedScan, pieces: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def _unstuffed(stream: Bytes, scan: CodedScan, pieces: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """The entropy-coded data as 32-bit words, and the bounds of restart intervals (`jpeg_entropy.unstuff`)."""
     source = np.frombuffer(stream, np.uint8)[scan.start : scan.end]
     clean = np.empty(4 * _over(len(source) + 4 * pieces + entropy.SLACK, 4), np.uint8)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from proxy.deid.pixels.code_stream import no_codec, unreadable
+from proxy.deid.pixels.code_stream import Bytes, no_codec, unreadable
 from proxy.deid.pixels.jpeg_markers import (
     APP0,
     APP14,
@@ -30,6 +30,8 @@ from proxy.deid.pixels.jpeg_tables import CATEGORIES, Huffman, read_huffman
 
 #: precisions of a process (T.81 table B.2)
 _PRECISIONS = {SEQUENTIAL: (8,), EXTENDED: tuple(CATEGORIES)}
+#: Ss, Se, Ah and Al of a sequential scan (T.81 table B.3); some encoders leave Se 0, all decoders read 63
+_SPECTRA = ((0, 63, 0), (0, 0, 0))
 #: blocks in one MCU of an interleaved scan (T.81 B.2.3)
 _MOST_BLOCKS = 10
 
@@ -62,7 +64,7 @@ class Sequential(NamedTuple):
     scans: tuple[CodedScan, ...]
 
 
-def read_sequential(stream: bytes) -> Sequential:
+def read_sequential(stream: Bytes) -> Sequential:
     """All of ``stream`` but its coefficients."""
     jpeg = take_apart(stream)
     header = jpeg.header
@@ -86,7 +88,7 @@ def read_sequential(stream: bytes) -> Sequential:
     )
 
 
-def _scans(stream: bytes, jpeg: Jpeg) -> Iterator[CodedScan]:
+def _scans(stream: Bytes, jpeg: Jpeg) -> Iterator[CodedScan]:
     quantisers: dict[int, bytes] = {}
     huffman: dict[tuple[int, int], Huffman] = {}
     scans, restart = iter(jpeg.scans), 0
@@ -99,7 +101,7 @@ def _scans(stream: bytes, jpeg: Jpeg) -> Iterator[CodedScan]:
             restart = int.from_bytes(payload(stream, piece), "big")
         elif piece.marker == ENTROPY:
             scan = next(scans)
-            if (scan.start, scan.end, scan.shift) != (0, 63, 0):
+            if (scan.start, scan.end, scan.shift) not in _SPECTRA:
                 raise unreadable("JPEG: a scan header that is not sequential")
             found = _components(jpeg.components, scan.identifiers)
             try:
