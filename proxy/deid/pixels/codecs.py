@@ -173,7 +173,7 @@ _CODECS = {
     f"{_PREFIX}4.90": _J2K,
     f"{_PREFIX}4.91": _J2K,
     JPEG_XL_LOSSLESS: _XL,
-    f"{_PREFIX}4.111": _of_cells(codec_jxl, lossless=JPEG_XL_LOSSLESS),
+    f"{_PREFIX}4.111": _of_cells(codec_jxl, lossless=JPEG_LOSSLESS),  # the JPEG inside is YBR, which JPEG XL has not
     f"{_PREFIX}4.112": _XL,
     f"{_PREFIX}4.201": _HIGH,
     f"{_PREFIX}4.202": _RPCL,

@@ -90,14 +90,16 @@ def _kept(found: Encapsulated, number: int) -> _Coded:
 
 
 def _joined(chunks: list[Chunk]) -> Iterator[Chunk]:
-    """``chunks`` with neighbours in the buffer, and new bytes that follow each other, as one."""
-    last: Chunk = b""
+    """``chunks`` without empty ones, neighbours in the buffer as one."""
+    run: Slice | None = None
     for chunk in chunks:
-        if isinstance(last, Slice) and isinstance(chunk, Slice) and last.offset + last.length == chunk.offset:
-            last = Slice(last.offset, last.length + chunk.length)
-        elif isinstance(last, bytes) and isinstance(chunk, bytes):
-            last += chunk
-        else:
-            yield last
-            last = chunk
-    yield last
+        if isinstance(chunk, Slice) and run is not None and run.offset + run.length == chunk.offset:
+            run = Slice(run.offset, run.length + chunk.length)
+            continue
+        if run is not None:
+            yield run
+        run = chunk if isinstance(chunk, Slice) else None
+        if isinstance(chunk, bytes) and chunk:
+            yield chunk
+    if run is not None:
+        yield run

@@ -1,0 +1,128 @@
+"""What JPEG and JPEG-LS streams carry beside their picture is gone afterwards, and the picture is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import imagecodecs
+import numpy as np
+import pytest
+
+from proxy.deid.pixels import codecs
+from proxy.errors import InstanceHeld, Reason
+from tests.deid.pixels.code_streams import Sample, of, samples
+from tests.deid.pixels.test_jpeg_markers import DHT, SOF, SOS, at, insert, segment
+
+CANARY = b"CANARY^SMITH"
+JPEGS = [
+    s
+    for s in samples()
+    if s.uid.startswith("1.2.840.10008.1.2.4.") and s.uid.split(".")[-1] in "50 51 53 57 70 80 81".split()
+]
+
+
+def seg(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+JFIF = b"JFIF\0\1\2\0\0\1\0\1"
+CHANNELS: dict[str, Callable[[bytes], bytes]] = {
+    "comment": lambda s: insert(s, 2, seg(0xFE, CANARY)),
+    "comment before the scan": lambda s: insert(s, at(s, SOS), seg(0xFE, CANARY)),
+    "comment behind the scan": lambda s: s[:-2] + seg(0xFE, CANARY) + s[-2:],
+    "Exif": lambda s: insert(s, 2, seg(0xE1, b"Exif\0\0" + CANARY)),
+    "XMP": lambda s: insert(s, 2, seg(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + CANARY)),
+    "ICC": lambda s: insert(s, 2, seg(0xE2, b"ICC_PROFILE\0\1\1" + CANARY)),
+    "Photoshop": lambda s: insert(s, 2, seg(0xED, b"Photoshop 3.0\0" + CANARY)),
+    "every APPn": lambda s: insert(s, 2, b"".join(seg(m, CANARY) for m in range(0xE0, 0xF0))),
+    "JFXX thumbnail": lambda s: insert(s, 2, seg(0xE0, b"JFXX\0\x10" + CANARY)),
+    "JFIF thumbnail": lambda s: insert(s, 2, seg(0xE0, JFIF + b"\1\4" + CANARY)),
+    "second JFIF": lambda s: insert(s, at(s, SOS), seg(0xE0, JFIF + b"\0\0") + seg(0xE0, JFIF + b"\1\4" + CANARY)),
+    "SPIFF": lambda s: insert(s, 2, seg(0xE8, b"SPIFF\0\1\2" + CANARY * 2)),
+    "quantization table of nobody": lambda s: insert(s, 2, seg(0xDB, b"\3" + (CANARY * 6)[:64])),
+    "wide quantization table of nobody": lambda s: insert(s, 2, seg(0xDB, b"\x13" + (CANARY * 11)[:128])),
+    "Huffman table of nobody": lambda s: insert(s, 2, seg(0xC4, b"\x13" + bytes([0] * 7 + [12] + [0] * 8) + CANARY)),
+    "behind the end": lambda s: s + CANARY,
+    "a second picture": lambda s: s + insert(s, 2, seg(0xFE, CANARY)),
+}
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("sample", JPEGS, ids=lambda sample: sample.name)
+def test_channels(sample: Sample, channel: str) -> None:
+    planted = CHANNELS[channel](sample.stream)
+    before = codecs.decode(sample.stream, sample.layout, sample.uid)
+    assert CANARY in planted
+    clean = codecs.strip(planted, sample.layout, sample.uid)
+    assert clean is not None
+    assert CANARY not in clean
+    assert np.array_equal(codecs.decode(clean, sample.layout, sample.uid), before)
+    assert codecs.strip(clean, sample.layout, sample.uid) is None
+
+
+@pytest.mark.parametrize("sample", JPEGS, ids=lambda sample: sample.name)
+def test_what_holds_nothing_stays(sample: Sample) -> None:
+    """A pad byte is no reason; SPIFF and comments of the encoders are."""
+    clean = codecs.strip(sample.stream, sample.layout, sample.uid) or sample.stream
+    for pad in (b"", b"\0", b"\xff"):
+        assert codecs.strip(clean + pad, sample.layout, sample.uid) is None
+    assert codecs.strip(clean + b"\0\0", sample.layout, sample.uid) == clean
+    assert codecs.strip(clean[:-2] + b"\xff\xff" + clean[-2:], sample.layout, sample.uid) == clean
+
+
+def test_colour_marks_are_kept() -> None:
+    """Adobe's transform and JFIF tell other decoders what the components are."""
+    sample = of("4.50-444")
+    jfif = segment(sample.stream, b"\xff\xe0")
+    assert jfif[4:9] == b"JFIF\0"
+    bare = sample.stream.replace(jfif, b"")
+    for transform in (0, 1):
+        adobe = seg(0xEE, b"Adobe\0d\0\0\0\0" + bytes([transform]))
+        rgb = replace(sample.layout, photometric="YBR_FULL_422" if transform else "RGB")
+        assert codecs.strip(insert(bare, 2, adobe), rgb, sample.uid) is None
+        longer = seg(0xEE, b"Adobe\0d\0\0\0\0" + bytes([transform]) + CANARY)
+        assert codecs.strip(insert(bare, 2, longer), rgb, sample.uid) == insert(bare, 2, adobe)
+
+
+def test_colour_transform_of_jpeg_ls_is_kept() -> None:
+    """HP's transform changes samples: without its segment they would be others."""
+    sample = of("4.80-colour")
+    marked = insert(sample.stream, 2, seg(0xE8, b"mrfx\1"))
+    assert not np.array_equal(imagecodecs.jpegls_decode(marked), sample.frame)
+    assert codecs.strip(marked, sample.layout, sample.uid) is None
+
+
+def test_tables_are_kept_where_a_scan_reads_them() -> None:
+    """Redefined between scans: each scan keeps its own; what is defined again before any scan is gone."""
+    sample = of("4.53-progressive")
+    stream = sample.stream
+    first = segment(stream, DHT)
+    doubled = insert(stream, at(stream, DHT), first)
+    assert codecs.strip(doubled, sample.layout, sample.uid) == stream
+    assert stream.count(DHT) > 1
+    with pytest.raises(InstanceHeld, match="without its tables"):
+        codecs.strip(stream.replace(first, b""), sample.layout, sample.uid)
+
+
+def test_heights_in_dnl() -> None:
+    sample = of("4.50-grey")
+    same = sample.stream[:-2] + seg(0xDC, (40).to_bytes(2, "big")) + sample.stream[-2:]
+    assert codecs.strip(same, sample.layout, sample.uid) == sample.stream
+    with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
+        codecs.strip(sample.stream[:-2] + seg(0xDC, b"\0\x50") + sample.stream[-2:], sample.layout, sample.uid)
+
+
+@pytest.mark.parametrize("body", [b"\2\1\1" + CANARY, b"\1" + CANARY, b"\4" + bytes(10), b""])
+def test_tables_of_jpeg_ls_that_are_no_parameters(body: bytes) -> None:
+    """T.87 C.2.4.1.2: a mapping table changes samples; other lengths hide something."""
+    sample = of("4.80-grey")
+    with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
+        codecs.strip(insert(sample.stream, 2, seg(0xF8, body)), sample.layout, sample.uid)
+
+
+@pytest.mark.parametrize("body", [b"\0" + bytes(63), b"\x25" + bytes(64), b"\4" + bytes(64)])
+def test_tables_that_do_not_add_up(body: bytes) -> None:
+    sample = of("4.50-grey")
+    with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
+        codecs.strip(insert(sample.stream, at(sample.stream, SOF), seg(0xDB, body)), sample.layout, sample.uid)
