@@ -31,6 +31,7 @@ VERBS = {
     "explain": "explain",
     "diff-rules": "diff_rules",
     "conformance": "conformance",
+    "rules": "rules",
     "decrypt": "decrypt",
 }
 
