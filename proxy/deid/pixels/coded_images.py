@@ -8,7 +8,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from proxy.deid.pixels.encapsulated import Encapsulated, read_fragments, stream_
 from proxy.deid.pixels.fragments import write_fragments
 from proxy.deid.pixels.frames import Frame, blank
 from proxy.deid.pixels.images import Written
+from proxy.deid.pixels.native import grown
 from proxy.deid.pixels.plan import Area, Box, Layout
 from proxy.deid.pixels.truth import METHODS, OFFSETS, Coded
 from proxy.deid.tables import TransferSyntax
@@ -64,7 +65,7 @@ class CodedImages:
     def written(self, areas: Sequence[Area]) -> Written:
         """As `Images.written`."""
         uid = self._syntax.uid
-        cut = [replace(area, box=box) for area in areas if (box := self._cut(area))]
+        cut = [area for each in areas if (area := grown(each, self.layout)) is not None]
         result, layout = _Result(), self.layout
         if cut and uid in _DCT:
             try:
@@ -93,11 +94,6 @@ class CodedImages:
 
     def _stream(self, index: int) -> bytes | memoryview:
         return stream_of(self._body, self._found.frames[index])
-
-    def _cut(self, area: Area) -> Box | None:
-        if area.frames is not None and not all(0 <= frame < self.layout.frames for frame in area.frames):
-            raise InstanceHeld(Reason.PIXEL_RULE_MISMATCH, "an area in a frame that the image does not have")
-        return area.box.within(self.layout.columns, self.layout.rows)
 
     def _boxes(self, areas: Sequence[Area]) -> dict[int, list[Box]]:
         found: dict[int, list[Box]] = {}

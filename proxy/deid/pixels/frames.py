@@ -40,8 +40,8 @@ def values_of(cells: Frame, layout: Layout) -> Frame:
         return cells.view(layout.dtype)
     bits = cells.dtype.itemsize * 8
     # to the top and back: the way back, with sign or without, is what the representation says
-    up = (cells.view(f"u{cells.dtype.itemsize}") << (bits - 1 - layout.high_bit)).view(layout.dtype)
-    values: Frame = up >> (bits - layout.stored)
+    values = (cells.view(f"u{cells.dtype.itemsize}") << (bits - 1 - layout.high_bit)).view(layout.dtype)
+    values >>= bits - layout.stored
     return values
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from proxy.deid.level import Level
 from proxy.errors import InstanceHeld, Reason
 
-#: VRs of a 16-bit number; "" in implicit VR, UN where a gateway did not know the attribute
-_WORDS = frozenset({"", "UN", "US", "SS"})
+#: VRs of a 16-bit number; "" in implicit VR, as in PS3.6 where a reader fills that in, UN from a gateway that did not
+#: know the attribute
+_WORDS = frozenset({"", "UN", "US", "SS", "US or SS"})
 #: VRs of lookup table data, which older files write as numbers
-_TABLES = frozenset({"", "UN", "OB", "OW", "US", "SS"})
+_TABLES = frozenset({"", "UN", "OB", "OW", "US", "SS", "US or OW"})
 _FLOATS = {"FL": "f", "FD": "d"}
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,12}")

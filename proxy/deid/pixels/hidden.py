@@ -53,7 +53,7 @@ def checked(value: memoryview, layout: Layout) -> int:
     size = (layout.frames * layout.frame_bits + 7) // 8
     if len(value) < size or len(value) % 2:
         raise unreadable("native pixel data that is shorter than its frames, or of an odd length")
-    if layout.photometric.endswith("_422") and len(value) >= size * 3 // 2:
+    if layout.halved and len(value) >= size * 3 // 2:
         # written as if every pixel had its chrominance: cut to size, every frame would be scrambled
         raise unreadable("native pixel data that is not subsampled as it says")
     return size

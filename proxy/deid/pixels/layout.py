@@ -74,6 +74,7 @@ def layout_of(root: Level, syntax: TransferSyntax, tag: int, vr: str) -> Layout:
         signed, photometric, little=syntax.little, words=vr != "OB", lut=palette[0], first_mapped=palette[1],
         coloured=first_mapped(header, signed=signed) if grey and DESCRIPTORS[0] in root else None,
         display=display_of(header, signed=signed) if grey else Display(), padding=_padding(header, stored, signed),
+        native=_is_native(syntax),
     )  # fmt: skip
     _check_overlays(header, layout)
     return layout

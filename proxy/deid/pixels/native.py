@@ -50,7 +50,9 @@ def blank_native(
     chrominance are blanked together, so that none of it is left.
     """
     end = hidden.checked(value, layout)
-    done = tuple(area for each in areas if (area := _grown(each, layout)) is not None)
+    done = tuple(area for each in areas if (area := grown(each, layout)) is not None)
+    if done and layout.ambiguous:
+        raise unreadable("samples whose bytes have no one order")
     grid = _Grid(layout)
     changes = [change for area in done for change in grid.changes(area)]
     changes += _clearing(value, end, layout, found)
@@ -62,7 +64,7 @@ class _Grid:
     """How the cells of native frames lie: planes of rows of cells; a cell holds what one filling pattern covers."""
 
     def __init__(self, layout: Layout) -> None:
-        pairs = layout.photometric.endswith("_422")
+        pairs = layout.halved
         self.layout, self.wide = layout, 2 if pairs else 1
         self.columns = layout.columns // self.wide
         black = black_of(layout)
@@ -82,24 +84,24 @@ class _Grid:
                 yield _Change(first, last, "fill", pitch, right - left, plane)
 
 
-def _grown(area: Area, layout: Layout) -> Area | None:
-    """``area`` cut to the frame, and its box grown to columns that share no chrominance with others."""
+def grown(area: Area, layout: Layout) -> Area | None:
+    """``area`` cut to the frame, and its box grown to columns that share no chrominance with others.
+
+    None where nothing of it lies inside; `PIXEL_RULE_MISMATCH` where it is for a frame that is not there.
+    """
     if area.frames is not None and not all(0 <= frame < layout.frames for frame in area.frames):
         raise InstanceHeld(Reason.PIXEL_RULE_MISMATCH, "an area in a frame that the image does not have")
     box = area.box.within(layout.columns, layout.rows)
     if box is None:
         return None
-    if layout.photometric.endswith("_422"):
+    if layout.halved:
         box = Box(box.left // 2 * 2, box.top, (box.right + 1) // 2 * 2, box.bottom)
     return replace(area, box=box)
 
 
 def _pattern(black: Sequence[int | float], layout: Layout) -> bytes:
     """The bytes of the samples ``black`` as they lie in the value; for 1-bit pixels one byte, 0 or 1."""
-    samples = cells_of(np.array(black, layout.dtype), layout)
-    if layout.ambiguous and any(len(set(sample.tobytes())) > 1 for sample in samples):
-        raise unreadable("a value to blank with whose bytes have no one order")
-    return samples.astype(stored_as(layout)).tobytes()
+    return cells_of(np.array(black, layout.dtype), layout).astype(stored_as(layout)).tobytes()
 
 
 def _clearing(value: memoryview, end: int, layout: Layout, found: Sequence[str]) -> Iterator[_Change]:

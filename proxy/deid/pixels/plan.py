@@ -70,7 +70,8 @@ class Layout:
     endian. ``padding``: (0028,0120) Pixel Padding Value as a stored value, None when absent or out of their range.
     ``lut``: red, green, blue entries of a palette, shape (3, entries), uint16, with the first mapped value; None where
     there is none. ``coloured``: stored values from here on have colours of a supplemental palette, None without one.
-    ``display``: how stored values of a greyscale image become light.
+    ``display``: how stored values of a greyscale image become light. ``native``: frames lie as PS3.5 8.1 says, in one
+    value or one in each fragment.
     """
 
     rows: int
@@ -91,15 +92,21 @@ class Layout:
     first_mapped: int = 0
     coloured: int | None = None
     display: Display = field(default_factory=Display)
+    native: bool = True
 
     @property
     def ambiguous(self) -> bool:
         """Native samples whose bytes writers order in two ways: in big endian, words of 32 bits and wide ones in OB.
 
         PS3.5 packs 32 bits into two words of VR OW, the lower one first; most writers put the most significant byte
-        first. Where this is true only values that read the same in every order may be written, and none be judged.
+        first. Where this is true no sample can be read or written.
         """
         return not self.little and self.kind == "integer" and self.allocated > (16 if self.words else 8)
+
+    @property
+    def halved(self) -> bool:
+        """Whether two neighbours share their chrominance, so that neither can be blanked alone."""
+        return self.native and self.photometric.endswith("_422")
 
     @property
     def shift(self) -> int:

@@ -30,7 +30,7 @@ def pack(frame: Frame, layout: Layout) -> bytes:
     cells = cells_of(frame, layout)
     if layout.allocated == 1:
         return np.packbits(cells.reshape(-1), bitorder="little").tobytes()
-    if layout.photometric.endswith("_422"):
+    if layout.halved:
         pairs = [cells[:, 0::2, 0], cells[:, 1::2, 0], cells[:, 0::2, 1], cells[:, 0::2, 2]]
         cells = np.stack(pairs, axis=-1)
     elif layout.planar:
@@ -53,7 +53,7 @@ def _unpacked(value: memoryview, first: int, layout: Layout) -> Frame:
         return bits.reshape(rows, columns)
     cells = data.view(stored_as(layout))
     values = values_of(cells.astype(cells.dtype.newbyteorder("="), copy=False), layout)
-    if layout.photometric.endswith("_422"):
+    if layout.halved:
         pairs = values.reshape(rows, columns // 2, 4)
         return pairs[:, :, [[0, 2, 3], [1, 2, 3]]].reshape(rows, columns, 3)
     if layout.planar:

@@ -11,8 +11,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from pydicom._uid_dict import UID_dictionary
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 
@@ -23,17 +25,32 @@ IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 BIG, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 NATIVE = (IMPLICIT, EXPLICIT, BIG, DEFLATED)
 
-#: what a case blanks: boxes (left, top, right, bottom) in an image of 13 columns and 11 rows, frames or None for all
-REGIONS: dict[str, tuple[tuple[tuple[int, int, int, int], tuple[int, ...] | None], ...]] = {
-    "top": (((0, 0, 99, 2), None),),
-    "corner": (((9, 8, 13, 11), None),),
+#: sizes (columns, rows) of the images of the matrix: odd, even columns for shared chrominance, several DCT blocks
+SIZES = ((13, 11), (14, 11), (37, 29))
+Area4 = tuple[int, int, int, int]
+#: what a case blanks: boxes (left, top, right, bottom), counted from the other end where negative, right and bottom
+#: also where 0; and the frames, None for all
+REGIONS: dict[str, tuple[tuple[Area4, tuple[int, ...] | None], ...]] = {
+    "top": (((0, 0, 0, 2), None),),
+    "corner": (((-4, -3, 0, 0), None),),
     "inside": (((3, 2, 8, 7), None),),
     "one": (((5, 5, 6, 6), None),),
-    "all": (((0, 0, 13, 11), None),),
-    "two": (((-4, -4, 3, 3), None), ((1, 2, 7, 4), None)),
+    "all": (((0, 0, 0, 0), None),),
+    "two": (((0, 0, 3, 3), None), ((1, 2, 7, 4), None)),
     "frames": (((2, 1, 5, 5), (0,)), ((7, 1, 10, 5), (2,))),
-    "last": (((12, 10, 13, 11), (2,)), ((0, 0, 1, 1), (0, 2))),
+    "last": (((-1, -1, 0, 0), (2,)), ((0, 0, 1, 1), (0, 2))),
 }
+
+
+def place(box: Area4, columns: int, rows: int) -> Area4:
+    """``box`` of `REGIONS` in an image of this size."""
+    left, top, right, bottom = box
+    return left % columns, top % rows, right if right > 0 else columns + right, bottom if bottom > 0 else rows + bottom
+
+
+#: SOP classes: ultrasound multi-frame may have what it wants but floating point, which is for parametric maps
+_LOOP = "1.2.840.10008.5.1.4.1.1.3.1"
+_CLASS = dict.fromkeys(("float", "double"), "1.2.840.10008.5.1.4.1.1.30")
 _SINGLE = ("top", "corner", "inside", "one", "all", "two")
 _GREYS = [("MONOCHROME1", 8, 8), ("MONOCHROME2", 8, 8), ("MONOCHROME2", 8, 7), ("MONOCHROME1", 16, 12)]
 _GREYS += [("MONOCHROME2", 16, 12), ("MONOCHROME2", 16, 16), ("MONOCHROME1", 16, 16), ("MONOCHROME2", 16, 10)]
@@ -98,18 +115,24 @@ class Case:
         return values
 
     @property
+    def boxes(self) -> Iterator[tuple[Area4, tuple[int, ...] | None]]:
+        """What is blanked, in this image."""
+        for box, frames in REGIONS[self.region]:
+            yield place(box, self.image.columns, self.image.rows), frames
+
+    @property
     def areas(self) -> tuple[Area, ...]:
-        return tuple(Area(Box(*box), "test", frames) for box, frames in REGIONS[self.region])
+        return tuple(Area(Box(*box), "test", frames) for box, frames in self.boxes)
 
     @property
     def expected(self) -> Values:
         """The stored values after the boxes were blanked; where two columns share chrominance, both of them."""
         values, image = self.values.copy(), self.image
-        for (left, top, right, bottom), frames in REGIONS[self.region]:
+        for (left, top, right, bottom), frames in self.boxes:
             if image.halved:
                 left, right = left // 2 * 2, (right + 1) // 2 * 2
             for frame in range(self.frames) if frames is None else frames:
-                values[frame, max(top, 0) : bottom, max(left, 0) : right] = darkest(image)
+                values[frame, top:bottom, left:right] = darkest(image)
         return values
 
     @cached_property
@@ -117,7 +140,8 @@ class Case:
         """Without pixel data."""
         image = self.image
         ds = Dataset()
-        ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7.2", "1.2.3.4"
+        ds.SOPClassUID, ds.SOPInstanceUID = _CLASS.get(image.kind, _LOOP), "1.2.3.4"
+        ds.StationName = self.region
         ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.3", "1.2.3.1"
         ds.PatientID, ds.PatientName = "4711", "Doe^Jane"
         ds.SamplesPerPixel, ds.PhotometricInterpretation = image.samples, image.photometric
@@ -154,8 +178,8 @@ def darkest(image: Image) -> tuple[float, ...]:
         return ((top - 1) // 2 if image.signed else top,)
     if image.photometric == "MONOCHROME2":
         return (-neutral if image.signed else 0,)
-    dark = {"RGB": (0, 0, 0), "YBR_FULL": (0, neutral, neutral), "YBR_FULL_422": (0, 128, 128)}
-    return dark.get(image.photometric, (16, 128, 128))
+    dark = {"YBR_FULL": (0, neutral, neutral), "YBR_FULL_422": (0, 128, 128), "YBR_PARTIAL_422": (16, 128, 128)}
+    return dark.get(image.photometric, (0, 0, 0))
 
 
 _DARK_ENTRY = 5
@@ -163,7 +187,7 @@ _ENTRIES = 32
 
 
 def _first_mapped(image: Image) -> int:
-    return -7 if image.signed else 3
+    return -7 if image.signed else 3 if image.allocated > 8 or image.vr == "OB" else 0
 
 
 def _palette(ds: Dataset, image: Image, little: bool) -> None:
@@ -186,13 +210,16 @@ def encoded(ds: Dataset, syntax: str) -> bytes:
     meta.TransferSyntaxUID = syntax
     ds.file_meta, ds.preamble = meta, bytes(128)
     out = io.BytesIO()
-    dcmwrite(out, ds, enforce_file_format=False, overwrite=True)
+    # some are younger than pydicom
+    young = {"force_encoding": True, "little_endian": True, "implicit_vr": False}
+    how: dict[str, Any] = {} if syntax in UID_dictionary else young
+    dcmwrite(out, ds, overwrite=True, **how)
     return out.getvalue()
 
 
 def unordered(image: Image) -> bool:
-    """Samples of 32 bits in big endian, unless black is 0 in all of them: such instances are held."""
-    return image.kind == "integer" and image.allocated == 32 and (image.stored != 32 or image.signed)
+    """Samples of 32 bits in big endian: they have two readings, so such instances are held."""
+    return image.kind == "integer" and image.allocated == 32
 
 
 def native_cases() -> Iterator[Case]:

@@ -101,6 +101,14 @@ def test_padding_is_black_where_each_window_says_so(padding: int, windows: tuple
     assert black_of(grey(padding=padding, display=Display(windows=windows))) == (black,)
 
 
+def test_the_edges_of_an_exact_window() -> None:
+    said = Display(windows=(Window(100, 50, "LINEAR_EXACT"),))
+    assert black_of(grey(padding=75, display=said)) == (75,)
+    assert black_of(grey(padding=76, display=said)) == (-32768,)
+    assert black_of(grey("MONOCHROME1", padding=125, display=said)) == (125,)
+    assert black_of(grey("MONOCHROME1", padding=124, display=said)) == (32767,)
+
+
 def test_padding_at_the_bright_end() -> None:
     said = Display(windows=(Window(100, 100),))
     assert black_of(grey("MONOCHROME1", 16, False, padding=60000, display=said)) == (60000,)
@@ -137,7 +145,7 @@ def test_lookup_tables_decide(display: Display, black: int) -> None:
 
 def test_a_lookup_table_that_cannot_be_tried_is_held() -> None:
     with pytest.raises(InstanceHeld):
-        black_of(replace(CT, allocated=32, stored=32, high_bit=31, display=Display(tables=(table(1, 2),))))
+        black_of(replace(CT, allocated=32, stored=17, high_bit=16, display=Display(tables=(table(1, 2),))))
 
 
 @pytest.mark.parametrize(
@@ -151,6 +159,11 @@ def test_the_darkest_entry_of_a_palette_that_can_be_stored(first: int, stored: i
     lut = np.array([[900, 800, 0, 700], [900, 800, 0, 700], [900, 0, 1, 0]], np.uint16)
     layout = replace(CT, stored=stored, signed=signed, photometric="PALETTE COLOR", lut=lut, first_mapped=first)
     assert black_of(layout) == (black,)
+
+
+def test_a_palette_that_is_not_there_is_held() -> None:
+    with pytest.raises(InstanceHeld):
+        black_of(replace(CT, photometric="PALETTE COLOR"))
 
 
 def test_a_supplemental_palette_is_kept_out_of() -> None:

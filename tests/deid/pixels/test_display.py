@@ -44,6 +44,7 @@ def test_rescale_windows_and_presentation() -> None:
     [
         {"WindowCenter": ["40", "50"], "WindowWidth": "400"},
         {"WindowCenter": "40", "WindowWidth": "0"},
+        {"WindowCenter": "40", "WindowWidth": "400", "VOILUTFunction": ["LINEAR", "SIGMOID"]},
         {"WindowCenter": "40", "WindowWidth": "-1"},
     ],
     ids=str,
@@ -60,6 +61,16 @@ def test_a_window_that_is_no_number_is_none_but_a_slope_has_to_be_one() -> None:
     ds.add_new(0x00281053, "LO", "1")
     with pytest.raises(InstanceHeld):
         display_of(header(ds), signed=False)
+
+
+@pytest.mark.parametrize("said", [{"RescaleSlope": [1, 2]}, {"RescaleSlope": "1", "RescaleIntercept": [1, 2]}])
+def test_two_slopes_are_held(said: dict[str, Any]) -> None:
+    with pytest.raises(InstanceHeld):
+        display(**said)
+
+
+def test_a_width_of_1_is_a_step() -> None:
+    assert display(WindowCenter="40", WindowWidth="1").windows == (Window(40, 1),)
 
 
 def test_a_slope_of_0_says_nothing() -> None:
@@ -90,6 +101,13 @@ def test_a_lookup_table_of_8_bits() -> None:
     modality = display(ModalityLUTSequence=lut([3, 0, 8], b"\1\2\3\0")).modality
     assert modality is not None
     assert modality.entries.tolist() == [1, 2, 3]
+
+
+def test_a_lookup_table_without_descriptor_is_held() -> None:
+    table = lut([3, 0, 16], b"\1\0\2\0\3\0")
+    del table[0][0x00283002]
+    with pytest.raises(InstanceHeld):
+        display(VOILUTSequence=table)
 
 
 @pytest.mark.parametrize("table", [lut([3, 0, 16], b"\1\0\2\0"), lut([3, 0], b"\1\0\2\0\3\0")])

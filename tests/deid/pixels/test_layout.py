@@ -26,8 +26,12 @@ def test_a_grey_image(syntax: str) -> None:
     assert (found.allocated, found.stored, found.high_bit, found.signed, found.shift) == (16, 12, 11, True, 0)
     assert (found.lowest, found.highest, found.padding) == (-2048, 2047, -5)
     assert (found.little, found.words, found.kind) == (syntax != BIG, True, "integer")
-    assert found.dtype == np.int16
+    assert (found.dtype, found.photometric, found.planar) == (np.int16, "MONOCHROME2", 0)
     assert found.frame_bits == 4 * 6 * 16
+
+
+def test_the_other_grey() -> None:
+    assert layout(dataset(PhotometricInterpretation="MONOCHROME1")).photometric == "MONOCHROME1"
 
 
 def test_absent_frames_are_one() -> None:
@@ -105,7 +109,10 @@ def test_a_text_where_a_number_belongs_is_held() -> None:
 def test_padding_that_cannot_be_stored_is_nobodys() -> None:
     said = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11}
     assert layout(dataset(**said, PixelPaddingValue=4095)).padding == 4095
-    assert layout(dataset(**said, PixelPaddingValue=63536)).padding is None
+    assert layout(dataset(**said, PixelPaddingValue=4096)).padding is None
+    for value, kept in ((-2048, -2048), (-2049, None), (2047, 2047), (2048, None)):
+        found = layout(dataset(**said | {"PixelRepresentation": 1}, PixelPaddingValue=value))
+        assert found.padding == kept
 
 
 def test_ambiguous_is_what_big_endian_leaves_open() -> None:
@@ -125,6 +132,7 @@ def test_floating_point(tag: int, bits: int, vr: str) -> None:
     assert (found.dtype.itemsize * 8, found.dtype.kind, found.frame_bits) == (bits, "f", 4 * 6 * bits)
     assert layout(ds, IMPLICIT, tag=tag).kind == found.kind
     assert not layout(ds, BIG, tag=tag, vr=vr).ambiguous
+    assert (found.photometric, found.samples, found.words) == ("MONOCHROME2", 1, False)
     for wrong in ({"BitsAllocated": 16}, {"PhotometricInterpretation": "RGB"}, {"SamplesPerPixel": 3}):
         with pytest.raises(InstanceHeld):
             layout(dataset(**{**FLOAT, "BitsAllocated": bits, **wrong}), tag=tag, vr=vr)
@@ -154,6 +162,8 @@ def test_an_embedded_overlay_lies_outside_the_stored_bits(position: int, fine: b
         layout(ds)
     ds.add_new(0x60023000, "OW", bytes(4))
     assert layout(ds).stored == 12
+    del ds[0x60023000], ds[0x60020100]
+    assert layout(ds).stored == 12  # one bit allocated: a plane of its own, whose data is gone
 
 
 def test_frames_must_agree_which_end_is_dark() -> None:

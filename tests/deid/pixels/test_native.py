@@ -91,10 +91,7 @@ def test_a_value_whose_bytes_have_no_order_is_not_written() -> None:
     wide = replace(CT, allocated=32, stored=32, high_bit=31, little=False)
     with pytest.raises(InstanceHeld):
         blank_native(value_of(wide), wide, (area(0, 0, 1, 1),))
-    unsigned = replace(wide, signed=False)
-    chunks, _ = blank_native(value_of(unsigned), unsigned, (area(0, 0, 1, 1),))
-    assert isinstance(chunks[0], bytes)
-    assert chunks[0][:4] == bytes(4)
+    assert len(blank_native(value_of(wide), wide, ())[0]) == 1
 
 
 def test_the_input_is_not_written_to() -> None:

@@ -77,6 +77,12 @@ def test_segments(syntax: str) -> None:
     assert entries[2].tolist() == [5, 10, 15, 20, 25, 30, 9]
 
 
+def test_segments_of_8_bits_may_have_a_byte_of_padding() -> None:
+    data = bytes([0, 1, 7, 1, 2, 9, 0, 1, 3, 0])
+    entries, _ = palette_of(header(palette([4, 0, 8], data, segmented=True)), signed=False)
+    assert entries[0].tolist() == [7 * 257, 8 * 257, 9 * 257, 3 * 257]
+
+
 _SEGMENT = st.one_of(
     st.lists(st.integers(0, 65535), min_size=1, max_size=9).map(lambda values: [0, len(values), *values]),
     st.tuples(st.integers(1, 40), st.integers(0, 65535)).map(lambda pair: [1, *pair]),
@@ -132,6 +138,9 @@ def test_a_palette_in_big_endian_is_the_same_palette() -> None:
         {"descriptor": [3, 0, 16], "data": words([0, 2, 1, 2, 0, 0], EXPLICIT), "segmented": True},
         {"descriptor": [4, 0, 16], "data": words([0, 2, 1, 2, 2, 1, 0, 0], EXPLICIT), "segmented": True},
         {"descriptor": [4, 0, 16], "data": words([0, 2, 1, 2, 3, 1], EXPLICIT), "segmented": True},
+        {"descriptor": [2, 0, 16], "data": words([0, 2, 1, 2, 0], EXPLICIT), "segmented": True},
+        {"descriptor": [3, 0, 16], "data": words([0, 2, 1, 2, 1], EXPLICIT), "segmented": True},
+        {"descriptor": [2, 0, 8], "data": bytes([0, 2, 1, 2, 0, 0]), "segmented": True},
         {"descriptor": [65535, 0, 16], "data": words([0, 1, 1, 1, 1], EXPLICIT), "segmented": True},
     ],
     ids=str,
