@@ -22,7 +22,7 @@ from proxy.deid.pixels.pixel_words import PixelPolicy
 from proxy.deid.private import SafePrivate
 from proxy.deid.profile_words import Profile, Unlisted, read_profile
 from proxy.deid.pseudonym import HmacPseudonyms, PseudonymProvider
-from proxy.deid.rules import Rule, relaxes
+from proxy.deid.rules import Rule, longitudinal, relaxes
 from proxy.deid.structured import ContentRules
 from proxy.deid.tables import SopClass, Tables, TransferSyntax, tag_number
 from proxy.deid.text_terms import Vocabulary
@@ -132,10 +132,12 @@ class Policy:
     def longitudinal(self) -> str:
         """(0028,0303) Longitudinal Temporal Information Modified (PS3.15 E.2, E.3.6)."""
         if self.dates is not None:
-            return self.dates.longitudinal
-        if "rtn_long_full" in self.options:
-            return "UNMODIFIED"
-        return "MODIFIED" if "rtn_long_modif" in self.options else "REMOVED"
+            said = self.dates.longitudinal
+        elif "rtn_long_full" in self.options:
+            said = "UNMODIFIED"
+        else:
+            said = "MODIFIED" if "rtn_long_modif" in self.options else "REMOVED"
+        return longitudinal(said, self.rules) if self.rules else said
 
     def pseudonyms(self) -> PseudonymProvider:
         """The provider under this policy's key."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+
+from pydicom._dicom_dict import DicomDictionary
 
 #: the identity of an instance and what Veil itself writes: no rule reaches them
 FIXED = frozenset(
@@ -65,6 +68,24 @@ class Rule:
             return False
         somewhere = not self.tags and not self.masks
         return somewhere or tag in self.tags or any(tag & bits == wanted for bits, wanted in self.masks)
+
+
+#: VRs of longitudinal information (PS3.15 E.3.6), and its attributes by VR
+_TEMPORAL = frozenset({"DA", "DT", "TM"})
+_DATES = {tag: str(entry[0]) for tag, entry in DicomDictionary.items() if entry[0] in _TEMPORAL}
+
+
+@lru_cache(maxsize=64)
+def longitudinal(said: str, rules: tuple[Rule, ...]) -> str:
+    """(0028,0303) of a profile that says ``said`` without its rules, and has these: what is kept or moved counts."""
+    telling = {"keep", "shift", "truncate"} if said == "REMOVED" else {"shift", "truncate"}
+    return "MODIFIED" if any(rule.do in telling and _is_about_dates(rule) for rule in rules) else said
+
+
+def _is_about_dates(rule: Rule) -> bool:
+    if rule.creators:
+        return not rule.vrs or not rule.vrs.isdisjoint(_TEMPORAL)
+    return any(rule.reaches(tag, vr) for tag, vr in _DATES.items())
 
 
 def relaxes(rule: Rule, vrs: Mapping[int, str], cells: Mapping[int, Mapping[str, str]]) -> bool:

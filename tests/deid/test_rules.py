@@ -150,6 +150,27 @@ def test_an_instance_can_be_refused(make: ModuleType, made: dict[str, Any]) -> N
     make.run(make.encode(make.dataset(Modality="CT")), policy(make, made))
 
 
+@pytest.mark.parametrize(
+    ("made", "options", "said"),
+    [
+        (rule("keep", {"keyword": "StudyDate"}), [], "MODIFIED"),
+        (rule("keep", {"mask": "(0008,002x)"}), [], "MODIFIED"),
+        (rule("keep", {"vr": "TM"}), [], "MODIFIED"),
+        (rule("shift", {"keyword": "StudyDate"}), ["rtn_long_full"], "MODIFIED"),
+        (rule("truncate", {"keyword": "StudyDate"}, to="year"), [], "MODIFIED"),
+        (rule("keep", {"keyword": "StudyDate"}), ["rtn_long_full"], "UNMODIFIED"),
+        (rule("remove", {"keyword": "StudyDate"}), ["rtn_long_full"], "UNMODIFIED"),
+        (rule("keep", {"keyword": "StudyDescription"}), [], "REMOVED"),
+        (rule("keep", {"vr": "LO"}), [], "REMOVED"),
+        (rule("replace", {"keyword": "StudyDate"}, **{"with": "20200101"}), [], "REMOVED"),
+    ],
+)
+def test_dates_that_rules_leave_are_told(make: ModuleType, made: dict[str, Any], options: list[str], said: str) -> None:
+    ds = make.dataset(StudyDate="20240229", StudyTime="101500", StudyDescription="Thorax")
+    out = released(make, ds, policy(make, made, options=options))
+    assert out.LongitudinalTemporalInformationModified == said
+
+
 def test_private_elements_can_be_removed_by_creator(make: ModuleType) -> None:
     ds = make.dataset()
     ds.add_new(0x00190010, "LO", "SIEMENS MR HEADER")
