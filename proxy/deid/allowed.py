@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pydicom._dicom_dict import DicomDictionary
 
@@ -19,7 +20,8 @@ from proxy.deid.allowed_documents import ABOUT_DOCUMENTS, DocumentCheck
 from proxy.deid.allowed_encrypted import ABOUT_ORIGINALS, ENCRYPTED_ATTRIBUTES_SEQUENCE, EnvelopeCheck
 from proxy.deid.allowed_private import PrivateRules
 from proxy.deid.allowed_rules import RuleCheck
-from proxy.deid.identifiers import CHARSET_VRS, Source, comparable, stripped
+from proxy.deid.identifiers import CHARSET_VRS, CLASS_UIDS, comparable, stripped
+from proxy.deid.original import Source
 from proxy.deid.profile import Policy
 from proxy.deid.pseudonym import CROCKFORD, check_character, is_standard_uid
 from proxy.deid.reading import PIXEL_DATA, Leaf, Path
@@ -40,12 +42,6 @@ _TM = re.compile(rb"[0-2][0-9](:?[0-5][0-9](:?[0-6][0-9](\.[0-9]{1,6})?)?)?")
 CONSTANTS = frozenset(value.strip(b" \0") for value in dummies.BY_VR.values()) | {
     b"", b"COERCE", b"+0000", b"99VEIL", b"Removed", b"DCM", b"121106", b"Comment",
 }  # fmt: skip
-#: UIDs that name kinds of things (SOP classes, transfer syntaxes): the profile replaces them, but they identify nobody
-CLASS_UIDS = frozenset(
-    tag
-    for tag, entry in DicomDictionary.items()
-    if re.search(r"SOPClass|TransferSyntax|CodingSchemeUID|ContextUID", entry[4])
-)
 
 
 class Rules:
@@ -55,7 +51,7 @@ class Rules:
         self._policy = policy
         self._source = source
         #: attributes that an option keeps as they are (K): there their own value is no identifier
-        self.retained = frozenset(tag for tag, cells in policy.cells.items() if set(cells.values()) == {"K"})
+        self.retained = _retained(policy)
         self._private = PrivateRules(policy.safe_private, source) if policy.safe_private is not None else None
         self._content = ContentCheck(policy.content, set(policy.options)) if "clean_struct" in policy.options else None
         self._dates = DateCheck(policy.dates, source.at, self._is_as_it_came)
@@ -98,6 +94,10 @@ class Rules:
             raise _refusal(leaf, "a content item that Table E.3.4-1 removes")
         if self._replaced and leaf.vr in _TEXT and self._inside_replaced(leaf.path):
             self._must_be_new(leaf, "in a sequence to be replaced")
+
+    def looks_inside(self, leaf: Leaf) -> bool:
+        """Whether all that stands in this sequence has to be asked about, after the sequence itself."""
+        return leaf.tag == ENCRYPTED_ATTRIBUTES_SEQUENCE or (*leaf.path, leaf.tag) in self._replaced
 
     def _check_private(self, leaf: Leaf, vr: str, creator: str) -> None:
         if not vr:
@@ -184,10 +184,12 @@ class Rules:
         if leaf.tag in CLASS_UIDS:
             return
         for value in (part.strip(b" \0").decode("latin_1") for part in bytes(leaf.value).split(b"\\")):
-            if value in self._source.uids:
-                raise _refusal(leaf, "an original UID")
-            if value and not is_standard_uid(value) and not _is_own_uid(value):
+            if not value or is_standard_uid(value):
+                continue
+            if not _is_own_uid(value):
                 raise _refusal(leaf, "a UID that is neither the standard's nor a pseudonym")
+            if value in self._source.identifiers.uids:
+                raise _refusal(leaf, "an original UID")
 
     def _check_moved(self, leaf: Leaf, vr: str) -> None:
         """PS3.15 E.3.6: moved by whole days, so a time stays and a date never does."""
@@ -212,6 +214,11 @@ class Rules:
 
     def _inside_replaced(self, path: Path) -> bool:
         return any(path[:length] in self._replaced for length in range(1, len(path), 2))
+
+
+@lru_cache(maxsize=64)
+def _retained(policy: Policy) -> frozenset[int]:
+    return frozenset(tag for tag, cells in policy.cells.items() if set(cells.values()) == {"K"})
 
 
 def _vrs(leaf: Leaf) -> set[str]:

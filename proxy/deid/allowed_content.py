@@ -14,6 +14,8 @@ from proxy.deid.structured import ContentRules
 _CONTENT = frozenset({0x0040A730, 0x00400555, 0x00400612})
 _CONCEPT_NAME, _VALUE_TYPE, _SCHEME = 0x0040A043, 0x0040A040, 0x00080102
 _CODES = frozenset({0x00080100, 0x00080119, 0x00080120})
+#: what the check reads: it has to see each of these, in document order
+ASKED = _CODES | {_SCHEME, _VALUE_TYPE}
 
 
 class ContentCheck:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from proxy.deid.identifiers import Source, stripped
+from proxy.deid.identifiers import stripped
+from proxy.deid.original import Source
 from proxy.deid.private import SafePrivate
 from proxy.deid.reading import Leaf, Path
 

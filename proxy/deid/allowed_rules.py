@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from proxy.deid.identifiers import Source, stripped
+from proxy.deid.identifiers import stripped
+from proxy.deid.original import Source
 from proxy.deid.pseudonym import CROCKFORD
 from proxy.deid.reading import Leaf
 from proxy.deid.repertoire import decode

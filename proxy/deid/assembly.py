@@ -7,15 +7,20 @@ copy that is read it is left out, so reading costs nothing per pixel. Pure; what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import proxy
+from proxy.deid.inflate import inflate
+from proxy.deid.part10 import read_meta, read_part10
+from proxy.deid.profile import Policy
+from proxy.deid.reading import PIXEL_DATA, Leaf
+from proxy.deid.rows import PARENT, START, TAG
 from proxy.deid.tables import TransferSyntax
-from proxy.deid.tokens import Limits, Token, inflate, read_meta, read_part10, scan
 from proxy.deid.types import Chunk, Slice
+from proxy.deid.view import View, view_of
 from proxy.errors import InstanceHeld, Reason
 
+_BULK_VRS = frozenset({"OB", "OW", "OD", "OF", "OL", "OV", "OB or OW"})
 _META = (0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013)
 
 
@@ -28,17 +33,12 @@ class Output:
     sop_class_uid: str
     sop_instance_uid: str
     syntax: TransferSyntax
-    body: memoryview
-    tokens: list[Token]
-    bulk: tuple[tuple[Token, memoryview], ...]
+    view: View
+    bulk: tuple[Leaf, ...]
 
 
 def read_output(
-    source: memoryview,
-    chunks: tuple[Chunk, ...],
-    syntaxes: Mapping[str, TransferSyntax],
-    limits: Limits,
-    pixels: tuple[int, int] = (0, 0),
+    source: memoryview, chunks: tuple[Chunk, ...], policy: Policy, pixels: tuple[int, int] = (0, 0)
 ) -> Output:
     """Hash and take apart; every byte of the output belongs to the head, to a token of ``body`` or to ``bulk``.
 
@@ -63,18 +63,20 @@ def read_output(
     file = memoryview(written[0] if len(written) == 1 else b"".join(written))
     head = read_part10(file)
     _check_head(file)
-    syntax = syntaxes.get(head.transfer_syntax_uid)
+    syntax = policy.transfer_syntaxes.get(head.transfer_syntax_uid)
     if syntax is None or syntax.handling == "refuse" or (cuts and syntax.deflated):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "the transfer syntax of the output does not fit it", 0x00020010)
     body, start = file, head.dataset_offset
     if syntax.deflated:
-        body, start = memoryview(inflate(file, start, limits)), 0
-    tokens = scan(body, start, implicit=syntax.implicit, little=syntax.little, limits=limits)
-    borders = {token.offset for token in tokens if token.depth == 0} | {len(body)}
-    if any(at not in borders for at, _ in cuts):
+        body, start = memoryview(inflate(file, start, policy.limits)), 0
+    view = view_of(body, start, syntax, policy)
+    tops = view.rows[view.rows[:, PARENT] < 0]
+    if any(at != len(body) and at not in tops[:, START] for at, _ in cuts):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "a slice does not stand between two elements of the top level")
-    bulk = tuple(_bulk(run, syntax, limits) for _, run in cuts)
-    return Output(digest.hexdigest(), size, head.sop_class_uid, head.sop_instance_uid, syntax, body, tokens, bulk)
+    bulk = tuple(_bulk(run, syntax, policy) for _, run in cuts)
+    if len({*tops[:, TAG].tolist(), *(leaf.tag for leaf in bulk)}) != len(tops) + len(bulk):
+        raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "an element occurs twice")
+    return Output(digest.hexdigest(), size, head.sop_class_uid, head.sop_instance_uid, syntax, view, bulk)
 
 
 def _run(source: memoryview, chunk: Slice) -> memoryview:
@@ -83,11 +85,14 @@ def _run(source: memoryview, chunk: Slice) -> memoryview:
     return source[chunk.offset : chunk.offset + chunk.length]
 
 
-def _bulk(run: memoryview, syntax: TransferSyntax, limits: Limits) -> tuple[Token, memoryview]:
-    tokens = scan(run, 0, implicit=syntax.implicit, little=syntax.little, limits=limits)
-    if len(tokens) != 1:
+def _bulk(run: memoryview, syntax: TransferSyntax, policy: Policy) -> Leaf:
+    view = view_of(run, 0, syntax, policy)
+    if len(view.rows) != 1 or view.is_sequence(0):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "a slice is not exactly one element without items")
-    return tokens[0], run[tokens[0].value_offset :]
+    leaf = view.leaf(0)
+    if leaf.tag not in PIXEL_DATA or leaf.vr not in _BULK_VRS:
+        raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "a slice that is not pixel data", leaf.tag)
+    return leaf
 
 
 def _check_head(head: memoryview) -> None:

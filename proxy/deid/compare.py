@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from pydicom._dicom_dict import DicomDictionary
 
-from proxy.deid.allowed import CLASS_UIDS, CONSTANTS
+from proxy.deid.allowed import CONSTANTS
 from proxy.deid.contents import Contents, Reader
 from proxy.deid.explained import place
-from proxy.deid.identifiers import collect, comparable
+from proxy.deid.identifiers import CLASS_UIDS, collect, comparable
 from proxy.deid.private_blocks import is_private_data
 from proxy.deid.pseudonym import is_standard_uid
 from proxy.deid.reading import Leaf, Path
@@ -114,10 +114,8 @@ class Comparison:
         return self._others.finds(leaf)
 
     def _search_of(self, elements: Iterable[Leaf]) -> Search:
-        source = collect(elements, CLASS_UIDS)
-        if "rtn_uids" in self._output.claims:
-            source.uids.clear()
-        return Search(source, self._constants.__contains__)
+        uids = "rtn_uids" not in self._output.claims
+        return Search(collect(elements), self._constants.__contains__, uids=uids)
 
     def _kept(self, leaf: Leaf) -> bool:
         return any("K" in self._options(tag) for tag in (leaf.tag, *leaf.path[::2]))

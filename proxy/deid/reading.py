@@ -6,7 +6,7 @@ Nothing is interpreted but sequences and Specific Character Set. Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydicom._dicom_dict import DicomDictionary
 
@@ -19,8 +19,7 @@ CHARACTER_SET = 0x00080005
 Path = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """One element. ``vr`` is as written, or ``known`` where nothing, or UN, is; "SQ" has its items as later leaves.
 
     ``known`` is what PS3.6 says. ``codec`` is None where the character set is not one that the standard defines.

@@ -7,10 +7,12 @@ In doubt the answer is yes. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from proxy.deid.identifiers import WORD, Kind, Source, stripped
-from proxy.deid.needles import Needles
+import numpy as np
+
+from proxy.deid.identifiers import LEAST_RAW, WORD, Identifiers, Kind, stripped
+from proxy.deid.needles import Index, Needles, index_of, next_from
 from proxy.deid.reading import Leaf
 from proxy.deid.repertoire import decode, folded
 from proxy.deid.terms import TERMS
@@ -35,12 +37,14 @@ _FIGURES = re.compile(rb"[0-9.+\-:\\ \0]*")
 class Search:
     """One input's identifiers, ready to be looked for. ``constant`` tells values that say nothing about any input."""
 
-    def __init__(self, source: Source, constant: Callable[[bytes], bool]) -> None:
-        self._source = source
-        self._constant = constant
+    def __init__(self, identifiers: Identifiers, constant: Callable[[bytes], bool], *, uids: bool = True) -> None:
+        """``uids``: whether UIDs tell anything."""
+        self._known, self._constant = identifiers, constant
         self._seen: set[tuple[int, str, bytes, str | None]] = set()
-        self._needles = sorted(source.raw, key=lambda pair: pair[0])
-        self._long_uids = frozenset(uid for uid in source.uids if len(uid) >= _LONG_UID)
+        self._uids = frozenset(identifiers.uids) if uids else frozenset[str]()
+        self._long_uids = frozenset(uid for uid in self._uids if len(uid) >= _LONG_UID)
+        self._raw: Index | None = None
+        self._lengths: dict[bytes, set[int]] = {}
         self._bulk: Needles | None = None
 
     def finds(self, leaf: Leaf) -> bool:
@@ -67,11 +71,11 @@ class Search:
         if self._bulk is None:
             uids = {uid.encode("ascii", "replace") for uid in self._long_uids}
             # not the UTF-16 forms: their zero bytes are in every sample of 16 bits, and nothing writes them there
-            self._bulk = Needles({needle for needle, _ in self._needles if b"\0" not in needle} | uids)
+            self._bulk = Needles({needle for needle in self._known.raw if b"\0" not in needle} | uids)
         return self._bulk.within(value)
 
     def _in_text(self, leaf: Leaf, vr: str, value: bytes) -> bool:
-        if vr == "UI" and any(uid.strip(b" \0").decode("latin_1") in self._source.uids for uid in value.split(b"\\")):
+        if vr == "UI" and any(uid.strip(b" \0").decode("latin_1") in self._uids for uid in value.split(b"\\")):
             return True
         if vr in _JUDGED and _FIGURES.fullmatch(value):
             return False
@@ -83,55 +87,71 @@ class Search:
         return self._in_words(leaf.tag, text) or self._in_bytes(leaf.tag, value)
 
     def _is_whole(self, text: str, least: int) -> bool:
-        if any(len(part := value.strip(" \0")) >= least and part in self._source.whole for value in text.split("\\")):
+        if any(len(part := value.strip(" \0")) >= least and part in self._known.whole for value in text.split("\\")):
             return True
         words = frozenset(WORD.findall(text))
         # a short word of a name may be a defined term (HEAD); a long one as a whole value, or all words, are the name
-        if any(
-            ((part,), Kind.NAME) in self._source.words.get(part, ())
-            for part in words - TERMS
-            if len(part) >= _LONG_NAME
-        ):
+        if any(self._known.phrases.get((part,), 0) & Kind.NAME for part in words - TERMS if len(part) >= _LONG_NAME):
             return True
-        return len(words) > 1 and any(len(name) > 1 and name <= words for name in self._source.whole_names)
+        return len(words) > 1 and any(len(name) > 1 for name in self._names_in(words))
+
+    def _names_in(self, words: frozenset[str]) -> Iterator[frozenset[str]]:
+        """Names of which every word is there."""
+        for word in words:
+            yield from (name for name in self._known.whole_names.get(word, ()) if name <= words)
 
     def _in_words(self, tag: int, text: str) -> bool:
-        words = WORD.findall(text)
+        words, known, kinds = WORD.findall(text), self._known, _kinds(tag)
         for index, word in enumerate(words):
-            for phrase, kind in self._source.words.get(word, ()):
-                if tuple(words[index : index + len(phrase)]) == phrase and _counts(kind, tag):
+            for length in known.words.get(word, ()):
+                if known.phrases.get(tuple(words[index : index + length]), 0) & kinds:
                     return True
-        if tag in _CODED and any(name <= set(words) for name in self._source.whole_names):
+        if tag in _CODED and any(self._names_in(frozenset(words))):
             return True
-        return any(phrase in text and _counts(kind, tag) for phrase, kind in self._source.unspaced)
+        return not text.isascii() and any(
+            kind & kinds and text.startswith(phrase, index)
+            for index, character in enumerate(text)
+            for phrase, kind in known.unspaced.get(character, ())
+        )
 
     def _in_bytes(self, tag: int, value: bytes) -> bool:
-        lower = value.lower()
-        for needle, kind in self._needles:
-            # text that is not ASCII may be in another character set than declared: then its bytes tell
-            if (_counts(kind, tag) or not needle.isascii()) and _found(lower, needle):
-                return True
+        kinds = _kinds(tag)
+        # text that is not ASCII may be in another character set than declared: then its bytes tell
+        if any(kind & kinds or not needle.isascii() for needle, kind in self._raw_in(value.lower())):
+            return True
         return any(m[0].decode("ascii") in self._long_uids for m in _UID_LIKE.finditer(value))
 
+    def _raw_in(self, lower: bytes) -> Iterator[tuple[bytes, int]]:
+        """Identifiers that stand in ``lower`` as they are, not as a part of a longer word or number."""
+        if self._raw is None:
+            self._index_raw()
+        data, at = np.frombuffer(lower, np.uint8) if lower else np.zeros(0, np.uint8), -1
+        while self._raw is not None and (at := int(next_from(data, at + 1, len(data), *self._raw))) >= 0:
+            for length in self._lengths.get(lower[at : at + LEAST_RAW], ()):
+                needle = lower[at : at + length]
+                if needle in self._known.raw and _stands_alone(lower, at, at + length):
+                    yield needle, self._known.raw[needle]
 
-def _counts(kind: Kind, tag: int) -> bool:
-    """Whether a part of an identifier of this kind counts in this attribute."""
-    return not (kind is Kind.PLACE and tag in _MAKERS) and not (kind is Kind.NAME and tag in _CODED)
+    def _index_raw(self) -> None:
+        needles = list(self._known.raw)
+        starts = np.cumsum([0, *map(len, needles)], dtype=np.int64)
+        self._raw = index_of(np.frombuffer(b"".join(needles) or b" ", np.uint8), starts)
+        for needle in needles:
+            self._lengths.setdefault(needle[:LEAST_RAW], set()).add(len(needle))
 
 
+def _kinds(tag: int) -> int:
+    """The kinds of identifiers of which a part counts in this attribute."""
+    return _ALL & ~(Kind.PLACE if tag in _MAKERS else 0) & ~(Kind.NAME if tag in _CODED else 0)
+
+
+_ALL = int(Kind.NAME | Kind.NUMBER | Kind.PLACE)
 _UID_LIKE = re.compile(rb"[0-9]+(?:\.[0-9]+){2,}")
 
 
-def _found(lower: bytes, needle: bytes) -> bool:
-    """``needle`` in ``lower``, not as a part of a longer word or number."""
-    at = lower.find(needle)
-    while at >= 0:
-        if not _joined(lower[at - 1 : at], needle[:1]) and not _joined(
-            lower[at + len(needle) : at + len(needle) + 1], needle[-1:]
-        ):
-            return True
-        at = lower.find(needle, at + 1)
-    return False
+def _stands_alone(lower: bytes, start: int, stop: int) -> bool:
+    before, behind = lower[max(start - 1, 0) : start], lower[stop : stop + 1]
+    return not _joined(before, lower[start : start + 1]) and not _joined(behind, lower[stop - 1 : stop])
 
 
 def _joined(outer: bytes, inner: bytes) -> bool:

@@ -7,55 +7,24 @@ be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
-from proxy.deid.level import Level, Value
+from proxy.deid.level import Level
 from proxy.deid.pixels import codecs, hidden, truth, unpack
 from proxy.deid.pixels.black import black_of
 from proxy.deid.pixels.encapsulated import read_fragments, stream_of
 from proxy.deid.pixels.frames import Frame
 from proxy.deid.pixels.layout import layout_of
 from proxy.deid.pixels.plan import LOOKS, Area, Layout, Work
-from proxy.deid.reading import PIXEL_DATA, Leaf, Path
+from proxy.deid.reading import Leaf
 from proxy.deid.tables import TransferSyntax
 from proxy.errors import InstanceHeld, Reason
 
 CLEAN_PIXELS = b"113101"
 _CODES, _CODE_VALUE = (b"113047", b"DCM", b"Pixel by pixel mask"), frozenset({0x00080100, 0x00080102, 0x00080104})
-
-
-class LeafLevel:
-    """The leaves of an output below ``path`` as a `Level`."""
-
-    def __init__(self, leaves: Sequence[Leaf], path: Path = ()) -> None:
-        self._leaves, self._path = leaves, path
-        self._own = {leaf.tag: leaf for leaf in leaves if leaf.path == path}
-
-    def __contains__(self, tag: int) -> bool:
-        return tag in self._own
-
-    def tags(self) -> list[int]:
-        """As `Level.tags`."""
-        return sorted(tag for tag in self._own if tag not in PIXEL_DATA)
-
-    def parts(self) -> Iterator[int]:
-        """As `Level.parts`."""
-        yield from self.tags()
-
-    def value(self, tag: int) -> tuple[str, Value]:
-        """As `Level.value`."""
-        leaf = self._own[tag]
-        return (leaf.vr, list(self.items(tag))) if leaf.vr == "SQ" else (leaf.vr, bytes(leaf.value))
-
-    def items(self, tag: int) -> list[Level]:
-        """As `Level.items`."""
-        depth, found = len(self._path), (*self._path, tag)
-        inside = [leaf for leaf in self._leaves if leaf.path[: depth + 1] == found]
-        numbers = sorted({leaf.path[depth + 1] for leaf in inside})
-        return [LeafLevel(inside, (*found, number)) for number in numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +43,16 @@ class _Pixels:
         return codecs.decode(self.streams[index], self.layout, self.syntax.uid)
 
 
-def check_pixels(leaves: Sequence[Leaf], syntax: TransferSyntax, work: Work) -> None:
-    """Raises unless the pixel data among ``leaves``, all of an output, is what ``work`` says of it."""
+def check_pixels(root: Level, found: Leaf | None, syntax: TransferSyntax, work: Work) -> None:
+    """Raises unless the pixel data ``found`` in an output is what ``work`` says of it; ``root``: what describes it."""
     _check_demands(work)
-    found = next((leaf for leaf in leaves if leaf.tag in PIXEL_DATA and not leaf.path), None)
     if found is None:
         if work.areas or work.clean:
             raise _not_clean("pixels are said to be clean and there are none")
         return
     if syntax.handling == "video":
         return  # nothing here reads it: the decision answers for it, and asks for no areas
-    pixels = _read(found, leaves, syntax)
+    pixels = _read(found, root, syntax)
     _check_covered(work, pixels.layout.columns, pixels.layout.rows, pixels.layout.frames)
     _check_hiding(pixels)
     for index in _touched(work.areas, pixels.layout.frames):
@@ -102,8 +70,7 @@ def _check_demands(work: Work) -> None:
         raise _not_clean("pixels are said to be clean, and nobody looked")
 
 
-def _read(leaf: Leaf, leaves: Sequence[Leaf], syntax: TransferSyntax) -> _Pixels:
-    root = LeafLevel(leaves)
+def _read(leaf: Leaf, root: Level, syntax: TransferSyntax) -> _Pixels:
     layout = layout_of(root, syntax, leaf.tag, "" if syntax.implicit else leaf.vr)
     if syntax.handling == "native":
         return _Pixels(leaf.value, layout, syntax, ())
@@ -182,7 +149,7 @@ def check_claims(burned_in: str, methods: Set[bytes], came: tuple[str, bool], wo
         raise _not_clean("the method says clean pixels, and nobody looked")
 
 
-def _bytes(root: LeafLevel, tag: int) -> bytes:
+def _bytes(root: Level, tag: int) -> bytes:
     value = root.value(tag)[1] if tag in root else b""
     return value if isinstance(value, bytes) else b""
 

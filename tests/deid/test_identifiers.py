@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.charset import convert_encodings, decode_bytes
 
-from proxy.deid.allowed import CLASS_UIDS, is_pseudonym
-from proxy.deid.identifiers import Source, collect
+from proxy.deid.allowed import is_pseudonym
+from proxy.deid.identifiers import Identifiers, collect
 from proxy.deid.pseudonym import HmacPseudonyms
 from proxy.deid.reading import Leaf, known_vr, leaves
 from proxy.deid.repertoire import codec_of, decode, folded
@@ -24,8 +24,8 @@ def leaf(tag: int, vr: str, value: bytes, codec: str | None = "latin_1", known: 
     return Leaf(tag, vr, known or known_vr(tag), (), memoryview(value), 0, codec)
 
 
-def source(*elements: Leaf) -> Source:
-    return collect(elements, CLASS_UIDS)
+def source(*elements: Leaf) -> Identifiers:
+    return collect(elements)
 
 
 def found(text: str | bytes, *elements: Leaf, tag: int = 0x00181020, vr: str = "LO") -> bool:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from proxy.deid.identifiers import Kind as GateKind
-from proxy.deid.identifiers import Source, _add, _add_birth_date, _add_names
+from proxy.deid.identifiers import Identifiers, _add, _add_birth_date, _add_names
 from proxy.deid.reading import Leaf
 from proxy.deid.search import Search
 from proxy.deid.text import Cleaned, Identity, TextCleaner
@@ -204,7 +204,7 @@ def test_a_planted_name_never_survives(script: str) -> None:
 
 def gate_finds(names: tuple[str, ...], text: str, numbers: tuple[str, ...] = (), birth: str = "") -> bool:
     """What the gate, which shares nothing with the cleaner, says of an output in UTF-8."""
-    source = Source()
+    source = Identifiers()
     for name in names:
         raw = memoryview(name.encode())
         _add_names(source, Leaf(0x00100010, "PN", "PN", (), raw, 0, "utf_8"))
