@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from proxy.deid.pixels.code_stream import Bytes, no_codec, unreadable
-from proxy.deid.pixels.jpeg_scan import Grid, cells, edit, grid_of
+from proxy.deid.pixels.jpeg_scan import Grid, bounded, cells, edit, grid_of
 from proxy.deid.pixels.jpeg_sequential import CodedScan, Sequential, read_sequential, steps
 from proxy.deid.pixels.jpeg_writer import Writer
 from proxy.deid.pixels.plan import Box, Layout
@@ -40,6 +40,7 @@ def wipe(stream: Bytes, boxes: Sequence[Box], darkest: Darkest, layout: Layout) 
     image = read_sequential(data)
     rgb = _checked(image, darkest, layout)
     grid = grid_of(image)
+    bounded(image, grid)
     grown = [found for box in boxes if (found := _grown(grid, box, layout))]
     touched, writer = cells(grid, grown), Writer(image)
     for scan in image.scans:

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from proxy.deid.pixels import jpeg_entropy as entropy
 from proxy.deid.pixels.code_stream import Bytes, unreadable
-from proxy.deid.pixels.jpeg_rewrite import ROOM
-from proxy.deid.pixels.jpeg_rewrite import edit as rewrite
 from proxy.deid.pixels.jpeg_sequential import CodedScan, Sequential
+from proxy.deid.pixels.jpeg_stuffing import SLACK, stuff, unstuff
 from proxy.deid.pixels.jpeg_tables import CATEGORIES, Coder, coder_of, completed
 from proxy.deid.pixels.plan import Box
 from proxy.errors import InstanceHeld
@@ -24,7 +23,6 @@ from proxy.errors import InstanceHeld
 _REFUSALS = {
     entropy.TRUNCATED: "the entropy-coded data end too early",
     entropy.BROKEN: "the entropy-coded data hold no coefficients",
-    entropy.RESTARTS: "restart markers do not count",
     entropy.MISSING: "a Huffman table lacks a symbol",
 }
 
@@ -56,6 +54,15 @@ def grid_of(image: Sequential) -> Grid:
     return Grid(width, height, _over(image.columns, width), _over(image.rows, height), factors, margin)
 
 
+def bounded(image: Sequential, grid: Grid) -> None:
+    """Refuse a picture that its data cannot hold, before memory is asked for it: no block has less than two bits."""
+    for scan in image.scans:
+        shape = _shape(image, grid, scan)
+        blocks = shape.across * shape.down * sum(_blocks(grid, scan, of) for of in scan.components)
+        if 2 * blocks > 8 * (scan.end - scan.start):
+            raise _refused(entropy.TRUNCATED)
+
+
 def cells(grid: Grid, boxes: Sequence[Box]) -> NDArray[np.bool_]:
     """Shape (down, across): which cells the boxes touch; they lie inside the frame."""
     touched = np.zeros((grid.down, grid.across), np.bool_)
@@ -84,17 +91,15 @@ def edit(
     shape = _shape(image, grid, scan)
     total = shape.across * shape.down
     blocks = [place for place, of in enumerate(scan.components) for _ in range(_blocks(grid, scan, of))]
-    if 2 * total * len(blocks) > 8 * (scan.end - scan.start):  # no block has less than two bits
-        raise _refused(entropy.TRUNCATED)
     words, bounds = _unstuffed(stream, scan, _over(total, scan.restart or total))
     wiped = touched.repeat(shape.high, 0)[: shape.down].repeat(shape.wide, 1)[:, : shape.across].ravel()
     values, most = np.array(black, np.int64), CATEGORIES[image.precision]
-    room = len(words) + 3 * len(blocks) * int(wiped.sum()) + len(bounds) + ROOM
+    room = len(words) + 3 * len(blocks) * int(wiped.sum()) + len(bounds) + entropy.ROOM
     code, complete = entropy.GROW, False
     while code != entropy.OK:
         written, plan, coder = _tables(scan, blocks, most, complete)
         out, ends = np.empty(room, np.uint32), np.empty((len(bounds), 2), np.int64)
-        code = rewrite(words, bounds, plan, wiped, scan.restart or total, values, coder, most, out, ends)
+        code = entropy.edit(words, bounds, plan, wiped, scan.restart or total, values, coder, most, out, ends)
         if code == entropy.GROW:
             room *= 2
         elif code == entropy.MISSING and not complete:
@@ -125,14 +130,13 @@ def _shape(image: Sequential, grid: Grid, scan: CodedScan) -> _Shape:
 
 
 def _unstuffed(stream: Bytes, scan: CodedScan, pieces: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The entropy-coded data as 32-bit words, and the bounds of restart intervals (`jpeg_entropy.unstuff`)."""
+    """The entropy-coded data as 32-bit words, and the bounds of restart intervals (`jpeg_stuffing.unstuff`)."""
     source = np.frombuffer(stream, np.uint8)[scan.start : scan.end]
-    clean = np.empty(4 * _over(len(source) + 4 * pieces + entropy.SLACK, 4), np.uint8)
+    clean = np.empty(4 * _over(len(source) + 4 * pieces + SLACK, 4), np.uint8)
     bounds = np.empty((pieces, 2), np.int64)
-    code = entropy.unstuff(source, clean, bounds)
-    if code != entropy.OK:
-        raise _refused(code)
-    used = int(bounds[-1, 1]) // 32 * 4 + entropy.SLACK
+    if not unstuff(source, clean, bounds):
+        raise unreadable("JPEG: restart markers do not count")
+    used = int(bounds[-1, 1]) // 32 * 4 + SLACK
     return clean[:used].view(">u4").astype(np.uint32), bounds
 
 
@@ -140,7 +144,7 @@ def _stuffed(out: NDArray[np.uint32], ends: NDArray[np.int64]) -> bytes:
     """The data as they stand in a stream."""
     clean = out[: _over(int(ends[-1, 1]), 4)].astype(">u4").view(np.uint8)
     final = np.empty(2 * len(clean) + 2 * len(ends), np.uint8)
-    return final[: entropy.stuff(clean, ends, final)].tobytes()
+    return final[: stuff(clean, ends, final)].tobytes()
 
 
 def _tables(

@@ -14,11 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.deid.pixels.code_stream import no_codec, unreadable
+from proxy.deid.pixels.jpeg_entropy import ENDS, FIRST, STEPS
 
-#: bits that one look-up sees: of a DC table, of an AC table
-FIRST, STEPS = 9, 11
-#: an entry of `steps`: coefficients passed (bits 0 to 6), whether the block ends (bit 7), bits taken (from bit 8)
-ENDS = 0x80
 #: precision of samples → largest category of a DC difference, of an AC coefficient (T.81 tables F.1 and F.2)
 CATEGORIES = {8: (11, 10), 12: (15, 14)}
 

@@ -15,7 +15,7 @@ from collections import Counter
 from proxy.deid.pixels.jpeg import Darkest, margin, wipe
 from proxy.deid.pixels.plan import Box, Layout
 from proxy.errors import InstanceHeld, Reason
-from tests.deid.pixels.jpeg_pictures import SAMPLINGS, boxes_in, layout_for, picture_of, writing_of
+from tests.deid.pixels.jpeg_pictures import SAMPLINGS, boxes_in, crowded_picture, layout_for, picture_of, writing_of
 from tests.deid.pixels.jpeg_reference import Picture, decode, encode
 from tests.deid.scanner_fuzz import Fence
 
@@ -95,8 +95,16 @@ def same(before: Picture, after: Picture, grown: list[tuple[int, int, int, int]]
         assert (before.blocks[place][outside] == after.blocks[place][outside]).all(), "changed outside"
 
 
+def spread() -> None:
+    """Codes that get longer on more blocks than there are spare words: the writer must see the end of its buffer."""
+    picture, how = crowded_picture()
+    stream, layout = encode(picture, how), layout_for(picture, "RGB")
+    wipe(stream, [Box(200, 200, 210, 210)], "low", layout)
+
+
 def run(count: int, seed: int) -> dict[str, int]:
     """Figures over ``count`` mutated streams."""
+    spread()
     rnd, tally = random.Random(seed), Counter[str]()
     bases = [Base(rnd) for _ in range(_BASES)]
     fence = Fence(1 + max(len(base.stream) for base in bases) // 2048)

@@ -102,6 +102,16 @@ def writing_of(rnd: random.Random, picture: Picture) -> Writing:
     )  # fmt: skip
 
 
+def crowded_picture() -> tuple[Picture, Writing]:
+    """12 000 blocks of few bits under a table without room behind: when it is completed, each takes a bit more."""
+    picture = Picture(8, 500, 500, [0, 1, 2], SAMPLINGS["4:4:4"], [[1] * 64] * 3)
+    rng = np.random.default_rng(5)
+    for place in range(3):
+        picture.blocks.append(np.zeros((*picture.padded(place), 64), np.int64))
+        picture.blocks[-1][..., 0] = rng.integers(0, 2, picture.padded(place)) * 3
+    return picture, Writing([[0, 1, 2]], [0], [(0, 0)] * 3, [0, 0, 0], tables=crowded_table)
+
+
 def boxes_in(rnd: random.Random, picture: Picture) -> list[Box]:
     """None, one or some boxes that reach into the frame; they may reach out of it, or be all of it."""
     found = []

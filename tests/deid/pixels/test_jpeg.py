@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import random
+import tracemalloc
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,13 +26,13 @@ from PIL import Image
 from pydicom.data import get_testdata_files
 from pydicom.encaps import generate_frames
 
-from proxy.deid.pixels import jpeg, jpeg_scan
+from proxy.deid.pixels import jpeg, jpeg_entropy
 from proxy.deid.pixels.plan import Box, Layout
 from proxy.errors import InstanceHeld, Reason
 from tests.deid.pixels.jpeg_pictures import (
     SAMPLINGS,
     boxes_in,
-    crowded_table,
+    crowded_picture,
     flat_table,
     layout_for,
     picture_of,
@@ -131,22 +132,23 @@ def test_without_a_box_only_what_is_no_image_goes() -> None:
 
 
 def test_more_room_is_found_where_codes_get_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table without room behind, on more blocks than there are spare words: each of them takes a bit more."""
-    picture = picture_of(random.Random(5), "4:4:4", RGB, 8)
-    picture.rows = picture.columns = 400
-    rng = np.random.default_rng(5)
-    picture.quantisers = [[1] * 64] * 3
-    picture.blocks = []
-    for place in range(3):
-        picture.blocks.append(np.zeros((*picture.padded(place), 64), np.int64))
-        picture.blocks[-1][..., 0] = rng.integers(0, 2, picture.padded(place)) * 3
-    codes, rewrite = list[int](), jpeg_scan.rewrite
-    monkeypatch.setattr(jpeg_scan, "rewrite", lambda *given: codes.append(rewrite(*given)) or codes[-1])
-    stream = encode(picture, Writing([[0, 1, 2]], [0], [(0, 0)] * 3, [0, 0, 0], tables=crowded_table))
-    jpeg.wipe(stream, [Box(200, 200, 210, 210)], "low", layout_for(picture, RGB))
-    assert codes == [5, 1, 0]
+    picture, how = crowded_picture()
+    stream, layout, codes = encode(picture, how), layout_for(picture, RGB), list[int]()
+    edit = jpeg_entropy.edit
+    monkeypatch.setattr(jpeg_entropy, "edit", lambda *given: codes.append(edit(*given)) or codes[-1])
+    jpeg.wipe(stream, [Box(200, 200, 210, 210)], "low", layout)
+    assert codes == [jpeg_entropy.MISSING, jpeg_entropy.GROW, jpeg_entropy.OK]
     monkeypatch.undo()
-    wiped(stream, [Box(200, 200, 210, 210)], layout_for(picture, RGB))
+    wiped(stream, [Box(200, 200, 210, 210)], layout)
+
+
+def test_memory_follows_the_stream_not_what_its_header_says() -> None:
+    stream = PIL[: SOF + 5] + b"\xff\xff\xff\xff" + PIL[SOF + 9 :]
+    tracemalloc.start()
+    with pytest.raises(InstanceHeld):
+        jpeg.wipe(stream, BOX, "low", replace(LAYOUT, rows=65535, columns=65535))
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
 
 
 # --- real files

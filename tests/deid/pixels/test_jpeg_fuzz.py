@@ -44,7 +44,7 @@ def test_mutated_streams_are_held_or_blanked(tmp_path: Path) -> None:
 def test_a_write_outside_a_buffer_would_be_seen(tmp_path: Path) -> None:
     code = """
 import numpy as np
-from proxy.deid.pixels.jpeg_entropy import unstuff
+from proxy.deid.pixels.jpeg_stuffing import unstuff
 unstuff(np.frombuffer(b"abc", np.uint8), np.zeros(2, np.uint8), np.zeros((1, 2), np.int64))
 """
     done = child(cache=tmp_path, code=code)

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from proxy.deid.pixels.jpeg_tables import ENDS, FIRST, STEPS, Huffman, coder_of, completed, read_huffman
+from proxy.deid.pixels.jpeg_entropy import ENDS, FIRST, STEPS
+from proxy.deid.pixels.jpeg_tables import Huffman, coder_of, completed, read_huffman
 from proxy.errors import InstanceHeld, Reason
 from tests.deid.pixels.jpeg_pictures import TABLES, crowded_table, sparse_table
 from tests.deid.pixels.jpeg_reference import optimal
