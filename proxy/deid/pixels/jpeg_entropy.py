@@ -2,7 +2,7 @@
 
 Coefficients never exist as numbers: the walk notes where each block begins and its DC difference. Blocks are blanked,
 all others copied bit by bit; only the DC difference behind a blanked block changes, as it counts from the block before.
-Loops end with their buffers: a word is read at most 64 * 32 bits behind the data, and written where room was seen. Pure.
+Loops end with their buffers; a word is read at most 64 * 32 bits behind the data, written where room was seen. Pure.
 
 All in one file, constants too: numba's cache sees changes of a kernel's own file alone. Hot loops hand no array on and
 take none out of a tuple: counting references there costs ten times the rest.
