@@ -63,7 +63,10 @@ def coded_as_rgb(jfif: bool, adobe: int | None, identifiers: Sequence[int]) -> b
 
 
 def _checked(image: Sequential, darkest: Darkest, layout: Layout) -> bool:
-    """Whether components are red, green and blue; raises where stream and data set are not of the same image."""
+    """Whether components are red, green and blue; raises where stream and data set are not of the same image.
+
+    A stream that says YCbCr where the data set says RGB is read as decoders read it, our own codec too.
+    """
     if (image.rows, image.columns, len(image.components)) != (layout.rows, layout.columns, layout.samples):
         raise unreadable("JPEG: another image size than the data set says")
     samples, rgb = _PHOTOMETRIC.get(layout.photometric, (0, False))
@@ -72,10 +75,10 @@ def _checked(image: Sequential, darkest: Darkest, layout: Layout) -> bool:
     if darkest == "high" and (samples != 1 or layout.stored != image.precision):
         raise no_codec("JPEG: the highest stored value cannot be told by saturation")
     said = coded_as_rgb(image.jfif, image.adobe, [component.identifier for component in image.components])
-    if samples == 3 and said not in (None, rgb):
+    if samples == 3 and said and not rgb:
         # no value is black both as RGB and as YCbCr
-        raise no_codec("JPEG: colour coded otherwise than Photometric Interpretation says")
-    return rgb
+        raise no_codec("JPEG: coded as RGB where the data set says YBR")
+    return rgb and said is not False
 
 
 def _grown(grid: Grid, box: Box, layout: Layout) -> Box | None:

@@ -57,10 +57,12 @@ def grid_of(image: Sequential) -> Grid:
 def bounded(image: Sequential, grid: Grid) -> None:
     """Refuse a picture that its data cannot hold, before memory is asked for it: no block has less than two bits."""
     for scan in image.scans:
-        shape = _shape(image, grid, scan)
-        blocks = shape.across * shape.down * sum(_blocks(grid, scan, of) for of in scan.components)
-        if 2 * blocks > 8 * (scan.end - scan.start):
-            raise _refused(entropy.TRUNCATED)
+        _bounded(scan, _shape(image, grid, scan), sum(_blocks(grid, scan, of) for of in scan.components))
+
+
+def _bounded(scan: CodedScan, shape: _Shape, blocks: int) -> None:
+    if 2 * shape.across * shape.down * blocks > 8 * (scan.end - scan.start):
+        raise _refused(entropy.TRUNCATED)
 
 
 def cells(grid: Grid, boxes: Sequence[Box]) -> NDArray[np.bool_]:
@@ -91,6 +93,7 @@ def edit(
     shape = _shape(image, grid, scan)
     total = shape.across * shape.down
     blocks = [place for place, of in enumerate(scan.components) for _ in range(_blocks(grid, scan, of))]
+    _bounded(scan, shape, len(blocks))
     words, bounds = _unstuffed(stream, scan, _over(total, scan.restart or total))
     wiped = touched.repeat(shape.high, 0)[: shape.down].repeat(shape.wide, 1)[:, : shape.across].ravel()
     values, most = np.array(black, np.int64), CATEGORIES[image.precision]

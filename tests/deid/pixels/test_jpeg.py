@@ -26,7 +26,7 @@ from PIL import Image
 from pydicom.data import get_testdata_files
 from pydicom.encaps import generate_frames
 
-from proxy.deid.pixels import jpeg, jpeg_entropy
+from proxy.deid.pixels import codecs, jpeg, jpeg_entropy
 from proxy.deid.pixels.plan import Box, Layout
 from proxy.errors import InstanceHeld, Reason
 from tests.deid.pixels.jpeg_pictures import (
@@ -206,6 +206,7 @@ def streams() -> Iterator[tuple[str, bytes]]:
 
 
 STREAMS = dict(streams())
+ADOBE = imagecodecs.jpeg8_encode(np.full((40, 48, 3), 77, np.uint8), colorspace="RGB", outcolorspace="RGB")
 LAYOUT = Layout(40, 48, 1, 3, 0, 8, 8, 7, False, YBR)
 BOX = [Box(3, 3, 20, 20)]
 
@@ -244,15 +245,21 @@ def test_nothing_hides(where: str) -> None:
 
 
 def test_colour_is_told_as_before() -> None:
-    rng = np.random.default_rng(8)
-    pixels = rng.integers(0, 255, (40, 48, 3), np.uint8)
-    adobe = imagecodecs.jpeg8_encode(pixels, colorspace="RGB", outcolorspace="RGB")
-    assert b"Adobe" in adobe
-    out, _ = jpeg.wipe(adobe, BOX, "low", replace(LAYOUT, photometric=RGB))
+    assert b"Adobe" in ADOBE
+    out, _ = jpeg.wipe(ADOBE, BOX, "low", replace(LAYOUT, photometric=RGB))
     assert out.count(b"Adobe") == 1
     assert b"JFIF" not in out
     out, _ = jpeg.wipe(STREAMS["pil"], BOX, "low", LAYOUT)
     assert out[2:20] == segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
+
+
+def test_what_says_ycbcr_is_blanked_as_such_whatever_the_data_set_says() -> None:
+    """Secondary captures with a wrong label: decoders go by JFIF, and show black."""
+    layout = replace(LAYOUT, photometric=RGB)
+    out, _ = jpeg.wipe(PIL, BOX, "low", layout)
+    assert out == jpeg.wipe(PIL, BOX, "low", LAYOUT)[0]
+    assert not codecs.decode(out, layout, "1.2.840.10008.1.2.4.50")[3:20, 3:20].any()
+    assert not np.asarray(Image.open(io.BytesIO(out)))[3:20, 3:20].any()
 
 
 @pytest.mark.parametrize(
@@ -295,7 +302,7 @@ HELD: dict[str, tuple[Reason, bytes, Layout]] = {
     "hierarchical": (Reason.NO_CODEC, PIL.replace(b"\xff\xc0", b"\xff\xc5", 1), LAYOUT),
     "number of lines later": (Reason.NO_CODEC, PIL[:-2] + segment(0xDC, b"\0\x28") + PIL[-2:], LAYOUT),
     "no lines": (Reason.PIXELS_UNREADABLE, PIL[: SOF + 5] + b"\0\0" + PIL[SOF + 7 :], LAYOUT),
-    "YCbCr said to be RGB": (Reason.NO_CODEC, PIL, replace(LAYOUT, photometric=RGB)),
+    "RGB said to be YBR": (Reason.NO_CODEC, ADOBE, LAYOUT),
     "palette": (Reason.NO_CODEC, grey(), replace(GREY, photometric="PALETTE COLOR")),
     "partial": (Reason.NO_CODEC, PIL, replace(LAYOUT, photometric="YBR_PARTIAL_422")),
     "signed": (Reason.NO_CODEC, grey(), replace(GREY, signed=True)),
