@@ -19,7 +19,6 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset
-from pydicom.uid import UID
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -29,7 +28,7 @@ from proxy.deid.encrypted_recipients import read_recipients
 from proxy.deid.explained import place
 from proxy.errors import ConfigError
 
-_ENCRYPTED, _SYNTAX, _CONTENT, _MODIFIED = 0x04000500, 0x04000510, 0x04000520, 0x04000550
+_ENCRYPTED, _CONTENT, _MODIFIED = 0x04000500, 0x04000520, 0x04000550
 _IDENTITY_REMOVED = 0x00120062
 #: what de-identification says of itself; an instance that was re-identified does not say it (PS3.15 E.1.2)
 _MARKERS = (0x00120063, 0x00120064, 0x00280303)
@@ -81,8 +80,7 @@ def _originals(instance: Dataset, key: RSAPrivateKey, key_id: bytes | None) -> D
             content = open_envelope(memoryview(item[_CONTENT].value), key, key_id)
         except (KeyError, TypeError, ValueError):
             continue
-        syntax = UID(str(item[_SYNTAX].value))
-        inside = read_dataset(io.BytesIO(content), syntax.is_implicit_VR, syntax.is_little_endian)
+        inside = read_dataset(io.BytesIO(content), is_implicit_VR=False, is_little_endian=True)
         found.update({element.tag: element for element in inside[_MODIFIED].value[0]})
     if not found:
         raise click.ClickException("nothing in this instance is encrypted to this key, or not as Veil does it")

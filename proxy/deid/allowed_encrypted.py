@@ -17,7 +17,7 @@ ENCRYPTED_ATTRIBUTES_SEQUENCE = 0x04000500
 _SYNTAX, _CONTENT = 0x04000510, 0x04000520
 #: what never stands anywhere else
 ABOUT_ORIGINALS = frozenset({ENCRYPTED_ATTRIBUTES_SEQUENCE, _SYNTAX, _CONTENT})
-_SYNTAXES = frozenset({b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.2"})
+_EXPLICIT_LITTLE = b"1.2.840.10008.1.2.1"
 #: how a data set begins whose first attribute is Modified Attributes Sequence (0400,0550)
 _CLEAR = (b"\x00\x04\x50\x05", b"\x04\x00\x05\x50")
 
@@ -37,7 +37,7 @@ class EnvelopeCheck:
         if leaf.path != (ENCRYPTED_ATTRIBUTES_SEQUENCE, 0):
             return False
         if leaf.tag == _SYNTAX:
-            return stripped(leaf.value) in _SYNTAXES
+            return stripped(leaf.value) == _EXPLICIT_LITTLE
         return leaf.tag == _CONTENT and self._is_ours(leaf.value)
 
     def _is_ours(self, value: memoryview) -> bool:

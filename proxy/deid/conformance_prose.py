@@ -53,8 +53,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
         "documents: the whole instance cannot be restored. They are copied into the one item of Modified Attributes "
         "Sequence of one Encrypted Attributes Data Set, which is the one item of Encrypted Attributes Sequence.",
         "",
-        "- Transfer syntax of that data set: Implicit VR Little Endian where the instance has it, else Explicit VR of "
-        "its byte order.",
+        "- Transfer syntax of that data set: Explicit VR Little Endian, whatever that of the instance is.",
         "- CMS EnvelopedData: AES with 256 bits in CBC mode (RFC 3565) for the content, RSA (PKCS #1 v1.5, RFC 3370) "
         "for its key. The content-encryption key, the vector and the padding are derived for each instance by "
         "HMAC-SHA256 from the project's root key and the content itself. EnvelopedData is not authenticated.",

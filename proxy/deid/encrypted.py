@@ -2,12 +2,12 @@
 
 What left otherwise than it came is encrypted as it came: top-level attributes, sequences whole. Left out are private
 elements, bulk values, pixel data and documents, so what is in there identifies but does not restore the whole instance.
-The result stands in Encrypted Attributes Sequence; one from upstream is removed like any other original. Pure.
+Always in Explicit VR Little Endian, the one transfer syntax that every reader of such data sets knows. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from proxy.deid.access import SPECIFIC_CHARACTER_SET
 from proxy.deid.decisions import ENCRYPTED_ATTRIBUTES_SEQUENCE
@@ -23,24 +23,22 @@ from proxy.deid.tables import TransferSyntax
 
 _TRANSFER_SYNTAX, _CONTENT, _MODIFIED_ATTRIBUTES = 0x04000510, 0x04000520, 0x04000550
 _OURS = frozenset({ENCRYPTED_ATTRIBUTES_SEQUENCE, _TRANSFER_SYNTAX, _CONTENT, _MODIFIED_ATTRIBUTES})
+_EXPLICIT_LITTLE = b"1.2.840.10008.1.2.1"
 #: values that are no attributes in the sense of the profile, but contents
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
-#: implicit?, little endian? → the transfer syntax of the encrypted data set: that of the instance, uncompressed
-_SYNTAXES = {
-    (True, True): b"1.2.840.10008.1.2",
-    (False, True): b"1.2.840.10008.1.2.1",
-    (False, False): b"1.2.840.10008.1.2.2",
-}
+#: VR → bytes that turn round with the byte order; AT is two numbers
+_UNITS = {"AT": 2, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
+#: VRs with a length of 32 bits, besides the bulk ones
+_LONG = frozenset({"SV", "UC", "UR", "UT", "UV"})
 _PADDING_GROUP = 0xFFFC
 
 
 def encrypted_originals(root: Level, elements: Mapping[int, Part], syntax: TransferSyntax, policy: Policy) -> Element:
     """Encrypted Attributes Sequence for what ``root`` had and ``elements`` have not, to the policy's recipients."""
     item = tuple(_originals(root, elements, syntax, policy))
-    content = _encoded((Element(_MODIFIED_ATTRIBUTES, "SQ", (item,)),), syntax)
+    content = encode_dataset((Element(_MODIFIED_ATTRIBUTES, "SQ", (item,)),), implicit=False, little=True)
     sealed = envelope(content, policy.recipients, hkdf(policy.root_key, "originals"))
-    uid = _SYNTAXES[syntax.implicit, syntax.little]
-    inside = (Element(_TRANSFER_SYNTAX, "UI", uid), Element(_CONTENT, "OB", sealed))
+    inside = (Element(_TRANSFER_SYNTAX, "UI", _EXPLICIT_LITTLE), Element(_CONTENT, "OB", sealed))
     return Element(ENCRYPTED_ATTRIBUTES_SEQUENCE, "SQ", (inside,))
 
 
@@ -49,15 +47,14 @@ def _originals(root: Level, elements: Mapping[int, Part], syntax: TransferSyntax
     for tag in root.tags():
         if not _is_attribute(tag):
             continue
-        whole = _copy(root, tag, syntax, lean=False)
-        if tag != SPECIFIC_CHARACTER_SET and whole is not None and leaving.get(tag) == _encoded((whole,), syntax):
+        if tag != SPECIFIC_CHARACTER_SET and leaving.get(tag) == _encoded((_as_it_came(root, tag, syntax),), syntax):
             continue
-        lean = _copy(root, tag, syntax, lean=True)
-        if lean is not None:
-            yield lean
+        original = _original(root, tag, syntax, policy)
+        if original is not None:
+            yield original
 
 
-def _encoded(parts: Iterator[Part] | tuple[Part, ...], syntax: TransferSyntax) -> bytes:
+def _encoded(parts: Iterable[Part], syntax: TransferSyntax) -> bytes:
     return encode_dataset(parts, implicit=syntax.implicit, little=syntax.little)
 
 
@@ -74,20 +71,36 @@ def _is_attribute(tag: int) -> bool:
     return not (group & 1 or group < 8 or group == _PADDING_GROUP or not tag & 0xFFFF or tag in _OURS)
 
 
-def _copy(level: Level, tag: int, syntax: TransferSyntax, *, lean: bool) -> Element | None:
-    """An element as it came, with defined lengths; ``lean``: None for bulk values, and items without them."""
+def _as_it_came(level: Level, tag: int, syntax: TransferSyntax) -> Element:
+    """With defined lengths; for comparing with what leaves."""
     stated, value = level.value(tag)
-    # inside UN no VR is stated and the encoding is implicit (PS3.5 6.2.2): as UN again it keeps its meaning
-    vr = stated if stated or syntax.implicit else "UN"
+    if isinstance(value, bytes):
+        # inside UN no VR is stated and the encoding is implicit (PS3.5 6.2.2): as UN again it keeps its meaning
+        return Element(tag, stated if stated or syntax.implicit else "UN", value)
+    return Element(tag, "SQ", tuple(tuple(_as_it_came(item, each, syntax) for each in item.tags()) for item in value))
+
+
+def _original(level: Level, tag: int, syntax: TransferSyntax, policy: Policy) -> Element | None:
+    """In Explicit VR Little Endian, with its items; None for bulk values."""
+    stated, value = level.value(tag)
     if not isinstance(value, bytes):
-        return Element(tag, "SQ", tuple(_item(each, syntax, lean) for each in value))
-    kind = known_vr(tag) if stated in ("", "UN") else stated
-    if lean and not _BULK.isdisjoint(kind.split(" or ")):
+        return Element(tag, "SQ", tuple(_item(each, syntax, policy) for each in value))
+    known = policy.vrs.get(tag) or known_vr(tag)
+    vr = known if stated in ("", "UN") else stated
+    if not _BULK.isdisjoint(vr.split(" or ")):
         return None
+    if not syntax.little and stated not in ("", "UN"):
+        value = _turned(value, _UNITS.get(vr, 1))
+    if " " in vr or (len(value) > 0xFFFE and vr not in _LONG):
+        vr = "UN"  # its bytes are little endian, whichever of the VRs it is of
     return Element(tag, vr, value)
 
 
-def _item(level: Level, syntax: TransferSyntax, lean: bool) -> Item:
-    tags = [tag for tag in level.tags() if not lean or _is_attribute(tag)]
-    copies = (_copy(level, tag, syntax, lean=lean) for tag in tags)
+def _item(level: Level, syntax: TransferSyntax, policy: Policy) -> Item:
+    copies = (_original(level, tag, syntax, policy) for tag in level.tags() if _is_attribute(tag))
     return tuple(element for element in copies if element is not None)
+
+
+def _turned(value: bytes, unit: int) -> bytes:
+    """Numbers of ``unit`` bytes in the other byte order."""
+    return value if unit == 1 else b"".join(value[at : at + unit][::-1] for at in range(0, len(value), unit))

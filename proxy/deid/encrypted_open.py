@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from proxy.deid.encrypted_read import Envelope, read_envelope
 
 _KEY_BYTES, _BLOCK = 32, 16
-#: (0400,0550) Modified Attributes Sequence, in either byte order
-_BEGINS = (b"\x00\x04\x50\x05", b"\x04\x00\x05\x50")
+#: (0400,0550) Modified Attributes Sequence in Explicit VR Little Endian
+_BEGINS = b"\x00\x04\x50\x05SQ\0\0"
 
 
 def open_envelope(value: memoryview, key: RSAPrivateKey, key_id: bytes | None = None) -> bytes:

@@ -13,7 +13,7 @@ from proxy.deid.encrypted_read import Envelope, read_envelope
 from proxy.deid.encrypted_recipients import read_recipients
 from tests.deid.officers import officer
 
-CONTENT = b"\x00\x04\x50\x05" + bytes(300)
+CONTENT = b"\x00\x04\x50\x05SQ" + bytes(300)
 
 
 @pytest.fixture(scope="module")
