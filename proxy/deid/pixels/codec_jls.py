@@ -28,8 +28,10 @@ def encode(frame: NDArray[Any], layout: Layout) -> bytes:
 
 
 def stripped(stream: Bytes, layout: Layout) -> bytes | None:
-    """``stream`` without metadata, None where there is none."""
-    return jpeg_strip.stripped(stream, _checked(stream, layout))
+    """``stream`` without metadata, None where there is none; data behind the last sample is refused by the decoder."""
+    clean = jpeg_strip.stripped(stream, _checked(stream, layout))
+    cells(stream if clean is None else clean, layout)
+    return clean
 
 
 def precision(stream: Bytes, layout: Layout) -> int:

@@ -1,7 +1,7 @@
 """A JPEG or JPEG-LS stream without what decoding does not need: comments, application data, tables that no scan uses.
 
 Kept of application data: the JFIF header without its thumbnail and Adobe's colour transform, which tell decoders the
-colour space, and HP's colour transform of JPEG-LS. Entropy-coded data is never touched. Pure.
+colour space, and HP's colour transform of JPEG-LS. Of entropy-coded data only what no block needs goes. Pure.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from proxy.deid.pixels.jpeg_markers import (
     Piece,
     Scan,
     payload,
+    take_apart,
 )  # fmt: skip
+from proxy.deid.pixels.jpeg_slack import tight
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 #: what may stand behind the end: nothing, or one byte that makes the length even
@@ -39,15 +41,21 @@ _Place = tuple[int, int]
 
 
 def stripped(stream: Bytes, jpeg: Jpeg) -> bytes | None:
-    """``stream`` without metadata and without bytes behind its end; None when there is nothing of the kind."""
-    used = _used_tables(stream, jpeg)
-    parts, marked = [_SOI], set[int]()
-    for number, piece in enumerate(jpeg.pieces):
-        parts.append(_kept(stream, jpeg, number, piece, used, marked))
-    parts.append(_EOI)
-    clean = b"".join(parts)
+    """``stream`` without metadata, slack and bytes behind its end; None when there is nothing of the kind."""
+    clean = _without_metadata(stream, jpeg)
     same = clean == bytes(stream[: jpeg.end]) and bytes(stream[jpeg.end :]) in PADDING
+    rest = jpeg if same else take_apart(clean)
+    tightened = tight(clean, rest)
+    if tightened:
+        pieces = (tightened.get(piece) or clean[piece.start : piece.end] for piece in rest.pieces)
+        return b"".join((_SOI, *pieces, _EOI))
     return None if same else clean
+
+
+def _without_metadata(stream: Bytes, jpeg: Jpeg) -> bytes:
+    used, marked = _used_tables(stream, jpeg), set[int]()
+    parts = (_kept(stream, jpeg, number, piece, used, marked) for number, piece in enumerate(jpeg.pieces))
+    return b"".join((_SOI, *parts, _EOI))
 
 
 def _kept(stream: Bytes, jpeg: Jpeg, number: int, piece: Piece, used: set[_Place], marked: set[int]) -> bytes:

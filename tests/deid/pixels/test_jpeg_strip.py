@@ -11,7 +11,7 @@ import pytest
 
 from proxy.deid.pixels import codecs
 from proxy.errors import InstanceHeld, Reason
-from tests.deid.pixels.code_streams import Sample, of, samples
+from tests.deid.pixels.code_streams import Sample, layout, of, picture, samples
 from tests.deid.pixels.test_jpeg_markers import DHT, SOF, SOS, at, insert, segment
 
 CANARY = b"CANARY^SMITH"
@@ -126,3 +126,56 @@ def test_tables_that_do_not_add_up(body: bytes) -> None:
     sample = of("4.50-grey")
     with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
         codecs.strip(insert(sample.stream, at(sample.stream, SOF), seg(0xDB, body)), sample.layout, sample.uid)
+
+
+ENTROPY = ["4.50-grey", "4.50-444", "4.50-420", "4.50-restarts", "4.51-deep", "4.57-deep", "4.70-colour", "4.70-signed"]
+
+
+@pytest.mark.parametrize("name", ENTROPY)
+def test_behind_the_last_block(name: str) -> None:
+    """Entropy-coded data that no decoder looks at: before EOI, and before a restart marker."""
+    sample = of(name)
+    before = codecs.decode(sample.stream, sample.layout, sample.uid)
+    clean = codecs.strip(sample.stream, sample.layout, sample.uid) or sample.stream
+    places = [len(clean) - 2, *(n for n in range(len(clean)) if clean[n] == 0xFF and clean[n + 1] & 0xF8 == 0xD0)]
+    assert len(places) == (9 if name == "4.50-restarts" else 1)
+    for place in places:
+        for slack in (CANARY, b"\0", b"\xff\0", b"\x7f"):
+            planted = insert(clean, place, slack)
+            assert np.array_equal(codecs.decode(planted, sample.layout, sample.uid), before)
+            assert codecs.strip(planted, sample.layout, sample.uid) == clean
+
+
+def test_lossless_with_restart_intervals() -> None:
+    """Two rows an interval: differences begin anew, and each interval is looked at."""
+    frame = picture(6, 9, top=4095)
+    like, uid = layout(frame, 12), "1.2.840.10008.1.2.4.70"
+    rows = [codecs.encode(frame[at : at + 2], layout(frame[:2], 12), uid) for at in (0, 2, 4)]
+    tables = [segment(row, DHT) for row in rows]
+    assert len(tables) == 3
+    # intervals of one table only: the first rows three times
+    scan = segment(rows[0], SOS)
+    data = rows[0][at(rows[0], SOS) + len(scan) : -2]
+    frame_header = segment(rows[0], b"\xff\xc3").replace(b"\0\2\0\x09", b"\0\6\0\x09")
+    stream = b"\xff\xd8" + frame_header + tables[0] + seg(0xDD, (18).to_bytes(2, "big")) + scan
+    stream += data + b"\xff\xd0" + data + b"\xff\xd1" + data + b"\xff\xd9"
+    assert np.array_equal(codecs.decode(stream, like, uid), np.concatenate([frame[:2]] * 3))
+    assert codecs.strip(stream, like, uid) is None
+    planted = stream.replace(b"\xff\xd1", CANARY + b"\xff\xd1")
+    assert codecs.strip(planted, like, uid) == stream
+
+
+@pytest.mark.parametrize("name", ["4.80-grey", "4.80-colour", "4.81-near"])
+@pytest.mark.parametrize("slack", [CANARY, b"ab"])
+def test_behind_the_last_sample_of_jpeg_ls(name: str, slack: bytes) -> None:
+    sample = of(name)
+    with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
+        codecs.strip(insert(sample.stream, len(sample.stream) - 2, slack), sample.layout, sample.uid)
+
+
+@pytest.mark.parametrize("name", ["4.50-grey", "4.70-deep"])
+def test_entropy_coded_data_that_end_too_early(name: str) -> None:
+    """A decoder would go on with zeros."""
+    sample = of(name)
+    with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
+        codecs.strip(sample.stream[:-20] + b"\xff\xd9", sample.layout, sample.uid)
