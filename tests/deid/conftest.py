@@ -63,6 +63,15 @@ def dataset(sop_class: str = CT, **attributes: Any) -> Dataset:
     return ds
 
 
+def with_pixels(ds: Dataset, value: bytes, vr: str = "OW", bits: int = 8) -> Dataset:
+    """``ds`` with one row of unsigned grey pixels: ``value``, and all that an image says of it (PS3.3 C.7.6.3)."""
+    ds.Rows, ds.Columns = 1, len(value) * 8 // bits
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = bits, bits, bits - 1
+    ds.SamplesPerPixel, ds.PixelRepresentation, ds.PhotometricInterpretation = 1, 0, "MONOCHROME2"
+    ds.add_new(0x7FE00010, vr, value)
+    return ds
+
+
 def encode(ds: Dataset, syntax: str = EXPLICIT_LITTLE) -> bytes:
     meta = FileMetaDataset()
     meta.FileMetaInformationGroupLength = 0  # written as what it is

@@ -546,7 +546,10 @@ def test_encapsulated_pixel_data_is_read_in_place(make: ModuleType) -> None:
 
 def test_pixel_data_is_searched_but_not_copied(make: ModuleType) -> None:
     noise = bytes(range(1, 251)) * ((64 << 20) // 250)
-    clean, named = Case(make, patient(PixelData=noise)), Case(make, patient(PixelData=noise[:-9] + b"Schneider"))
+    shape = {"Rows": 1000, "Columns": len(noise) // 2000, "BitsAllocated": 16, "BitsStored": 16, "HighBit": 15}
+    noise = noise[: shape["Rows"] * shape["Columns"] * 2]
+    clean = Case(make, patient(PixelData=noise, **shape))
+    named = Case(make, patient(PixelData=noise[:-10] + b"Schneider ", **shape))
     clean.verify()  # compiles
     tracemalloc.start()
     clean.verify()
