@@ -24,6 +24,8 @@ from proxy.deid.tables import TransferSyntax
 from proxy.errors import InstanceHeld, Reason
 
 CLEAN_PIXELS = b"113101"
+#: bytes of what an instance says of its changed pixels, at most
+_LONGEST = 1024
 _CODES, _CODE_VALUE = (b"113047", b"DCM", b"Pixel by pixel mask"), frozenset({0x00080100, 0x00080102, 0x00080104})
 
 
@@ -133,6 +135,8 @@ def _check_covered(work: Work, columns: int, rows: int, frames: int) -> None:
 
 def is_told(leaf: Leaf, work: Work) -> bool:
     """Whether ``leaf`` is what an instance says of its own changed pixels: a constant of ours (`pixels.truth`)."""
+    if len(leaf.value) > _LONGEST:
+        return False  # pixel data: not to be copied
     value = bytes(leaf.value).strip(b" \0")
     if leaf.tag == truth.DERIVATION_DESCRIPTION and not leaf.path:
         return bool(work.areas or work.recoded) and value in (truth.DESCRIPTION, truth.RECODED)
