@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from pydicom._dicom_dict import DicomDictionary
 
@@ -32,6 +32,7 @@ _TEMPORAL = frozenset({"DA", "DT", "TM"})
 _PSEUDONYMS = frozenset({0x00100010, 0x00100020})
 _TEXT = CHARSET_VRS | {"AE", "UR"}
 _SOP_CLASS = 0x00080016
+_CROCKFORD = frozenset(CROCKFORD)
 #: (0040,A124) UID of a content item
 _UID_OF_AN_ITEM = 0x0040A124
 #: options whose C on a text means that words of it may stay
@@ -57,9 +58,14 @@ class Rules:
         self._dates = DateCheck(policy.dates, source.at, self._is_as_it_came)
         self._ruled = RuleCheck(policy.rules, source, self._is_as_it_came, policy.moves) if policy.rules else None
         self._envelope = EnvelopeCheck(policy.recipients)
-        self._documents = DocumentCheck(policy.documents, source.at((), _SOP_CLASS).decode("latin_1"))
+        #: values that have the form of a pseudonym: the same few stand in many places
+        self._pseudonyms: set[bytes] = set()
         #: sequences whose content must be another than it was
         self._replaced: set[Path] = set()
+
+    @cached_property
+    def _documents(self) -> DocumentCheck:
+        return DocumentCheck(self._policy.documents, self._source.at((), _SOP_CLASS).decode("latin_1"))
 
     def check(self, leaf: Leaf) -> None:
         """Raises for an element that may not be there, or not with this value."""
@@ -210,7 +216,9 @@ class Rules:
             raise _refusal(leaf, f"has its original value ({why})")
 
     def _is_pseudonym(self, value: bytes) -> bool:
-        return is_pseudonym(value.decode("latin_1"), self._policy.patient_id_prefix)
+        if value not in self._pseudonyms and is_pseudonym(value.decode("latin_1"), self._policy.patient_id_prefix):
+            self._pseudonyms.add(value)
+        return value in self._pseudonyms
 
     def _inside_replaced(self, path: Path) -> bool:
         return any(path[:length] in self._replaced for length in range(1, len(path), 2))
@@ -236,7 +244,7 @@ def _fits(leaf: Leaf) -> bool:
 def is_pseudonym(value: str, prefix: str) -> bool:
     """Whether ``value`` has the form of a pseudonymous Patient ID: see docs/pseudonyms.md."""
     body = value.removeprefix(prefix)
-    return len(body) == 17 and set(body) <= set(CROCKFORD) and check_character(body[:16]) == body[16]
+    return len(body) == 17 and _CROCKFORD.issuperset(body) and check_character(body[:16]) == body[16]
 
 
 def _is_own_uid(value: str) -> bool:

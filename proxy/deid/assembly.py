@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import proxy
 from proxy.deid.inflate import inflate
-from proxy.deid.part10 import read_meta, read_part10
+from proxy.deid.part10 import PREAMBLE, MetaElement, head_of, read_meta
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf
 from proxy.deid.rows import PARENT, START, TAG
@@ -22,6 +22,12 @@ from proxy.errors import InstanceHeld, Reason
 
 _BULK_VRS = frozenset({"OB", "OW", "OD", "OF", "OL", "OV", "OB or OW"})
 _META = (0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013)
+#: version, and whose implementation wrote it
+_OURS = {
+    0x00020001: b"\0\1",
+    0x00020012: proxy.IMPLEMENTATION_CLASS_UID.encode("ascii"),
+    0x00020013: proxy.IMPLEMENTATION_VERSION_NAME.encode("ascii"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,9 @@ def read_output(
         else:
             cuts.append((sum(map(len, written)), _run(source, chunk)))
     file = memoryview(written[0] if len(written) == 1 else b"".join(written))
-    head = read_part10(file)
-    _check_head(file)
+    meta = read_meta(file)
+    head = head_of(file, meta)
+    _check_head(file, meta)
     syntax = policy.transfer_syntaxes.get(head.transfer_syntax_uid)
     if syntax is None or syntax.handling == "refuse" or (cuts and syntax.deflated):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "the transfer syntax of the output does not fit it", 0x00020010)
@@ -95,22 +102,17 @@ def _bulk(run: memoryview, syntax: TransferSyntax, policy: Policy) -> Leaf:
     return leaf
 
 
-def _check_head(head: memoryview) -> None:
+def _check_head(head: memoryview, elements: list[MetaElement]) -> None:
     """PS3.15 E.1.1: preamble and file meta information are replaced; seven elements of our own are all there is."""
-    if any(head[:128]):
+    if head[:PREAMBLE] != bytes(PREAMBLE):
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the preamble is not empty")
-    elements = read_meta(head)
     for element, expected in zip(elements, _META, strict=False):
         if element.tag != expected:
             raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "file meta information that is not ours", element.tag)
     if len(elements) != len(_META):
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "file meta information is not complete", 0x00020000)
-    values = {e.tag: bytes(head[e.value_offset : e.value_offset + e.length]).rstrip(b"\0 ") for e in elements}
-    ours = {
-        0x00020001: b"\0\1",
-        0x00020012: proxy.IMPLEMENTATION_CLASS_UID.encode("ascii"),
-        0x00020013: proxy.IMPLEMENTATION_VERSION_NAME.encode("ascii"),
-    }
-    for tag, value in ours.items():
-        if values[tag] != value:
-            raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "file meta information that is not ours", tag)
+    for element in elements:
+        ours = _OURS.get(element.tag)
+        value = bytes(head[element.value_offset : element.value_offset + element.length]) if ours is not None else b""
+        if ours is not None and value.rstrip(b"\0 ") != ours:
+            raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "file meta information that is not ours", element.tag)

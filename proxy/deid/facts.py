@@ -24,6 +24,7 @@ from proxy.deid.reading import known_vr
 NOTHING, NAME, NUMBER, PLACE, BIRTH, UID, CLASS_UID = range(7)
 #: how a value is searched (see search.py): as bytes, as words, as UIDs, as dates and times, as a whole
 BYTES, WORDS, UIDS, DATED, WHOLE = range(5)
+_PATIENT_NAME = 0x00100010
 _READ = {"UI": UIDS, **dict.fromkeys(("DA", "DT", "TM"), DATED), **dict.fromkeys(("AE", "AS", "CS", "DS", "IS"), WHOLE)}
 _READ |= dict.fromkeys(("LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"), WORDS)
 #: VRs of PS3.5 by number; 0 is none. What PS3.6 leaves open ("US or SS") follows
@@ -33,17 +34,19 @@ UN, SQ, OB, OW, UI, PN = (_STATED.index(name) for name in ("UN", "SQ", "OB", "OW
 KNOWN_MASK, HOLDS_AT, HOLDS_MASK, TAG_AT = 0xFF, 8, 0xFF, 16
 #: that of a tag which PS3.6 does not have
 ABSENT = UN
+#: (FFFF,FFFF) is no tag of anything
+NO_TAG = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One policy's facts. ``keys`` is open addressing over tags, -1 where there is none, ``packed`` lies beside it."""
+    """One policy's facts. ``keys`` is open addressing over tags, `NO_TAG` where none is, ``packed`` lies beside it."""
 
     names: tuple[str, ...]
     tags: tuple[int, ...]
     vr_of: Callable[[int], str]
-    keys: NDArray[np.int64]
-    packed: NDArray[np.int64]
+    keys: NDArray[np.uint32]
+    packed: NDArray[np.int32]
     #: VR → how a value is searched
     reads: NDArray[np.uint8]
     #: two bytes of a VR, little endian → its number, 0 for what is no VR; and whether it has a long header
@@ -75,6 +78,8 @@ def facts_of(policy: Policy) -> Facts:
 def _holds(tag: int) -> int:
     if tag in CLASS_UIDS:
         return CLASS_UID
+    if tag == _PATIENT_NAME:  # under whatever VR it stands there
+        return NAME
     return NUMBER if tag in NUMBERS else PLACE if tag in PLACES else BIRTH if tag == BIRTH_DATE else NOTHING
 
 
@@ -85,9 +90,9 @@ def _stated() -> NDArray[np.uint8]:
     return table
 
 
-def _addressed(tags: list[int], facts: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    size = 1 << (2 * len(tags)).bit_length()
-    keys, packed = np.full(size, -1, np.int64), np.zeros(size, np.int64)
+def _addressed(tags: list[int], facts: list[int]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    size = 1 << (len(tags) * 5 // 4).bit_length()
+    keys, packed = np.full(size, NO_TAG, np.uint32), np.zeros(size, np.int32)
     _address(np.array(tags, np.int64), np.array(facts, np.int64), keys, packed)
     return keys, packed
 
@@ -102,6 +107,6 @@ def slot(tag: int, size: int) -> Any:
 def _address(tags: Any, facts: Any, keys: Any, packed: Any) -> None:
     for which in range(len(tags)):
         at = slot(tags[which], len(keys))
-        while keys[at] >= 0:
+        while keys[at] != NO_TAG:
             at = (at + 1) & (len(keys) - 1)
         keys[at], packed[at] = tags[which], facts[which]

@@ -12,19 +12,20 @@ from typing import NamedTuple
 from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid.allowed_content import ASKED
-from proxy.deid.allowed_dates import BIRTH
 from proxy.deid.allowed_documents import ABOUT_DOCUMENTS
 from proxy.deid.allowed_encrypted import ABOUT_ORIGINALS
-from proxy.deid.identifiers import CLASS_UIDS
+from proxy.deid.identifiers import CHARSET_VRS, CLASS_UIDS
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, known_vr
 from proxy.deid.rules import Rule
 
 #: what a value must be to pass: anything; nothing; constants of ours; UIDs of the standard or pseudonymous ones; a date
-#: that is not the one in the input, a time. Bits, any of which is enough
-ANYTHING, EMPTY, CONSTANTS, OWN_UIDS, MOVED, TIME = (1 << bit for bit in range(6))
-#: Patient's Name, Patient ID, birth, pixels, documents, originals: whatever the table says of them
-_OWN_CHECKS = frozenset({0x00100010, 0x00100020}) | BIRTH | PIXEL_DATA | ABOUT_DOCUMENTS | ABOUT_ORIGINALS
+#: that is not the one in the input; a time; what looks like a pseudonymous Patient ID. Bits, any of which is enough
+ANYTHING, EMPTY, CONSTANTS, OWN_UIDS, MOVED, TIME, PSEUDONYM = (1 << bit for bit in range(7))
+#: Patient's Name and Patient ID. That a pseudonym there is a new one is for the sieve: an old one is an identifier
+_PSEUDONYMS = frozenset({0x00100010, 0x00100020})
+#: pixels, documents, originals: whatever the table says of them
+_OWN_CHECKS = PIXEL_DATA | ABOUT_DOCUMENTS | ABOUT_ORIGINALS
 _STRINGS = frozenset(
     {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
 )
@@ -40,6 +41,7 @@ class Case(NamedTuple):
     cells: tuple[tuple[str, str], ...]
     word: str
     class_uid: bool
+    pseudonym: bool
 
 
 class Glance:
@@ -59,7 +61,7 @@ class Glance:
         if not code and tag not in DicomDictionary:
             return None
         cells = tuple(sorted(policy.cells.get(tag, {}).items()))
-        return Case(known, code, cells, policy.unlisted.attributes.get(tag, ""), tag in CLASS_UIDS)
+        return Case(known, code, cells, policy.unlisted.attributes.get(tag, ""), tag in CLASS_UIDS, tag in _PSEUDONYMS)
 
     def passes(self, case: Case, vr: str) -> int:
         """Which values pass under ``vr``, the VR as the element is read."""
@@ -98,7 +100,7 @@ class Glance:
             return allowed
         if code == "U" or vr == "UI":
             return allowed | self._uids(case)
-        return allowed | EMPTY | CONSTANTS
+        return allowed | EMPTY | CONSTANTS | (PSEUDONYM if case.pseudonym and vr in CHARSET_VRS else 0)
 
     def _uids(self, case: Case) -> int:
         # where UIDs stay, what is an original one is for the rules

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from proxy.deid.allowed import CONSTANTS as OURS
 from proxy.deid.compiled import compiled, inlined
 from proxy.deid.facts import TAG_AT, facts_of
-from proxy.deid.glance import ANYTHING, CONSTANTS, EMPTY, MOVED, OWN_UIDS, TIME, Case, Glance
+from proxy.deid.glance import ANYTHING, CONSTANTS, EMPTY, MOVED, OWN_UIDS, PSEUDONYM, TIME, Case, Glance
 from proxy.deid.hashes import place_of, put, room_for
 from proxy.deid.profile import Policy
+from proxy.deid.pseudonym import CROCKFORD
 from proxy.deid.rows import FACT, FORM, PARENT, PLAIN, STOP, TAG, VALUE, VR
 from proxy.deid.view import View
 
@@ -27,6 +28,7 @@ _OURS = np.frombuffer(b"".join(sorted(OURS)), np.uint8)
 _OURS_FROM = np.cumsum([0, *map(len, sorted(OURS))], dtype=np.int64)
 _STANDARD_ROOT, _OWN_ROOT = np.frombuffer(b"1.2.840.10008", np.uint8), np.frombuffer(b"2.25.", np.uint8)
 _OWN_DIGITS = 39
+_CROCKFORD_NUMBER = np.array([CROCKFORD.find(chr(byte)) for byte in range(256)])
 _LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -35,6 +37,8 @@ class Table(NamedTuple):
 
     rows: NDArray[np.int64]
     passes: NDArray[np.uint8]
+    #: of pseudonymous Patient IDs
+    prefix: NDArray[np.uint8]
 
 
 @lru_cache(maxsize=64)
@@ -47,7 +51,8 @@ def table_of(policy: Policy) -> Table:
     for case, row in seen.items():
         if case is not None:
             passes[row] = [glance.passes(case, vr) if vr else 0 for vr in facts.names]
-    return Table(np.array(rows, np.int64), passes)
+    prefix = np.array([*policy.patient_id_prefix.encode("latin_1")], np.uint8)
+    return Table(np.array(rows, np.int64), passes, prefix)
 
 
 def left(output: View, source: View, table: Table) -> bytearray:
@@ -161,6 +166,23 @@ def _is_time(data: Any, start: int, stop: int) -> bool:
 
 
 @inlined
+def _is_pseudonym(data: Any, start: int, stop: int, prefix: Any) -> bool:
+    """The prefix, sixteen characters of Crockford's base32 and the check character (ISO 7064 MOD 33,32)."""
+    if stop - start != len(prefix) + 17 or not _begins(data, start, stop, prefix):
+        return False
+    product = 32
+    for at in range(start + len(prefix), stop):
+        number = _CROCKFORD_NUMBER[data[at]]
+        if number < 0:
+            return False
+        if at == stop - 1:
+            return number == (33 - product) % 32
+        total = (product + number) % 32
+        product = (total if total else 32) * 2 % 33
+    return False
+
+
+@inlined
 def _all(data: Any, start: int, stop: int, uids: bool) -> bool:
     """Whether each of the values, without padding, is a constant, or a UID of the right kind or nothing."""
     begin = start
@@ -194,7 +216,7 @@ def _has_moved(data: Any, start: int, stop: int, source: Any, rows: Any, origin:
 
 
 @inlined
-def _passes(data: Any, start: int, stop: int, bits: int, source: Any, before: Any, origin: int) -> bool:
+def _passes(data: Any, start: int, stop: int, bits: int, source: Any, before: Any, origin: int, prefix: Any) -> bool:
     if bits & EMPTY and start == stop:
         return True
     first, last = _inner(data, start, stop)
@@ -202,13 +224,17 @@ def _passes(data: Any, start: int, stop: int, bits: int, source: Any, before: An
         return True
     if bits & CONSTANTS and _all(data, first, last, False):
         return True
+    if bits & PSEUDONYM and _is_pseudonym(data, first, last, prefix):
+        return True
     if bits & TIME and _is_time(data, first, last):
         return True
     return bits & MOVED != 0 and _has_moved(data, first, last, source, before, origin)
 
 
 @compiled
-def _leave(data: Any, rows: Any, source: Any, before: Any, origins: Any, kinds: Any, passes: Any, marks: Any) -> None:
+def _leave(
+    data: Any, rows: Any, source: Any, before: Any, origins: Any, kinds: Any, passes: Any, prefix: Any, marks: Any
+) -> None:
     for row in range(len(rows)):
         if rows[row, FORM] >= 0:
             continue
@@ -217,5 +243,5 @@ def _leave(data: Any, rows: Any, source: Any, before: Any, origins: Any, kinds: 
             continue
         plain = bits != 0 and rows[row, FORM] == PLAIN
         start, stop = rows[row, VALUE], rows[row, STOP]
-        if not plain or not _passes(data, start, stop, bits, source, before, origins[row]):
+        if not plain or not _passes(data, start, stop, bits, source, before, origins[row], prefix):
             marks[row] = 1

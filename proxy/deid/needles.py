@@ -25,8 +25,8 @@ _HEAD = np.uint64((1 << 8 * LEAST) - 1)
 class Index(NamedTuple):
     """Needles, ready to be looked for."""
 
-    #: two bytes, little endian → whether they lie at the first four places of some needle
-    pairs: NDArray[np.bool_]
+    #: bits by two bytes, little endian: whether they lie at the first four places of some needle
+    pairs: NDArray[np.uint8]
     #: the first five bytes of needles, and the longest needle that begins with them
     heads: Hashes
     longest: NDArray[np.int64]
@@ -40,7 +40,7 @@ def index_of(text: NDArray[np.uint8], starts: NDArray[np.int64], least: int = LE
     count = len(starts) - 1
     heads, wholes = room_for(count), room_for(count)
     span = np.array([255, 0], np.uint8)
-    index = Index(np.zeros(65536, np.bool_), heads, np.zeros(len(heads), np.int64), wholes, span)
+    index = Index(np.zeros(65536 // 8, np.uint8), heads, np.zeros(len(heads), np.int64), wholes, span)
     _fill(text, starts, least, *index)
     return index
 
@@ -86,8 +86,8 @@ def _fill(text: Any, starts: Any, least: int, pairs: Any, heads: Any, longest: A
             upper, other = _raised(first), _raised(second)
             span[0] = min(span[0], upper, other)
             span[1] = max(span[1], first, second)
-            pairs[second << 8 | first] = pairs[second << 8 | upper] = True
-            pairs[other << 8 | first] = pairs[other << 8 | upper] = True
+            for pair in (second << 8 | first, second << 8 | upper, other << 8 | first, other << 8 | upper):
+                pairs[pair >> 3] |= 1 << (pair & 7)
 
 
 @inlined
@@ -158,7 +158,8 @@ def next_from(data: Any, start: int, stop: int, pairs: Any, heads: Any, longest:
             at += _BLOCK
             continue
         for each in range(at, min(at + _BLOCK, len(words))):
-            if pairs[words[each] & np.uint32(65535)]:
+            pair = words[each] & np.uint32(65535)
+            if pairs[pair >> np.uint32(3)] >> (pair & np.uint32(7)) & 1:
                 found = _around(data, start + _STRIDE * each, start, stop, heads, longest, wholes)
                 if found >= 0:
                     return found

@@ -7,7 +7,9 @@ Pure; what cannot be read raises `InstanceHeld`.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from proxy.errors import InstanceHeld, Reason
 
@@ -46,8 +48,7 @@ class Part10:
     dataset_offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class MetaElement:
+class MetaElement(NamedTuple):
     """One element of group 0002: ``data[value_offset : value_offset + length]`` is its value."""
 
     tag: int
@@ -58,7 +59,11 @@ class MetaElement:
 
 def read_part10(data: memoryview) -> Part10:
     """Read the head; `NOT_DICOM` without preamble and prefix, else `TRUNCATED`, `LENGTH_BEYOND_BUFFER`, `MALFORMED`."""
-    elements = read_meta(data)
+    return head_of(data, read_meta(data))
+
+
+def head_of(data: memoryview, elements: Sequence[MetaElement]) -> Part10:
+    """What ``elements``, all of group 0002, say."""
     uids = {e.tag: _uid(data, e) for e in elements if e.tag in (0x00020002, 0x00020003, 0x00020010)}
     end = elements[-1].value_offset + elements[-1].length if elements else DATASET_AT_LEAST
     return Part10(uids.get(0x00020010, ""), uids.get(0x00020002, ""), uids.get(0x00020003, ""), end)
@@ -69,12 +74,14 @@ def read_meta(data: memoryview) -> list[MetaElement]:
     if len(data) < DATASET_AT_LEAST or bytes(data[PREAMBLE:DATASET_AT_LEAST]) != b"DICM":
         raise InstanceHeld(Reason.NOT_DICOM, "no preamble and DICM prefix")
     elements: list[MetaElement] = []
+    seen: set[int] = set()
     position, declared_end = DATASET_AT_LEAST, -1
-    while position != declared_end and bytes(data[position : position + 2]) == b"\x02\x00":
+    while position != declared_end and position + 2 <= len(data) and data[position] == 2 and data[position + 1] == 0:
         element = _read_element(data, position)
-        if any(element.tag == other.tag for other in elements) or len(elements) >= _MOST_META:
+        if element.tag in seen or len(elements) >= _MOST_META:
             raise InstanceHeld(Reason.MALFORMED, "file meta information repeats an element or is too long", element.tag)
         elements.append(element)
+        seen.add(element.tag)
         position = element.value_offset + element.length
         if element.tag == 0x00020000 and element.length == 4:
             declared_end = position + int(_U32.unpack_from(data, element.value_offset)[0])

@@ -15,6 +15,7 @@ from typing import Protocol
 ROOT_KEY_BYTES = 32
 #: Crockford's base32: no I, L, O, U.
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_NUMBERS = {character: number for number, character in enumerate(CROCKFORD)}
 #: PS3.5 annex B, PS3.6 annex A: UIDs that the standard itself defines name no patient and keep their meaning.
 STANDARD_ROOT = "1.2.840.10008"
 _PURPOSES = ("patient", "uid", "accession", "date", "text", "blind")
@@ -139,7 +140,7 @@ def check_character(body: str) -> str:
     """The hybrid system of ISO 7064 with M = 32 (MOD 33,32) over Crockford's alphabet: finds every wrong character."""
     product = 32
     for character in body:
-        total = (product + CROCKFORD.index(character)) % 32 or 32
+        total = (product + _NUMBERS[character]) % 32 or 32
         product = total * 2 % 33
     return CROCKFORD[(33 - product) % 32]
 

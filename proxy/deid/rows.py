@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.deid.compiled import compiled, inlined
-from proxy.deid.facts import ABSENT, KNOWN_MASK, OB, OW, SQ, UN, Facts, slot
+from proxy.deid.facts import ABSENT, KNOWN_MASK, NO_TAG, OB, OW, SQ, UN, Facts, slot
 from proxy.deid.part10 import Limits
 from proxy.errors import InstanceHeld, Reason
 
@@ -91,10 +91,12 @@ def _tag(data: Any, at: int, mode: int) -> Any:
 
 @inlined
 def _fact(tag: int, keys: Any, packed: Any) -> Any:
-    at = slot(tag, len(keys))
-    while keys[at] >= 0:
+    at = slot(tag, len(keys)) if tag != NO_TAG else -1
+    if at < 0:
+        return ABSENT
+    while keys[at] != NO_TAG:
         if keys[at] == tag:
-            return packed[at]
+            return np.int64(packed[at])
         at = (at + 1) & (len(keys) - 1)
     return ABSENT
 

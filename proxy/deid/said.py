@@ -33,20 +33,15 @@ class Said:
     """The data set of an output, as it describes itself."""
 
     def __init__(self, view: View) -> None:
-        self._view, self.root = view, ViewLevel(view)
+        self.root = ViewLevel(view)
 
     def text(self, tag: int) -> str:
         """An unpadded value at the top level, "" where there is none or it has items."""
-        row = self.root.row(tag)
-        if row is None or self._view.is_sequence(row):
-            return ""
-        return bytes(self._view.value(row)[:_LONGEST]).decode("latin_1").strip(" \0")
+        return bytes(self.root.bytes_of(tag)[:_LONGEST]).decode("latin_1").strip(" \0")
 
     def methods(self) -> set[bytes]:
         """The code values of (0012,0064) De-identification Method Code Sequence."""
-        items = self.root.below(_METHOD_CODES)
-        rows = (item.row(CODE_VALUE) for item in items)
-        return {stripped(self._view.value(row)) for row in rows if row is not None}
+        return {code for item in self.root.below(_METHOD_CODES) if (code := stripped(item.bytes_of(CODE_VALUE)))}
 
 
 def check_markers(said: Said, methods: set[bytes], output: Output, policy: Policy) -> None:

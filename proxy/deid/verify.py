@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from proxy.deid.allowed import Rules
+from proxy.deid.allowed_documents import is_dummied
 from proxy.deid.assembly import Output, read_output
 from proxy.deid.glance_values import left, table_of
 from proxy.deid.identifiers import stripped
@@ -149,8 +150,13 @@ class _Judgement:
         check_markers(said, methods, self._output, self._policy)
         check_report(said, self._result.report)
         check_pixels(said.root, pixels, self._output.syntax, work)
-        came = (stripped(source.at((), _BURNED_IN)).decode("latin_1"), CLEAN_PIXELS in source.values(CODE_VALUE))
-        check_claims(said.text(_BURNED_IN), methods, came, work)
+        burned_in = said.text(_BURNED_IN)
+        if burned_in == "NO" or CLEAN_PIXELS in methods:
+            # nothing is burned in where the document is a dummy
+            dummy = is_dummied(self._policy.documents, self._output.sop_class_uid)
+            came_with = "NO" if dummy else stripped(source.at((), _BURNED_IN)).decode("latin_1")
+            came = (came_with, CLEAN_PIXELS in source.values(CODE_VALUE))
+            check_claims(burned_in, methods, came, work)
 
 
 def _remaining(leaf: Leaf) -> InstanceHeld:

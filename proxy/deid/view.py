@@ -13,9 +13,10 @@ from proxy.deid.facts import Facts, facts_of
 from proxy.deid.level import Level, Value
 from proxy.deid.profile import Policy
 from proxy.deid.reading import CHARACTER_SET, PIXEL_DATA, Leaf, Path, codec_named
-from proxy.deid.rows import FORM, PARENT, SEQUENCE, START, STOP, TAG, VALUE, Rows, read_rows
+from proxy.deid.rows import FORM, PARENT, SEQUENCE, START, STOP, TAG, VALUE, VR, Rows, read_rows
 from proxy.deid.tables import TransferSyntax
 
+_NOTHING = memoryview(b"")
 #: from so many rows on an index by tag pays
 _MANY = 1024
 
@@ -101,15 +102,16 @@ class ViewLevel:
 
     def __init__(self, view: View, item: int = -1) -> None:
         self._view = view
-        own = np.flatnonzero(view.rows[:, PARENT] == item)
-        self._own: dict[int, int] = dict(zip(view.rows[own, TAG].tolist(), own.tolist(), strict=True))
+        self._numbers = np.flatnonzero(view.rows[:, PARENT] == item)
+        self._own: dict[int, list[int]] = {row[TAG]: row for row in view.rows[self._numbers].tolist()}
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._own
 
-    def row(self, tag: int) -> int | None:
-        """Where the element is."""
-        return self._own.get(tag)
+    def bytes_of(self, tag: int) -> memoryview:
+        """The value, empty where there is none or it has items."""
+        row = self._own.get(tag)
+        return self._view.body[row[VALUE] : row[STOP]] if row is not None and row[FORM] != SEQUENCE else _NOTHING
 
     def tags(self) -> list[int]:
         """As `Level.tags`."""
@@ -121,8 +123,10 @@ class ViewLevel:
 
     def value(self, tag: int) -> tuple[str, Value]:
         """As `Level.value`; where the encoding says no VR, the one of PS3.6."""
-        leaf = self._view.leaf(self._own[tag])
-        return (leaf.vr, self.items(tag)) if leaf.vr == "SQ" else (leaf.vr, bytes(leaf.value))
+        row = self._own[tag]
+        if row[FORM] == SEQUENCE:
+            return "SQ", self.items(tag)
+        return self._view.facts.names[row[VR]], bytes(self._view.body[row[VALUE] : row[STOP]])
 
     def items(self, tag: int) -> list[Level]:
         """As `Level.items`."""
@@ -130,7 +134,9 @@ class ViewLevel:
 
     def below(self, tag: int) -> list[ViewLevel]:
         """The items of a sequence."""
-        row = self._own.get(tag)
-        if row is None or not self._view.is_sequence(row):
+        if tag not in self._own or self._own[tag][FORM] != SEQUENCE:
             return []
-        return [ViewLevel(self._view, each) for each in np.flatnonzero(self._view.rows[:, PARENT] == row).tolist()]
+        rows, place = self._view.rows, list(self._own).index(tag)
+        return [
+            ViewLevel(self._view, each) for each in np.flatnonzero(rows[:, PARENT] == self._numbers[place]).tolist()
+        ]
