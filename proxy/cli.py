@@ -32,6 +32,7 @@ VERBS = {
     "diff-rules": "diff_rules",
     "conformance": "conformance",
     "rules": "rules",
+    "deface": "deface",
     "decrypt": "decrypt",
 }
 
