@@ -23,7 +23,7 @@ from pydicom.dataset import Dataset
 
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.types import Claimed, materialise
-from proxy.errors import ConfigError, Reason
+from proxy.errors import Reason
 from proxy.service.ports import Held, Released
 from proxy.store.rulebook import load_profile
 from proxy.workers.judge import Judge
@@ -45,6 +45,8 @@ POLICIES = {option: [option] for option in OPTIONS} | COMBINED
 PROFILES = [path.stem for path in sorted((RULES / "profiles").glob("*.yaml"))]
 CLEANING = "cleaned texts"
 EVERY = [*PROFILES, CLEANING, *POLICIES]
+#: pixels leave as they are: what is looked for here stands beside them
+_UNSEEN = {"faces": "forward", "ultrasound": "off"}
 #: files in which each place is tried under each policy; VEIL_CANARIES=all for every one
 EACH = len(FILES) if os.environ.get("VEIL_CANARIES") == "all" else 3
 
@@ -68,35 +70,22 @@ HELD: dict[str, tuple[set[str], str]] = {
     "OW, a palette": ({""}, _BULK),
     "OF": ({""}, _BULK),
     "pixel data": ({""}, _BULK),
-    "behind the last pixel": ({""}, _BULK),
-    "JPEG comment": ({""}, _BULK),
-    "JPEG application segment": ({""}, _BULK),
-    "JPEG 2000 comment": ({""}, _BULK),
-    "behind an RLE segment": ({""}, _BULK),
     "SH": ({"rtn_dev_id"}, _RETAINED),
     "ST": ({"rtn_inst_id"}, _RETAINED),
     "SR: CODE": ({"clean_struct"}, "the meaning of a code is not cleaned"),
 }
 
 
-def policy_of(make: ModuleType, name: str) -> Policy:
-    """Every option but those that work on pixels has to load."""
-    if name in PROFILES:
-        return make.policy(name, uninspected_pixels="forward")
-    if name == CLEANING:
-        return _cleaning(make)
-    try:
-        return make.optioned(*POLICIES[name], uninspected_pixels="forward")
-    except ConfigError:
-        assert {"clean_pixel", "clean_visual_features"} & set(POLICIES[name])
-        pytest.skip(f"{name} changes pixels")
-
-
 @cache
-def _cleaning(make: ModuleType) -> Policy:
-    document = load_profile("basic")
-    by_vr = {**document["unlisted"]["by_vr"], **dict.fromkeys(("LO", "LT", "SH", "ST", "UC", "UT"), "clean")}
-    profile = {**document, "options": ["clean_desc"], "unlisted": {**document["unlisted"], "by_vr": by_vr}}
+def policy_of(make: ModuleType, name: str) -> Policy:
+    """Every shipped profile, every option, what goes together."""
+    document = load_profile(name if name in PROFILES else "basic")
+    if name == CLEANING:
+        by_vr = {**document["unlisted"]["by_vr"], **dict.fromkeys(("LO", "LT", "SH", "ST", "UC", "UT"), "clean")}
+        document = {**document, "options": ["clean_desc"], "unlisted": {**document["unlisted"], "by_vr": by_vr}}
+    elif name not in PROFILES:
+        document = {**document, "options": POLICIES[name]}
+    profile = {**document, "pixels": _UNSEEN}
     return compile_policy(make.tables(), PolicySpec("research", profile, make.KEY, uninspected_pixels="forward"))
 
 
@@ -181,7 +170,7 @@ def may_be_held(place: Place, policy: Policy) -> bool:
 
 def is_refused(name: str, policy: Policy, verdict: Held) -> bool:
     """Modalities that the mammography profile refuses."""
-    refused = verdict.reason is Reason.UNSUPPORTED_CONTENT and verdict.detail.endswith("refuses this instance")
+    refused = verdict.reason is Reason.REFUSED_BY_RULE
     return policy.profile == "mammography" and refused and _dataset(name).Modality in ("US", "CR")
 
 
@@ -266,6 +255,8 @@ def test_what_no_row_names_and_the_profile_keeps_is_untouched(make: ModuleType, 
             continue
         # what an instance says of its own de-identification, and a value of another kind than PS3.6 says
         if tag >> 16 == 0x0012 or tag in (0x00280303, 0xFFFCFFFC) or element.VR not in known.split(" or "):
+            continue
+        if tag == 0x7FE00010 and before[tag].is_undefined_length:  # fragments lose comments; tests of pixels compare
             continue
         compared += 1
         assert value_of(after, tag) == element.value, element.keyword
