@@ -1,6 +1,7 @@
 """A JPEG 2000 code stream without comments, registration, unknown segments, file boxes and bytes behind its end.
 
-Lengths that these change (Psot, TLM) are written anew; packets are never touched. Pure.
+Bytes behind the last packet of a tile go too. Lengths that all this changes (Psot, TLM) are written anew; packets are
+never touched. Pure.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from proxy.deid.pixels.j2k_markers import (
     Piece,
     TilePart,
 )  # fmt: skip
+from proxy.deid.pixels.j2k_packets import slack
 
 #: what may stand behind the end: nothing, or one byte that makes the length even
 PADDING = (b"", b"\0", b"\xff")
@@ -38,7 +40,8 @@ _KEPT = frozenset({CAP, SIZ, COD, COC, CPF, PRF, QCD, QCC, RGN, POC, PPM, PPT, S
 
 def stripped(stream: Bytes, j2k: J2k) -> bytes | None:
     """``stream`` without metadata; None when there is nothing of the kind."""
-    parts = [_tile_part(stream, part) for part in j2k.parts]
+    behind = slack(stream, j2k)
+    parts = [_tile_part(stream, part, behind.get(number, 0)) for number, part in enumerate(j2k.parts)]
     lengths = [(part.tile, len(content)) for part, content in zip(j2k.parts, parts, strict=True)]
     main = b"".join(_main(stream, piece, lengths) for piece in _with_true_tlm(stream, j2k.main, len(lengths)))
     clean = bytes((0xFF, SOC)) + main + b"".join(parts) + bytes((0xFF, EOC))
@@ -52,17 +55,18 @@ def _main(stream: Bytes, piece: Piece, lengths: list[tuple[int, int]]) -> bytes:
     return bytes(stream[piece.start : piece.end]) if piece.marker in _KEPT else b""
 
 
-def _tile_part(stream: Bytes, part: TilePart) -> bytes:
-    """A tile-part of its kept segments, with its new length; a length that was left open stays open."""
-    listed = _packet_lengths(stream, part)
+def _tile_part(stream: Bytes, part: TilePart, behind: int) -> bytes:
+    """A tile-part of its kept segments, without the last ``behind`` bytes, with its new length if it had one."""
+    listed = _packet_lengths(stream, part, behind)
     kept = [piece for piece in part.pieces if piece.marker in _KEPT or (piece.marker == PLT and listed)]
     content = bytearray(b"".join(bytes(stream[piece.start : piece.end]) for piece in kept))
+    del content[len(content) - behind :]
     if any(content[6:10]):
         content[6:10] = len(content).to_bytes(4, "big")
     return bytes(content)
 
 
-def _packet_lengths(stream: Bytes, part: TilePart) -> bool:
+def _packet_lengths(stream: Bytes, part: TilePart, behind: int) -> bool:
     """Whether the PLT segments account for the tile-part's data, byte for byte (T.800 A.7.3)."""
     total = length = 0
     for piece in part.pieces:
@@ -72,7 +76,7 @@ def _packet_lengths(stream: Bytes, part: TilePart) -> bool:
                 if byte < 0x80:
                     total, length = total + length, 0
     data = part.pieces[-1]
-    return length == 0 and total == data.end - data.start - 2
+    return length == 0 and total == data.end - data.start - 2 - behind
 
 
 def _entry(stream: Bytes, piece: Piece) -> tuple[int, int, int]:
