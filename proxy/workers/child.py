@@ -23,6 +23,7 @@ from proxy.service.ports import Held, Verdict
 from proxy.workers import confine, protocol
 from proxy.workers.judge import ENGINE, GATE, Judge
 from proxy.workers.reply import Reply, send_reply
+from proxy.workers.text_reader import make_reader
 from proxy.workers.warmup import specimen
 
 
@@ -48,7 +49,10 @@ class Bench:
         self._setup = setup
         if setup.tables is not None:
             register(setup.tables)
-        self._judge = Judge(setup.gate_key, setup.engine, setup.gate)
+        reader = make_reader()
+        if any(reads_text(policy) for policy in setup.policies.values()):
+            reader.load()  # 16 MB of models: now, not with the first instance
+        self._judge = Judge(setup.gate_key, setup.engine, setup.gate, reader)
         for policy in setup.policies.values():  # the first run imports and compiles what later ones need
             self._judge.judge(specimen(), Claimed(), policy)
         gc.collect()
@@ -68,6 +72,12 @@ class Bench:
             return self._judge.judge(memoryview(mapping), job.claimed, policy)
         finally:
             _unmap(mapping)
+
+
+def reads_text(policy: Policy) -> bool:
+    """Whether instances under ``policy`` may be read for text in their pixels."""
+    pixels = getattr(policy, "pixels", None)  # tests put other things in the place of a policy
+    return pixels is not None and any(pixels.reads(risk) for risk in pixels.text)
 
 
 def _unmap(mapping: mmap.mmap) -> None:

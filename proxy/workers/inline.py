@@ -11,6 +11,7 @@ from proxy.errors import Reason, WorkersUnavailable
 from proxy.service.ports import Held, Verdict
 from proxy.workers.arena import Arena
 from proxy.workers.judge import ENGINE, GATE, Judge
+from proxy.workers.text_reader import make_reader
 
 
 class InlineDeidentifier:
@@ -22,7 +23,7 @@ class InlineDeidentifier:
         """``engine`` and ``gate`` name other modules for tests."""
         self._policies = dict(policies)
         self._one_at_a_time = asyncio.Lock()  # the engine changes the process's warning filters
-        self._judge = Judge(gate_key, engine, gate)
+        self._judge = Judge(gate_key, engine, gate, make_reader())
 
     async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
         """See `Deidentifier.run`. The arena must stay open until it returns."""
