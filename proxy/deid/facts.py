@@ -5,7 +5,7 @@ Compiled once for a policy into arrays, so that kernels can look tags up. Holds 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -57,8 +57,13 @@ class Facts:
 @lru_cache(maxsize=64)
 def facts_of(policy: Policy) -> Facts:
     """The facts under ``policy``."""
-    tags = sorted(DicomDictionary.keys() | policy.vrs.keys())
-    vrs = {tag: policy.vrs.get(tag) or known_vr(tag) for tag in tags}
+    return make_facts(policy.vrs)
+
+
+def make_facts(listed: Mapping[int, str]) -> Facts:
+    """Facts of PS3.6, and of what Table E.1-1 lists: VR by tag."""
+    tags = sorted(DicomDictionary.keys() | listed.keys())
+    vrs = {tag: listed.get(tag) or known_vr(tag) for tag in tags}
     names = (*_STATED, *sorted(set(vrs.values()) - set(_STATED)))
     numbers = {name: number for number, name in enumerate(names)}
     facts = [numbers[vrs[tag]] | _holds(tag) << HOLDS_AT | index << TAG_AT for index, tag in enumerate(tags, 1)]
@@ -66,7 +71,7 @@ def facts_of(policy: Policy) -> Facts:
     return Facts(
         names,
         tuple(tags),
-        lambda tag: policy.vrs.get(tag) or known_vr(tag),
+        lambda tag: listed.get(tag) or known_vr(tag),
         keys,
         packed,
         np.array([_READ.get(name, BYTES) for name in names], np.uint8),

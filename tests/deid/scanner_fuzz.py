@@ -1,4 +1,4 @@
-"""The compiled scanner on mutated data sets, in a process of its own: ``python scanner_fuzz.py COUNT SEED``.
+"""The compiled scanners on mutated data sets, in a process of its own: ``python scanner_fuzz.py COUNT SEED``.
 
 Started with NUMBA_BOUNDSCHECK=1, and every data set lies against a page that may not be touched, at its end or at its
 beginning: a read outside the buffer raises or ends the process. Prints figures as JSON; whatever is wrong ends it.
@@ -27,6 +27,8 @@ from pydicom.filereader import data_element_generator
 from pydicom.sequence import Sequence
 from pydicom.values import convert_SQ
 
+from proxy.deid import rows as gate
+from proxy.deid.facts import make_facts
 from proxy.deid.part10 import Limits, read_part10
 from proxy.deid.scanner import (
     DEPTH,
@@ -47,7 +49,7 @@ from proxy.deid.scanner import (
 )  # fmt: skip
 from proxy.errors import MALFORMED_REASONS, InstanceHeld
 
-SEQUENCES = sequence_tags()
+SEQUENCES, FACTS = sequence_tags(), make_facts({})
 PIXEL_DATA = 0x7FE00010
 #: small enough that some data sets meet them
 LIMITS = Limits(nesting_depth=6, elements=300)
@@ -282,6 +284,17 @@ def searched(table: Table) -> bool:
     )
 
 
+def gate_reads(held: memoryview, start: int, implicit: bool, little: bool) -> list[list[int]] | None:
+    """Tag, first byte, value, end and parent of what the gate's own scanner finds; None where it refuses."""
+    try:
+        rows = gate.read_rows(held, start, implicit=implicit, little=little, facts=FACTS, limits=LIMITS)
+    except InstanceHeld as refused:
+        assert refused.reason in MALFORMED_REASONS
+        return None
+    found: list[list[int]] = rows[:, [gate.TAG, gate.START, gate.VALUE, gate.STOP, gate.PARENT]].tolist()
+    return found
+
+
 def _never_guess() -> None:
     """pydicom looks at the first bytes and may change its mind about the transfer syntax; the scanner never does."""
     pydicom.filereader._is_implicit_vr = lambda fp, implicit, *_, **__: implicit
@@ -301,12 +314,15 @@ def run(count: int, seed: int) -> dict[str, int]:
         mutant = mutate(rnd, content, starts, rnd.choice(bases)[1], "little" if little else "big")
         start = rnd.choice((0, 0, 0, rnd.randrange(20)))
         held = fence.hold(bytes(start) + mutant, at_end=bool(number % 4))
+        second = gate_reads(held, start, implicit, little)
         try:
             table = scan_table(held, start, Encoding(implicit, little, SEQUENCES), LIMITS).table
         except InstanceHeld as refused:
+            assert second is None, "the gate reads what the engine refuses"
             tally["refused" if refused.reason in MALFORMED_REASONS else f"for {refused.reason}"] += 1
             continue
         tally["accepted"] += 1
+        assert second == table[:, [TAG, OFFSET, VALUE, END, PARENT]].tolist(), "the gate reads something else"
         account(table, start, len(held))
         moved = np.array(table)
         moved[:, [OFFSET, VALUE, END]] -= start

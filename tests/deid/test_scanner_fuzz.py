@@ -1,5 +1,7 @@
 """Whatever bytes come, the scanner reads inside the buffer only, and accepts what it can account for byte by byte.
 
+The gate has a scanner of its own: it reads the very same elements, and refuses where the engine's refuses.
+
 `scanner_fuzz.py` does it in a process of its own, between pages that may not be touched and with numba's bounds checks.
 ``VEIL_FUZZ=200000`` for the long run.
 """
