@@ -13,10 +13,10 @@ from proxy.deid.encrypted_recipients import Recipient
 from proxy.deid.identifiers import stripped
 from proxy.deid.reading import Leaf
 
-ENCRYPTED_ATTRIBUTES_SEQUENCE = 0x04000500
-_SYNTAX, _CONTENT = 0x04000510, 0x04000520
+ENCRYPTED_ATTRIBUTES_SEQUENCE, ENCRYPTED_CONTENT = 0x04000500, 0x04000520
+_SYNTAX = 0x04000510
 #: what never stands anywhere else
-ABOUT_ORIGINALS = frozenset({ENCRYPTED_ATTRIBUTES_SEQUENCE, _SYNTAX, _CONTENT})
+ABOUT_ORIGINALS = frozenset({ENCRYPTED_ATTRIBUTES_SEQUENCE, _SYNTAX, ENCRYPTED_CONTENT})
 _EXPLICIT_LITTLE = b"1.2.840.10008.1.2.1"
 #: how a data set begins whose first attribute is Modified Attributes Sequence (0400,0550)
 _CLEAR = (b"\x00\x04\x50\x05", b"\x04\x00\x05\x50")
@@ -38,7 +38,7 @@ class EnvelopeCheck:
             return False
         if leaf.tag == _SYNTAX:
             return stripped(leaf.value) == _EXPLICIT_LITTLE
-        return leaf.tag == _CONTENT and self._is_ours(leaf.value)
+        return leaf.tag == ENCRYPTED_CONTENT and self._is_ours(leaf.value)
 
     def _is_ours(self, value: memoryview) -> bool:
         try:

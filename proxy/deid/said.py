@@ -5,7 +5,7 @@ PS3.15 E.1.1: markers, method codes, identity. Pure; raises `InstanceHeld`.
 
 from __future__ import annotations
 
-from proxy.deid.allowed_encrypted import ENCRYPTED_ATTRIBUTES_SEQUENCE
+from proxy.deid.allowed_encrypted import ENCRYPTED_ATTRIBUTES_SEQUENCE, ENCRYPTED_CONTENT
 from proxy.deid.assembly import Output
 from proxy.deid.identifiers import stripped
 from proxy.deid.profile import Policy
@@ -57,7 +57,9 @@ def check_markers(said: Said, methods: set[bytes], output: Output, policy: Polic
             raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "a marker or identity of the output is wrong", tag)
     if not methods.issuperset(code.encode("ascii") for code, _ in policy.methods):
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, "the method codes do not name the profile", _METHOD_CODES)
-    if (ENCRYPTED_ATTRIBUTES_SEQUENCE in said.root) is not bool(policy.recipients):
+    envelopes = [len(item.bytes_of(ENCRYPTED_CONTENT)) > 0 for item in said.root.below(ENCRYPTED_ATTRIBUTES_SEQUENCE)]
+    there = ENCRYPTED_ATTRIBUTES_SEQUENCE in said.root
+    if there is not bool(policy.recipients) or envelopes != [True] * there:
         why = "originals are encrypted exactly where the project says so"
         raise InstanceHeld(Reason.ELEMENT_NOT_ALLOWED, why, ENCRYPTED_ATTRIBUTES_SEQUENCE)
     if not said.text(_PATIENT_ID):

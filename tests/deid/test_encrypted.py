@@ -249,6 +249,14 @@ def _nested(ds: Dataset, blob: bytes) -> None:
     ds.AnatomicRegionSequence = [item]
 
 
+def _empty(ds: Dataset, blob: bytes) -> None:
+    ds.EncryptedAttributesSequence = []
+
+
+def _empty_item(ds: Dataset, blob: bytes) -> None:
+    del ds.EncryptedAttributesSequence[0].EncryptedContent
+
+
 def _nested_empty(ds: Dataset, blob: bytes) -> None:
     item = Dataset()
     item.EncryptedAttributesSequence = []
@@ -261,7 +269,20 @@ def _moved(ds: Dataset, blob: bytes) -> None:
 
 @pytest.mark.parametrize(
     "forge",
-    [_clear, _twice, _more, _syntax, _no_envelope, _big_key, _gone, _nested, _nested_empty, _moved],
+    [
+        _clear,
+        _twice,
+        _more,
+        _syntax,
+        _no_envelope,
+        _big_key,
+        _gone,
+        _nested,
+        _nested_empty,
+        _moved,
+        _empty,
+        _empty_item,
+    ],
     ids=lambda f: f.__name__,
 )
 def test_the_gate_takes_exactly_one_envelope_to_exactly_these(make: ModuleType, forge: Forge) -> None:
