@@ -32,6 +32,7 @@ VERBS = {
     "diff-rules": "diff_rules",
     "conformance": "conformance",
     "rules": "rules",
+    "pixels": "pixels",
     "deface": "deface",
     "decrypt": "decrypt",
 }
