@@ -18,8 +18,8 @@ from proxy.deid.pixels.j2k_markers import COC, COD, POC, PPM, PPT, J2k, Piece, T
 from proxy.deid.pixels.j2k_walk import walk
 
 _UNFOLLOWED = frozenset({POC, PPM, PPT})
-#: nodes and packets of one tile; an honest one of a gigabyte has fewer
-_MOST_PARTS = 1 << 24
+#: nodes of the tag trees of one tile: code-blocks of 16 by 16 for 400 million samples
+_MOST_NODES = 1 << 21
 
 
 class _Extent(NamedTuple):
@@ -62,8 +62,10 @@ class _Tile:
 def slack(stream: Bytes, j2k: J2k) -> dict[int, int]:
     """Bytes behind the last packet of each tile that has some, by the number of its last tile-part in ``j2k.parts``."""
     found: dict[int, int] = {}
-    for tile in sorted({part.tile for part in j2k.parts}):
-        numbers = [number for number, part in enumerate(j2k.parts) if part.tile == tile]
+    tiles: dict[int, list[int]] = {}
+    for number, part in enumerate(j2k.parts):
+        tiles.setdefault(part.tile, []).append(number)
+    for numbers in tiles.values():
         parts = [j2k.parts[number] for number in numbers]
         runs = [bytes(stream[part.pieces[-1].start + 2 : part.pieces[-1].end]) for part in parts]
         data = np.frombuffer(b"".join(runs), np.uint8)
@@ -86,9 +88,11 @@ def _end(stream: Bytes, j2k: J2k, parts: list[TilePart], data: NDArray[np.uint8]
     tile = _Tile([], [], [])
     extent = _extent(stream, j2k, parts[0].tile)
     for component in range(j2k.header.components):
-        _lay_out(tile, extent, component, _style(stream, j2k, own, component))
-    if max(tile.nodes, layers * len(tile.precincts)) > min(_MOST_PARTS, 8 * len(data) + 4096):
-        raise unreadable("more packets in a JPEG 2000 tile than it has bytes for")
+        _lay_out(tile, extent, component, _style(stream, j2k, own, component), len(data))
+    if layers * len(tile.precincts) > len(data):  # a packet has at least one
+        raise unreadable("more packets in a JPEG 2000 tile than it has bytes")
+    if tile.nodes > _MOST_NODES:
+        raise unreadable("more code-blocks in a JPEG 2000 tile than the bound")
     packets = np.array(list(_ORDERS[order](tile.order, layers)), np.int64).reshape(-1, 2)
     tables = (np.array(rows, np.int64).reshape(-1, wide) for rows, wide in ((tile.precincts, 3), (tile.bands, 4)))
     end = int(walk(data, packets, *tables, tile.blocks, tile.nodes, cod[0]))
@@ -131,7 +135,8 @@ def _extent(stream: Bytes, j2k: J2k, tile: int) -> _Extent:
     return _Extent(max(x, left), max(y, top), min(x + width, right), min(y + height, bottom))
 
 
-def _lay_out(tile: _Tile, extent: _Extent, component: int, style: _Style) -> None:
+def _lay_out(tile: _Tile, extent: _Extent, component: int, style: _Style, most: int) -> None:
+    """Add the precincts of a component (T.800 B.5, B.6), of which there are at most ``most``."""
     for resolution in range(style.levels + 1):
         down = style.levels - resolution
         area, size = extent.reduced(down), style.precincts[resolution]
@@ -144,7 +149,7 @@ def _lay_out(tile: _Tile, extent: _Extent, component: int, style: _Style) -> Non
                 place = max(y << high + down, extent.top), max(x << wide + down, extent.left)
                 tile.order.append((resolution, component, *place, len(tile.precincts)))
                 _precinct(tile, extent, style, resolution, (x, y, wide, high))
-                if len(tile.precincts) > _MOST_PARTS:
+                if len(tile.precincts) > most:
                     raise unreadable("more precincts than a JPEG 2000 tile can have")
 
 

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -82,3 +86,22 @@ async def test_mutated_streams() -> None:
     print(dict(tally))
     assert sum(tally.values()) == COUNT
     assert tally["released"] > COUNT // 20  # otherwise nothing is compared
+
+
+@pytest.mark.timeout(180 + COUNT // 5)
+def test_kernels_stay_in_their_arrays(tmp_path: Path) -> None:
+    """Run lengths, packets and differences of foreign streams, with numba's bounds checks."""
+    child = Path(__file__).parent / "stream_fuzz.py"
+    environment = {
+        **os.environ,
+        "NUMBA_BOUNDSCHECK": "1",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": str(child.parents[3]),
+    }
+    command = [sys.executable, str(child), str(3 * COUNT), str(SEED)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    tally = json.loads(done.stdout)
+    print(tally)
+    assert sum(tally.values()) == 3 * COUNT
+    assert tally["as it was"] + tally["stripped"] > COUNT // 5
