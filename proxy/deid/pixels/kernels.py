@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from proxy.deid.compiled import compiled
 
 
@@ -54,3 +56,13 @@ def gathered(words: Any) -> tuple[int, int]:
         some |= word
         edge |= word ^ (word << 1)
     return some, edge
+
+
+def warm() -> None:
+    """Compile all of this for the arrays that will come: read-only, beginning anywhere in an instance, and our own."""
+    buffer, line = np.zeros(16, np.uint8), np.frombuffer(bytes(2), np.uint8)
+    fill(buffer, 0, 1, 2, line, 0)
+    fill_bits(buffer, 0, 1, 2, 2, 0, 0)
+    shared = memoryview(bytes(24))
+    for words in (buffer.view(np.uint64), np.frombuffer(shared[:16], "<u8"), np.frombuffer(shared[2:18], "<u8")):
+        gathered(words)

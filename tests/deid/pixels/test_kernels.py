@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.deid.pixels import kernels
+from proxy.deid.pixels.hidden import BELOW, hidden
 from proxy.deid.pixels.kernels import fill, fill_bits, gathered
+from proxy.deid.pixels.native import blank_native
+from proxy.deid.pixels.plan import Area, Box, Layout
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_fill(data: st.DataObject) -> None:
     rows, size = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 7))
@@ -25,6 +32,7 @@ def test_fill(data: st.DataObject) -> None:
     assert np.array_equal(buffer, expected)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_fill_bits(data: st.DataObject) -> None:
     rows, size = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 20))
@@ -40,6 +48,7 @@ def test_fill_bits(data: st.DataObject) -> None:
     assert buffer.tolist() == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=20))
 def test_gathered(words: list[int]) -> None:
     some = edge = 0
@@ -48,3 +57,18 @@ def test_gathered(words: list[int]) -> None:
         edge |= (word ^ word << 1) % 2**64
     found = gathered(np.array(words or [0], np.uint64))
     assert (int(found[0]), int(found[1])) == (some, edge)
+
+
+def test_after_warming_up_nothing_is_compiled_for_an_instance() -> None:
+    kernels.warm()
+    known = [len(kernel.signatures) for kernel in (fill, fill_bits, gathered)]
+    layout = Layout(3, 5, 1, 1, 0, 16, 12, 11, False, "MONOCHROME2")
+    bits = Layout(3, 5, 1, 1, 0, 1, 1, 0, False, "MONOCHROME2")
+    for start in range(2, 10, 2):
+        value = memoryview(bytes(64))[start : start + 30]
+        hidden(value, layout)
+        blank_native(value, layout, (Area(Box(0, 0, 2, 2), "x"),), (BELOW,))
+        blank_native(value[:2], bits, (Area(Box(0, 0, 2, 2), "x"),))
+    turned = replace(layout, little=False)
+    hidden(memoryview(bytes(30)), turned)
+    assert [len(kernel.signatures) for kernel in (fill, fill_bits, gathered)] == known

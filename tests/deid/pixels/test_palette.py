@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom import dcmread
@@ -89,6 +89,7 @@ _SEGMENT = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_SEGMENT, min_size=1, max_size=8))
 def test_segments_expand_as_pydicom_expands_them(segments: list[list[int]]) -> None:
     flat = [0, 1, 77, *(word for segment in segments for word in segment)]
