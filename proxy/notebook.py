@@ -14,7 +14,7 @@ from proxy.deid.dictionary import register
 from proxy.deid.profile import PolicySpec, compile_policy
 from proxy.errors import ConfigError, InstanceHeld, Reason
 from proxy.store.keys import KEY_BYTES, load_key
-from proxy.store.rulebook import load_profile, load_tables
+from proxy.store.rulebook import load_pixel_rules, load_profile, load_tables
 
 __all__ = ["Deidentifier", "InstanceHeld", "Reason", "load"]
 
@@ -41,9 +41,11 @@ def load(
     root_key = key if isinstance(key, bytes) else load_key(Path(key))
     if len(root_key) != KEY_BYTES:
         raise ConfigError("key", f"a key has {KEY_BYTES} bytes", "secrets.token_bytes(32), and keep it")
+    document = load_profile(profile) if isinstance(profile, str) else profile
     spec = PolicySpec(
         project=project,
-        profile=load_profile(profile) if isinstance(profile, str) else profile,
+        profile=document,
+        pixel_rules=load_pixel_rules(document),
         root_key=root_key,
         key_epoch=key_epoch,
         patient_id_prefix=patient_id_prefix,

@@ -29,7 +29,7 @@ from proxy.deid.reading import Path as Place
 from proxy.deid.tables import Tables, tag_text
 from proxy.errors import ConfigError
 from proxy.service.offline import find
-from proxy.store.rulebook import load_profile, load_tables, rules_root
+from proxy.store.rulebook import load_pixel_rules, load_profile, load_tables, rules_root
 
 _KEY = bytes(32)
 #: an element of the output that no step tells of
@@ -111,12 +111,15 @@ def _profile(name: str) -> Mapping[str, Any]:
 
 
 def _policy(tables: Tables, name: str) -> Policy:
+    profile = _profile(name)
     # a file is compared whatever its pixels and Patient ID are: the rules of the profile are what is asked for
     return compile_policy(
         tables,
         PolicySpec(
             project="diff-rules",
-            profile=_profile(name),
+            profile=profile,
+            # a site keeps its device rules beside its profiles
+            pixel_rules=load_pixel_rules(profile, site=Path(name).resolve().parent.parent / "pixels"),
             root_key=_KEY,
             blank_patient_id="per-study",
             uninspected_pixels="forward",

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import proxy
 from proxy.deid import dummies, markers
+from proxy.deid.conformance_pixels import pixels
 from proxy.deid.conformance_prose import (
     ACTIONS,
     METHODS,
     WORDS,
     date_methods,
     encrypted,
-    pixels,
     referential_integrity,
     restrictions,
     site_rule,

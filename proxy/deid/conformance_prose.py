@@ -236,38 +236,6 @@ def encrypted(policy: Policy) -> Iterator[str]:
 
 
 #: what a profile says of encapsulated documents → what happens to them
-_DOCUMENTS = {
-    "hold": "held.",
-    "dummy": (
-        "replaced by a dummy document of the same kind, the same for everybody; title, length, MIME type and HL7 "
-        "Instance Identifier are the dummy's, Burned In Annotation is NO, Verification Flag UNVERIFIED. The original "
-        "is neither read nor cleaned. Documents in other SOP classes: held."
-    ),
-}
-
-
-def pixels(policy: Policy) -> Iterator[str]:
-    """PS3.15 E.3.1 and E.3.2, and encapsulated documents."""
-    yield (
-        "Pixel data is neither decoded nor changed; the codes 113101 (Clean Pixel Data) and 113102 (Clean "
-        "Recognizable Visual "
-        "Features) are not claimed, and Burned In Annotation stays as it came."
-    )
-    yield ""
-    yield "- Burned In Annotation other than NO: held."
-    yield f"- Encapsulated documents (PDF, CDA, STL, OBJ, MTL): {_DOCUMENTS[policy.documents]}"
-    yield "- Voice, raw data: held."
-    kinds = {
-        "hold": "held.",
-        "forward": "**passed on untouched**: the project states that they are inspected elsewhere.",
-    }
-    forwarded = kinds[policy.uninspected_pixels]
-    yield f"- SOP classes, image types and conversion types whose pixels may show text or faces: {forwarded}"
-    yield (
-        "- The bytes of pixel data are searched for identifiers of the instance (comments of compressed streams, what "
-        "stands behind the last row); where one is found the instance is held."
-    )
-    yield "- Not examined: text that is drawn into pixels, faces in head scans."
 
 
 def restrictions(policy: Policy) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pydicom.data import get_testdata_file
 
 from proxy.deid import dummies
 from proxy.deid.conformance import statement
+from proxy.deid.conformance_pixels import pixels as pixel_lines
 from proxy.deid.conformance_prose import ACTIONS, METHODS, WORDS
 from proxy.deid.decisions import decider_of
 from proxy.deid.engine import explain
@@ -25,6 +26,7 @@ from tests.deid.officers import officer
 
 KEY = bytes(range(32))
 tables = lru_cache(load_tables)
+CART = {"name": "cart", "match": {"Manufacturer": "Acme"}, "any_size": {"blank": "all"}}
 FULL = ["clean_desc", "clean_graph", "rtn_dev_id", "rtn_inst_id", "rtn_long_full", "rtn_pat_chars", "rtn_uids"]
 FULL += ["clean_struct", "rtn_safe_priv"]
 MODIFIED = ["clean_desc", "rtn_long_modif", "rtn_dev_id"]
@@ -165,6 +167,28 @@ def test_documents() -> None:
     assert "MTL): held." in section("research", title)
     assert "replaced by a dummy document of the same kind" in section("site", title)
     assert "(0042,0015)" in section("site", "Attributes inserted")
+
+
+def test_pixels_as_the_profile_says() -> None:
+    def said(pixels: dict[str, Any], **more: Any) -> str:
+        rules = {"ours": {"version": 1, "name": "ours", "rules": [CART]}}
+        spec = PolicySpec("p", {**load_profile("basic"), "pixels": pixels}, KEY, pixel_rules=rules, **more)
+        return "\n".join(pixel_lines(compile_policy(tables(), spec)))
+
+    reading = {"text": {"high": "full", "medium": "screen", "low": "off"}, "faces": "forward", "devices": ["ours"]}
+    found = said({**reading, "strict": True, "keep_text": "harmless", "ultrasound": "off"})
+    for words in (
+        "reports of any modality: every frame is read for text.", "PRIMARY: every frame is screened",
+        "OCT): not read for text; without a device rule **passed on unseen**.", "Device rules: ours/cart.",
+        "with Recognizable Visual Features YES", "read a second time", "but for scale bars", "outside of Sequence of "
+        "Ultrasound Regions: left",
+    ):  # fmt: skip
+        assert words in found
+    off = said({"text": "off", "faces": "hold", "burned_in": "hold"})
+    assert "reports of any modality: not read for text; without a device rule held." in off
+    assert "surfaces: held." in off
+    assert "read a second time" not in off
+    assert "codecs): **passed on unseen**." in said({}, uninspected_pixels="forward")
 
 
 def test_dates_of_the_project() -> None:
