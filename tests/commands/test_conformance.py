@@ -243,7 +243,7 @@ def test_every_action_has_its_words(name: str) -> None:
 def test_settings_of_the_project_are_stated() -> None:
     spec = PolicySpec("other", load_profile("research"), KEY, 7, "PRE-", "per-study", "forward", 30)
     said = statement(compile_policy(tables(), spec), tables())
-    for words in ("| key epoch | 7 |", "'PRE-' and 16", "gets a pseudonym of its study", "1 to 30 days", "untouched"):
+    for words in ("| key epoch | 7 |", "'PRE-' and 16", "gets a pseudonym of its study", "1 to 30 days", "on unseen"):
         assert words in said
 
 
