@@ -23,7 +23,9 @@ _SOP, _EPH = 0x02, 0x04
 _KNOWN, _LBLOCK, _PASSES, _MOST = range(4)
 #: the reader: position, last byte, bits left of it
 _AT, _BYTE, _LEFT = range(3)
-_UNKNOWN, _LEVELS, _MOST_PASSES = 1 << 20, 32, 164
+_UNKNOWN, _LEVELS = 1 << 20, 32
+#: passes of a code-block in one segment: OpenJPEG reads more as two, so samples of more than 37 bits are refused
+_MOST_PASSES = 109
 
 
 @inlined
@@ -109,8 +111,10 @@ def _lengths(data: Any, reader: Any, state: Any, style: int, passes: int) -> Any
                 state[_MOST] = 1
             elif style & _BYPASS:
                 state[_MOST] = 2 if state[_MOST] in (1, 10) else 1
-            else:
+            elif style & _HIGH_THROUGHPUT:
                 state[_MOST] = _MOST_PASSES
+            else:
+                return -1
             state[_PASSES] = 0
         new, bits = min(passes, state[_MOST] - state[_PASSES]), 0
         while new >> bits + 1:
@@ -149,7 +153,7 @@ def _block(
                 return -1
         state[_KNOWN], state[_LBLOCK], state[_PASSES], state[_MOST] = 1, 3, 0, _first_segment(style)
     passes = _passes(data, reader)
-    return _lengths(data, reader, state, style, passes) if passes > 0 else -1
+    return _lengths(data, reader, state, style, passes) if 0 < passes <= _MOST_PASSES else -1
 
 
 @compiled
