@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,6 +104,11 @@ def test_a_resend_makes_the_same_bytes(make: ModuleType, syntax: str) -> None:
     first = make.run(data, policy(make, 0, 1))[1]
     assert make.run(data, policy(make, 1, 0))[1] == first
     assert make.run(data, policy(make, 0))[1] != first
+
+
+def test_another_process_makes_the_same_bytes(make: ModuleType) -> None:
+    data, under = make.encode(planted(make)), policy(make, 0, 1)
+    assert make.run(data, pickle.loads(pickle.dumps(under)))[1] == make.run(data, under)[1]
 
 
 def test_a_text_too_long_for_its_vr_is_there_too(make: ModuleType) -> None:
