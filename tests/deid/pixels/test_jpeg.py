@@ -288,7 +288,16 @@ def grey(precision: int = 8, quantiser: int = 1) -> bytes:
     return encode(picture, Writing([[0]], [0], [(0, 0)], [0], wide=quantiser > 255))
 
 
+def coefficient(place: int, value: int, precision: int = 8) -> bytes:
+    """A picture whose last block has one coefficient of this value."""
+    picture = Picture(precision, 40, 48, [1], [(1, 1)], [[1] * 64])
+    picture.blocks = [np.zeros((5, 6, 64), np.int64)]
+    picture.blocks[0][-1, -1, place] = value
+    return encode(picture, Writing([[0]], [0], [(0, 0)], [0], tables=flat_table))
+
+
 GREY = replace(LAYOUT, samples=1, photometric="MONOCHROME2")
+DEEP = replace(GREY, allocated=16, stored=12, high_bit=11)
 PIL = STREAMS["pil"]
 SOF = PIL.index(b"\xff\xc0")
 SOS = PIL.index(b"\xff\xda")
@@ -310,6 +319,10 @@ HELD: dict[str, tuple[Reason, bytes, Layout]] = {
     "12 bits in 8": (Reason.NO_CODEC, grey(12), GREY),
     "a step too coarse": (Reason.NO_CODEC, grey(quantiser=4096), GREY),
     "a step of nothing": (Reason.NO_CODEC, grey(quantiser=0), GREY),
+    "a DC difference of 12 bits": (Reason.PIXELS_UNREADABLE, coefficient(0, 2048), GREY),
+    "a DC difference of 16 bits": (Reason.PIXELS_UNREADABLE, coefficient(0, 32768, 12), DEEP),
+    "an AC coefficient of 11 bits": (Reason.PIXELS_UNREADABLE, coefficient(5, 1024), GREY),
+    "an AC coefficient of 15 bits": (Reason.PIXELS_UNREADABLE, coefficient(63, -16384, 12), DEEP),
     "other rows": (Reason.PIXELS_UNREADABLE, PIL, replace(LAYOUT, rows=48)),
     "other columns": (Reason.PIXELS_UNREADABLE, PIL, replace(LAYOUT, columns=40)),
     "other samples": (Reason.PIXELS_UNREADABLE, PIL, replace(GREY, photometric="MONOCHROME2")),
@@ -339,6 +352,11 @@ def test_what_cannot_be_edited_is_held(what: str) -> None:
     with pytest.raises(InstanceHeld) as held:
         jpeg.wipe(stream, BOX, "low", layout)
     assert held.value.reason is reason
+
+
+def test_the_largest_coefficients_are_not_held() -> None:
+    for place, value, precision, layout in ((0, 2047, 8, GREY), (5, -1023, 8, GREY), (9, 16383, 12, DEEP)):
+        wiped(coefficient(place, value, precision), BOX, layout)
 
 
 def test_the_highest_value_is_only_told_where_it_saturates() -> None:
