@@ -109,6 +109,13 @@ def test_the_edges_of_an_exact_window() -> None:
     assert black_of(grey("MONOCHROME1", padding=124, display=said)) == (32767,)
 
 
+def test_padding_at_the_end_of_the_range() -> None:
+    said = Display(windows=(Window(100, 100),))
+    assert black_of(grey("MONOCHROME1", 12, False, padding=4095, display=said)) == (4095,)
+    assert black_of(grey("MONOCHROME2", 12, False, padding=0, display=said)) == (0,)
+    assert black_of(grey("MONOCHROME1", 12, False, padding=4094, display=said)) == (4094,)
+
+
 def test_padding_at_the_bright_end() -> None:
     said = Display(windows=(Window(100, 100),))
     assert black_of(grey("MONOCHROME1", 16, False, padding=60000, display=said)) == (60000,)
@@ -152,7 +159,7 @@ def test_a_lookup_table_that_cannot_be_tried_is_held() -> None:
     ("first", "stored", "signed", "black"),
     [
         (0, 8, False, 2), (100, 8, False, 102), (-1, 8, True, 1), (-1, 8, False, 1), (254, 8, False, 255),
-        (300, 8, False, 0),
+        (300, 8, False, 0), (-300, 8, True, 127), (-131, 8, True, -128), (255, 8, False, 255), (256, 8, False, 0),
     ],
 )  # fmt: skip
 def test_the_darkest_entry_of_a_palette_that_can_be_stored(first: int, stored: int, signed: bool, black: int) -> None:

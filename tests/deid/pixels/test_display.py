@@ -73,6 +73,10 @@ def test_a_width_of_1_is_a_step() -> None:
     assert display(WindowCenter="40", WindowWidth="1").windows == (Window(40, 1),)
 
 
+def test_a_slope_without_intercept() -> None:
+    assert display(RescaleSlope="2").intercept == 0
+
+
 def test_a_slope_of_0_says_nothing() -> None:
     assert display(RescaleSlope="0", RescaleIntercept="5").slope == 1
 
@@ -95,6 +99,16 @@ def test_lookup_tables(syntax: str) -> None:
     assert voi.first == -2
     (voi,) = display(syntax, RescaleSlope="1", RescaleIntercept="-10", VOILUTSequence=table).tables
     assert voi.first == -2
+    (voi,) = display(syntax, RescaleSlope="1", RescaleIntercept="0", VOILUTSequence=table).tables
+    assert voi.first == 0xFFFE
+    (voi,) = display(syntax, signed=True, VOILUTSequence=lut([3, -32768, 16], data, "SS")).tables
+    assert voi.first == -32768
+
+
+def test_a_lookup_table_of_0_entries_has_65536() -> None:
+    modality = display(ModalityLUTSequence=lut([0, 0, 16], bytes(131072))).modality
+    assert modality is not None
+    assert len(modality.entries) == 65536
 
 
 def test_a_lookup_table_of_8_bits() -> None:

@@ -45,6 +45,36 @@ def test_colour(planar: int) -> None:
     assert (found.samples, found.planar, found.frame_bits) == (3, planar, 4 * 6 * 24)
 
 
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422"])
+def test_colours_in_native_pixels(photometric: str) -> None:
+    found = layout(dataset(**{**RGB, "PhotometricInterpretation": photometric}))
+    assert (found.photometric, found.samples, found.native) == (photometric, 3, True)
+    assert found.halved is photometric.endswith("_422")
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "XYB"])
+def test_colours_in_compressed_pixels(photometric: str) -> None:
+    found = layout(dataset(**{**RGB, "PhotometricInterpretation": photometric}), JPEG_2000)
+    assert (found.photometric, found.samples, found.native, found.halved) == (photometric, 3, False, False)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"])
+def test_fragments_may_hold_native_frames(syntax: str) -> None:
+    assert layout(dataset(**{**RGB, "PhotometricInterpretation": "YBR_FULL_422"}), syntax).halved
+    with pytest.raises(InstanceHeld):
+        layout(dataset(**{**RGB, "PhotometricInterpretation": "YBR_RCT"}), syntax)
+
+
+def test_a_supplemental_palette_colours_grey_images_only() -> None:
+    said = {f"{colour}PaletteColorLookupTableDescriptor": [2, 100, 16] for colour in ("Red", "Green", "Blue")}
+    data = {f"{colour}PaletteColorLookupTableData": bytes(4) for colour in ("Red", "Green", "Blue")}
+    assert layout(dataset(**said)).coloured == 100
+    assert layout(dataset(**said)).lut is None
+    found = layout(dataset(**said, **data, PhotometricInterpretation="PALETTE COLOR"))
+    assert (found.coloured, found.first_mapped) == (None, 100)
+    assert found.lut is not None
+
+
 def test_native_422_has_two_samples_a_pixel_and_compressed_need_not_be_even() -> None:
     said = {**RGB, "PhotometricInterpretation": "YBR_FULL_422"}
     assert layout(dataset(**said)).frame_bits == 4 * 6 * 16
@@ -77,6 +107,7 @@ def test_planar_configuration_is_not_needed_where_a_codec_has_its_own_order() ->
         {"HighBit": 6},
         {"HighBit": 8},
         {"PixelRepresentation": 2},
+        {"PixelRepresentation": 1, "BitsStored": 1, "HighBit": 0},
         {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "PixelRepresentation": 1},
         {"SamplesPerPixel": 3},
         {"SamplesPerPixel": 1, "PhotometricInterpretation": "RGB"},
@@ -133,6 +164,7 @@ def test_floating_point(tag: int, bits: int, vr: str) -> None:
     assert layout(ds, IMPLICIT, tag=tag).kind == found.kind
     assert not layout(ds, BIG, tag=tag, vr=vr).ambiguous
     assert (found.photometric, found.samples, found.words) == ("MONOCHROME2", 1, False)
+    assert (found.stored, found.high_bit, found.shift, found.planar) == (bits, bits - 1, 0, 0)
     for wrong in ({"BitsAllocated": 16}, {"PhotometricInterpretation": "RGB"}, {"SamplesPerPixel": 3}):
         with pytest.raises(InstanceHeld):
             layout(dataset(**{**FLOAT, "BitsAllocated": bits, **wrong}), tag=tag, vr=vr)
@@ -175,6 +207,8 @@ def test_frames_must_agree_which_end_is_dark() -> None:
 
     ds = dataset(NumberOfFrames=2, PerFrameFunctionalGroupsSequence=Sequence([frame(1), frame(2)]))
     assert layout(ds).display.slope == float("inf")
+    ds.PerFrameFunctionalGroupsSequence = Sequence([frame(-2), frame(-3)])
+    assert layout(ds).display.slope == float("-inf")
     ds.PerFrameFunctionalGroupsSequence = Sequence([frame(-2), frame(-2)])
     assert layout(ds).display.slope == -2
     ds.PerFrameFunctionalGroupsSequence = Sequence([frame(1), frame(-1)])
