@@ -119,9 +119,10 @@ def _is_whole(stream: Bytes, jxl: Jxl) -> bool:
 
 def _end(code: bytes) -> int:
     """The length of ``code`` that libjxl needs: less is refused, more is never looked at."""
-    if not _decodes(code[:-1]):
-        return len(code)
-    low, high = 0, len(code) - 1
+    for padding in (0, 1):
+        if not _decodes(code[: len(code) - padding - 1]):
+            return len(code) - padding
+    low, high = 0, len(code) - 2
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if _decodes(code[:middle]) else (middle, high)

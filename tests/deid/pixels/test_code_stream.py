@@ -86,7 +86,7 @@ def test_precision_follows_the_bits_that_are_used() -> None:
         assert precision_for(frame, DEEP) == wanted
     assert precision_for(frame, replace(DEEP, high_bit=13)) == 14
     low = np.full((4, 6), -2049, "i2")
-    assert [precision_for(low + more, SIGNED) for more in (0, 1)] == [16, 12]
+    assert [precision_for(low + more, SIGNED) for more in (0, 1, 4096, 4097)] == [16, 12, 12, 16]
 
 
 CODED = [sample for sample in samples() if sample.uid[-3:] not in ("2.5", ".98", "8.1")]

@@ -31,6 +31,7 @@ CASES: list[tuple[list[bytes], list[int], int]] = [
     ([ONE], [], 1),
     ([ONE], [0], 1),
     ([ONE, MORE], [0], 1),
+    ([ONE, MORE], [], 1),
     ([ONE, TWO, THREE], [], 3),
     ([ONE, TWO, THREE], [0, 1, 2], 3),
     ([ONE, MORE, TWO, MORE], [0, 2], 2),
