@@ -63,9 +63,19 @@ def test_other_sizes_may_be_ignored_explicitly(make: ModuleType) -> None:
 
 
 def test_each_size_has_its_boxes(make: ModuleType) -> None:
-    two = rule(sizes={"64x48": BANNER, "32x24": {"blank": [[0, 0, 32, 4]]}, "*x99": {"blank": [[1, 1, 2, 2]]}})
+    two = rule(
+        sizes={
+            "64x48": BANNER,
+            "32x24": {"blank": [[0, 0, 32, 4]]},
+            "*x99": {"blank": [[1, 1, 2, 2]]},
+            "77x*": {"blank": [[3, 3, 4, 4]]},
+        }
+    )
     assert boxes(found(make, two, size=(32, 24))) == {(0, 0, 32, 4)}
     assert boxes(found(make, two, size=(7, 99))) == {(1, 1, 2, 2)}
+    assert boxes(found(make, two, size=(77, 7))) == {(3, 3, 4, 4)}
+    with pytest.raises(InstanceHeld):
+        found(make, two, size=(7, 77))
 
 
 def test_any_size_is_cut_to_the_image_and_covers_nothing(make: ModuleType) -> None:

@@ -53,9 +53,9 @@ def test_no_sequence(make: ModuleType) -> None:
     "bad",
     [
         region(4, 8, 65, 47), region(4, 8, 40, 49), region(40, 8, 4, 47), region(4, 47, 40, 8), region(4, 8, 4, 47),
-        region(0, 0, 0, 0), region(4, 8, 40), region(), region(100, 100, 200, 200), Dataset(),
+        region(0, 0, 0, 0), region(4, 8, 40), region(), region(100, 100, 200, 200), region(4, 8, 40, 8), Dataset(),
     ],
-    ids=range(10),
+    ids=range(11),
 )  # fmt: skip
 def test_what_does_not_fit_is_held(make: ModuleType, bad: Dataset) -> None:
     for items in ([bad], [region(4, 8, 40, 47), bad]):
