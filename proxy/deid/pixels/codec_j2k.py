@@ -38,11 +38,11 @@ def cells(stream: Bytes, layout: Layout) -> NDArray[Any]:
 def encode(frame: NDArray[Any], layout: Layout) -> bytes:
     """``frame`` by the reversible transform; JPEG 2000 Part 1."""
     bits = precision_for(frame, layout)
-    stream: bytes = imagecodecs.jpeg2k_encode(
+    stream = imagecodecs.jpeg2k_encode(
         _narrow(frame, bits), level=0, codecformat="j2k", bitspersample=bits, planar=False, reversible=True,
         mct=layout.photometric in _TRANSFORMED, numthreads=1,
     )  # fmt: skip
-    return _clean(stream)
+    return _clean(bytes(stream))
 
 
 def encode_high(frame: NDArray[Any], layout: Layout, *, progressive: bool) -> bytes:

@@ -23,7 +23,7 @@ def encode(frame: NDArray[Any], layout: Layout) -> bytes:
     """``frame`` with NEAR 0, which the near-lossless transfer syntax allows too (PS3.5 A.4.3)."""
     if layout.allocated not in (8, 16):
         raise no_codec("samples that JPEG-LS has not")
-    stream: bytes = imagecodecs.jpegls_encode(as_samples(frame, frame.itemsize * 8), level=0)
+    stream = bytes(imagecodecs.jpegls_encode(as_samples(frame, frame.itemsize * 8), level=0))
     return jpeg_strip.stripped(stream, take_apart(stream)) or stream
 
 

@@ -38,10 +38,11 @@ def encode(frame: NDArray[Any], layout: Layout) -> bytes:
     precision = max(precision_for(frame, layout), 2)
     # what is not RGB has no name here: as YCbCr the library would name another table for chroma than it codes with
     colour = (_RGB if layout.photometric == _RGB else "UNKNOWN") if layout.samples > 1 else None
-    stream: bytes = imagecodecs.jpeg8_encode(
+    coded = imagecodecs.jpeg8_encode(
         as_samples(frame, precision), colorspace=colour, outcolorspace=colour, lossless=True, predictor=1,
         bitspersample=precision,
     )  # fmt: skip
+    stream = bytes(coded)
     return jpeg_strip.stripped(stream, take_apart(stream)) or stream
 
 

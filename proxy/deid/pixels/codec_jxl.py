@@ -51,23 +51,23 @@ def encode(frame: NDArray[Any], layout: Layout) -> bytes:
     if layout.photometric not in _DECODED or layout.signed or layout.allocated > 16:
         raise no_codec("samples that JPEG XL has not")
     bits = precision_for(frame, layout)
-    stream: bytes = imagecodecs.jpegxl_encode(
-        as_samples(frame, bits), lossless=True, effort=_EFFORT, bitspersample=bits, numthreads=1
+    return bytes(
+        imagecodecs.jpegxl_encode(
+            as_samples(frame, bits), lossless=True, effort=_EFFORT, bitspersample=bits, numthreads=1
+        )
     )
-    return stream
 
 
 def to_jpeg(stream: Bytes) -> bytes:
     """The JPEG that a JPEG XL stream was made from, bit for bit."""
     with contained(unreadable("a JPEG XL stream that does not give back its JPEG")):
-        jpeg: bytes = imagecodecs.jpegxl_decode_jpeg(bytes(stream), numthreads=1)
-        return jpeg
+        return bytes(imagecodecs.jpegxl_decode_jpeg(bytes(stream), numthreads=1))
 
 
 def from_jpeg(jpeg: bytes) -> bytes:
     """A JPEG XL stream that gives back ``jpeg``."""
     with contained(no_codec("a JPEG that JPEG XL does not take")):
-        stream: bytes = imagecodecs.jpegxl_encode_jpeg(jpeg, usecontainer=True, numthreads=1)
+        stream = bytes(imagecodecs.jpegxl_encode_jpeg(jpeg, usecontainer=True, numthreads=1))
         if to_jpeg(stream) != jpeg:
             raise no_codec("a JPEG that JPEG XL does not give back")
         return stream

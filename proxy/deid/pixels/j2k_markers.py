@@ -63,7 +63,7 @@ class J2k:
 def take_apart(stream: Bytes, start: int, stop: int) -> J2k:
     """The pieces of the code stream ``stream[start:stop]``."""
     view = memoryview(stream)[:stop]
-    if view[start : start + 2] != b"\xff\x4f":
+    if bytes(view[start : start + 2]) != b"\xff\x4f":
         raise unreadable("not a JPEG 2000 code stream")
     main, at = _segments(view, start + 2, SOT)
     header, tiles = _size(view, main)
@@ -98,8 +98,8 @@ def _segments(view: memoryview, at: int, last: int) -> tuple[tuple[Piece, ...], 
 def _tile_parts(view: memoryview, at: int) -> tuple[tuple[TilePart, ...], int]:
     """All tile-parts, and the position behind EOC."""
     found: list[TilePart] = []
-    while view[at : at + 2] != b"\xff\xd9":
-        if view[at : at + 4] != b"\xff\x90\x00\x0a" or at + 12 > len(view):
+    while bytes(view[at : at + 2]) != b"\xff\xd9":
+        if bytes(view[at : at + 4]) != b"\xff\x90\x00\x0a" or at + 12 > len(view):
             raise unreadable("a JPEG 2000 code stream has bytes where a tile-part belongs, or no end")
         length = int.from_bytes(view[at + 6 : at + 10], "big")
         pieces, data = _segments(view, at + 12, SOD)

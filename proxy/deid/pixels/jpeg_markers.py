@@ -136,7 +136,8 @@ def _ends(buffer: NDArray[np.uint8], near: bool) -> NDArray[np.int64]:
     """Where 0xFF begins a marker that ends entropy-coded data: no stuffing, no restart, no fill byte."""
     at = np.flatnonzero(buffer[:-1] == 0xFF)
     code = buffer[at + 1]
-    return at[(code >= 0x80 if near else code != 0) & (code != 0xFF) & (code & 0xF8 != 0xD0)]
+    found: NDArray[np.int64] = at[(code >= 0x80 if near else code != 0) & (code != 0xFF) & (code & 0xF8 != 0xD0)]
+    return found
 
 
 def _behind_entropy(view: memoryview, ends: NDArray[np.int64], start: int) -> int:

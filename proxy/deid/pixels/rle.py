@@ -97,7 +97,7 @@ def _planes(stream: Bytes, layout: Layout) -> tuple[NDArray[np.uint8], list[int]
 def _joined(planes: NDArray[np.uint8], layout: Layout) -> NDArray[Any]:
     rows, columns, size = layout.rows, layout.columns, layout.dtype.itemsize
     if layout.allocated == 1:
-        bits = planes[0]
+        bits: NDArray[Any] = planes[0]
         if len(bits) < rows * columns:
             bits = np.unpackbits(bits, bitorder="little")[: rows * columns]
         if bits.max() > 1:
@@ -123,7 +123,7 @@ def _unpack(data: Any, at: int, end: int, plane: Any) -> int:
     while done < size:
         if at + 1 >= end:
             return -1
-        code = np.int64(data[at])
+        code: Any = np.int64(data[at])
         if code < 128:
             stop = done + code + 1
             if stop > size or at + code + 2 > end:
