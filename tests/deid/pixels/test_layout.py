@@ -178,6 +178,10 @@ def test_padding_of_floating_point() -> None:
     ds = dataset(**FLOAT)
     ds.FloatPixelPaddingValue = -3.5
     assert layout(ds, tag=FLOAT_PIXEL_DATA, vr="OF").padding == -3.5
+    assert layout(ds, BIG, tag=FLOAT_PIXEL_DATA, vr="OF").padding == -3.5
+    ds.FloatPixelPaddingValue = [-3.5, -3.5]
+    with pytest.raises(InstanceHeld):
+        layout(ds, tag=FLOAT_PIXEL_DATA, vr="OF")
     ds.FloatPixelPaddingValue = float("nan")
     assert layout(ds, tag=FLOAT_PIXEL_DATA, vr="OF").padding is None
 
