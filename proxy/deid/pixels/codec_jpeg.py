@@ -46,6 +46,11 @@ def encode(frame: NDArray[Any], layout: Layout) -> bytes:
     return jpeg_strip.stripped(stream, take_apart(stream)) or stream
 
 
+def sequential(frame: NDArray[Any]) -> bytes:
+    """A frame of one sample by the baseline process, with loss: to try decoders on."""
+    return bytes(imagecodecs.jpeg8_encode(frame))
+
+
 def stripped(stream: Bytes, layout: Layout) -> bytes | None:
     """``stream`` without metadata, None where there is none."""
     return jpeg_strip.stripped(stream, _checked(stream, layout))

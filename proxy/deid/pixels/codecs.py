@@ -113,6 +113,18 @@ def hides(stream: Bytes, layout: Layout, uid: str) -> tuple[str, ...]:
         return codec.hides(stream, layout)
 
 
+def warm() -> None:
+    """Load every codec and compile every kernel, with 64 pixels: before the memory of a process is bounded.
+
+    What is loaded later would count as memory of the instance that needed it first.
+    """
+    frame, layout = np.zeros((8, 8), np.uint8), Layout(8, 8, 1, 1, 0, 8, 8, 7, False, "MONOCHROME2")
+    strip(codec_jpeg.sequential(frame), layout, _BASELINE)
+    for uid in _CODECS:
+        if can_encode(uid):
+            strip(encode(frame, layout, uid), layout, uid)
+
+
 def _codec(uid: str) -> Codec:
     codec = _CODECS.get(uid)
     if codec is None:
@@ -149,6 +161,7 @@ def _deflated() -> Codec:
 
 
 _PREFIX = "1.2.840.10008.1.2."
+_BASELINE = f"{_PREFIX}4.50"
 JPEG_LOSSLESS, RLE, JPEG_XL_LOSSLESS = f"{_PREFIX}4.70", f"{_PREFIX}5", f"{_PREFIX}4.110"
 _PLAIN = frozenset({f"{_PREFIX}1.98", f"{_PREFIX}8.1"})
 _JPEG_2000 = frozenset(f"{_PREFIX}4.{last}" for last in ("90", "91", "201", "202", "203"))
@@ -162,7 +175,7 @@ _XL = _of_cells(codec_jxl, codec_jxl.encode)
 #: PS3.5 section 10 and PS3.6 Table A-1; what is not here is not read
 _CODECS = {
     f"{_PREFIX}1.98": Codec(codec_plain.frame, codec_plain.stripped, codec_plain.hides, codec_plain.encode),
-    f"{_PREFIX}4.50": _DCT,
+    _BASELINE: _DCT,
     f"{_PREFIX}4.51": _DCT,
     f"{_PREFIX}4.53": _DCT,
     f"{_PREFIX}4.55": _DCT,

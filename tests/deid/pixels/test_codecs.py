@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -117,6 +119,15 @@ def test_samples_that_a_codec_has_not(end: str) -> None:
     wide = np.arange(64, dtype="u4").reshape(8, 8) << 20
     with pytest.raises(InstanceHeld, match=Reason.NO_CODEC):
         codecs.encode(wide, layout(wide), PREFIX + end)
+
+
+def test_warm() -> None:
+    """Afterwards no frame loads a codec any more: the memory of a worker is bounded then."""
+    code = "import sys; from proxy.deid.pixels import codecs; codecs.warm(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {f"imagecodecs._{name}" for name in ("jpeg8", "jpegls", "jpeg2k", "htj2k", "jpegxl")} <= loaded
+    assert not {"imagecodecs._avif", "imagecodecs._tiff", "rle"} & loaded
 
 
 def test_a_codec_that_loses_something_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

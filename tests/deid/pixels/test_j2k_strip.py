@@ -100,6 +100,25 @@ def test_lengths_of_tile_parts_stay_true(name: str) -> None:
     assert codecs.strip(wrong, sample.layout, sample.uid) == clean
 
 
+@pytest.mark.parametrize(("tile", "length"), [(0, 2), (1, 2), (2, 2), (0, 4), (1, 4)])
+def test_lengths_in_every_size(tile: int, length: int) -> None:
+    """Stlm (T.800 A.7.1): tile numbers of 0, 1 or 2 bytes, lengths of 2 or 4."""
+    sample = of("4.203-tiles")
+    clean = codecs.strip(sample.stream, sample.layout, sample.uid) or sample.stream
+    true = lengths(clean)
+    entries = b"".join(t.to_bytes(tile, "big") * bool(tile) + size.to_bytes(length, "big") for t, size in true)
+    other = clean.replace(segment(clean, TLM), seg(0x55, bytes((0, tile << 4 | (length == 4) << 6)) + entries))
+    assert codecs.strip(other, sample.layout, sample.uid) is None
+    assert codecs.strip(in_tile(other, seg(0x64, b"\0\1" + CANARY)), sample.layout, sample.uid) == other
+    cut = 4 * (tile + length)
+    parts = enumerate((entries[:cut], entries[cut:]))
+    halves = [seg(0x55, bytes((n, other[at(other, TLM, 5)])) + part) for n, part in parts]
+    assert codecs.strip(clean.replace(segment(clean, TLM), b"".join(halves)), sample.layout, sample.uid) is None
+    for wrong in (b"\x30" + entries, b"\x50" + entries[:-1], b""):
+        planted = clean.replace(segment(clean, TLM), seg(0x55, b"\0" + wrong))
+        assert codecs.strip(planted, sample.layout, sample.uid) == clean.replace(segment(clean, TLM), b"")
+
+
 def test_true_packet_lengths_stay() -> None:
     """PLT that accounts for every byte of the data (T.800 A.7.3)."""
     sample = of("4.90-deep")
@@ -124,6 +143,17 @@ def test_files_whose_boxes_change_samples(header: bytes) -> None:
     sample = of("4.90-grey")
     with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
         codecs.strip(in_file(sample.stream, header=header), sample.layout, sample.uid)
+
+
+def test_files_with_long_boxes() -> None:
+    """XLBox (T.800 I.4): a length of 64 bits; and a last box that goes to the end."""
+    sample = of("4.90-grey")
+    front = in_file(b"")[:-8]
+    size = len(sample.stream)
+    for head in (struct.pack(">I4sQ", 1, b"jp2c", size + 16), struct.pack(">I4s", 0, b"jp2c")):
+        assert codecs.strip(front + head + sample.stream, sample.layout, sample.uid) == sample.stream
+    long = struct.pack(">I4sQ", 1, b"jp2c", size + 16) + sample.stream + box(b"xml ", CANARY)
+    assert codecs.strip(front + long, sample.layout, sample.uid) == sample.stream
 
 
 def test_files_with_channels_in_order() -> None:

@@ -71,6 +71,10 @@ UNREADABLE: dict[str, Callable[[], bytes]] = {
     "no columns": lambda: put(GREY, at(GREY, SOF, 7), b"\0\0"),
     "a longer frame header": lambda: put(insert(GREY, at(GREY, SOF) + 13, b"XY"), at(GREY, SOF, 2), b"\0\x0d"),
     "a longer scan header": lambda: put(insert(GREY, at(GREY, SOS) + 10, b"XY"), at(GREY, SOS, 2), b"\0\x0a"),
+    "a scan of nothing": lambda: put(GREY, at(GREY, SOS, 4), b"\0"),
+    "an empty scan header": lambda: put(
+        GREY[: at(GREY, SOS, 4)] + GREY[at(GREY, SOS) + 10 :], at(GREY, SOS, 2), b"\0\2"
+    ),
     "a second scan of the same component": lambda: GREY[:-2] + GREY[at(GREY, SOS) :],
     "a scan of another component": lambda: put(GREY, at(GREY, SOS, 5), b"\x09"),
     "two components of one name": lambda: put(COLOUR, at(COLOUR, SOF, 13), b"\x01"),
