@@ -159,6 +159,23 @@ def test_what_is_not_followed(marker: int) -> None:
         ends(planted)
 
 
+@pytest.mark.parametrize("in_a_tile", [False, True])
+def test_styles_of_components(in_a_tile: bool) -> None:
+    """COC over COD (T.800 A.6.2), for its component only: COD says code-blocks of another size."""
+    stream = by_pillow(picture(60, 70, 3), codeblock_size=(16, 16), mct=0, num_resolutions=3)
+    style = at(stream, COD)
+    wrong = put(stream, style + 10, b"\4\4")
+    coc = [seg(0x53, bytes((component, 0)) + stream[style + 9 : style + 14]) for component in range(3)]
+    planted, fewer = (
+        in_tile(wrong, new) if in_a_tile else insert(wrong, at(wrong, b"\xff\x5c"), new)
+        for new in (b"".join(coc), b"".join(coc[:2]))
+    )
+    assert ends(planted) == {}
+    assert np.array_equal(imagecodecs.jpeg2k_decode(planted), imagecodecs.jpeg2k_decode(stream))
+    with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
+        ends(fewer)
+
+
 def test_packets_that_are_not_all_there() -> None:
     stream = by_pillow(picture(60, 60))
     for cut in (1, 40, len(tile_part(stream)) - 15):
@@ -171,7 +188,7 @@ def test_packets_that_are_not_all_there() -> None:
 
 def test_layouts_beyond_all_bounds() -> None:
     """65535 layers, precincts of one sample: refused before tables are made for them."""
-    stream = by_pillow(picture(60, 60))
+    stream = by_pillow(np.zeros((60, 60), np.uint8))
     many = put(stream, at(stream, COD, 6), b"\xff\xff")
     with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
         ends(many)
@@ -182,8 +199,9 @@ def test_layouts_beyond_all_bounds() -> None:
     length = int.from_bytes(stream[style + 2 : style + 4], "big")
     levels = stream[style + 9]
     tiny = put(stream, style + 4, b"\x01")
-    tiny = put(
-        insert(tiny, style + 2 + length, b"\x11" * (levels + 1)), style + 2, (length + levels + 1).to_bytes(2, "big")
-    )
-    with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
-        ends(tiny)
+    tiny = put(tiny, style + 2, (length + levels + 1).to_bytes(2, "big"))
+    for size, why in ((b"\x11", "than"), (b"\x00", "of a size that there is not")):
+        with pytest.raises(InstanceHeld, match=why):
+            ends(insert(tiny, style + 2 + length, size * (levels + 1)))
+    with pytest.raises(InstanceHeld, match="code-blocks of JPEG 2000 of a size"):
+        ends(put(stream, style + 10, b"\x09"))

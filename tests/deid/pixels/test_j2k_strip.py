@@ -106,7 +106,7 @@ def test_lengths_in_every_size(tile: int, length: int) -> None:
     sample = of("4.203-tiles")
     clean = codecs.strip(sample.stream, sample.layout, sample.uid) or sample.stream
     true = lengths(clean)
-    entries = b"".join(t.to_bytes(tile, "big") * bool(tile) + size.to_bytes(length, "big") for t, size in true)
+    entries = b"".join((t.to_bytes(tile, "big") if tile else b"") + size.to_bytes(length, "big") for t, size in true)
     other = clean.replace(segment(clean, TLM), seg(0x55, bytes((0, tile << 4 | (length == 4) << 6)) + entries))
     assert codecs.strip(other, sample.layout, sample.uid) is None
     assert codecs.strip(in_tile(other, seg(0x64, b"\0\1" + CANARY)), sample.layout, sample.uid) == other
