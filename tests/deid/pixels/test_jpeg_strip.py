@@ -185,3 +185,22 @@ def test_entropy_coded_data_that_end_too_early(name: str) -> None:
     sample = of(name)
     with pytest.raises(InstanceHeld, match=Reason.PIXELS_UNREADABLE):
         codecs.strip(sample.stream[:-20] + b"\xff\xd9", sample.layout, sample.uid)
+
+
+def test_a_last_restart_interval_that_is_shorter() -> None:
+    """Five rows, two an interval: the third has one. Of one value, so that all parts have one table."""
+    parts = []
+    for rows in (2, 2, 1):
+        frame = np.full((rows, 9), 700, "u2")
+        parts.append(codecs.encode(frame, layout(frame, 12), "1.2.840.10008.1.2.4.70"))
+    assert len({segment(part, DHT) for part in parts}) == 1
+    scan = segment(parts[0], SOS)
+    data = [part[at(part, SOS) + len(scan) : -2] for part in parts]
+    header = segment(parts[0], b"\xff\xc3").replace(b"\0\2\0\x09", b"\0\5\0\x09") + segment(parts[0], DHT)
+    stream = b"\xff\xd8" + header + seg(0xDD, (18).to_bytes(2, "big")) + scan
+    stream += data[0] + b"\xff\xd0" + data[1] + b"\xff\xd1" + data[2] + b"\xff\xd9"
+    frame = np.full((5, 9), 700, "u2")
+    like, uid = layout(frame, 12), "1.2.840.10008.1.2.4.70"
+    assert np.array_equal(codecs.decode(stream, like, uid), frame)
+    assert codecs.strip(stream, like, uid) is None
+    assert codecs.strip(stream[:-2] + CANARY + stream[-2:], like, uid) == stream
