@@ -60,15 +60,15 @@ class Sieve:
         _mark_all(output, self._index, marks)
         if wide:
             _mark_all(output, self._widened(), marks)
-        if self._odd is not None and self._odd.raw:
-            _mark_all(output, _index_of(list(self._odd.raw)), marks)
+        if self._odd is not None and (needles := _needles(self._odd)):
+            _mark_all(output, _index_of(needles), marks)
         return found
 
     def may_be_in(self, value: memoryview) -> bool:
         """Whether pixel data may hold an identifier byte by byte."""
         if first_in(value, self._index) >= 0:
             return True
-        plain = [needle for needle in self._odd.raw if b"\0" not in needle] if self._odd is not None else []
+        plain = [needle for needle in _needles(self._odd) if b"\0" not in needle] if self._odd is not None else []
         return bool(plain) and first_in(value, _index_of(plain)) >= 0
 
     def _widened(self) -> Index:
@@ -80,8 +80,13 @@ class Sieve:
 
 def _phrases(known: Identifiers) -> str:
     """What may stand in a text of ASCII characters, each with a NUL behind it."""
-    texts = [*map(" ".join, known.phrases), *known.whole_names, *known.whole]
+    texts = [*map(" ".join, known.phrases), *known.whole_names, *known.whole, *known.uids]
     return "".join(f"{text}\0" for text in texts if text.isascii())
+
+
+def _needles(known: Identifiers) -> list[bytes]:
+    """What may stand anywhere as it is."""
+    return [*known.raw, *(uid.encode("latin_1") for uid in known.uids if len(uid) >= LEAST_RAW)]
 
 
 def _index_of(needles: list[bytes]) -> Index:

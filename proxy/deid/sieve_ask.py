@@ -44,7 +44,7 @@ def _asks_words(data: Any, start: int, stop: int, phrases: bool, marks: Any) -> 
     if phrases:
         for at in range(start, stop):
             parted = parted or data[at] == BACKSLASH
-    begin, end, value, _ = next_word(data, start, stop)
+    begin, end, value = next_word(data, start, stop)
     while begin < stop:
         if _has(marks, value ^ WORD):
             return True
@@ -56,18 +56,7 @@ def _asks_words(data: Any, start: int, stop: int, phrases: bool, marks: Any) -> 
         if phrases and count >= 2 and _has(marks, mixed(mixed(two, one), value) ^ TRIPLE):
             return True
         two, one, count = one, value, count + 1
-        begin, end, value, _ = next_word(data, end, stop)
-    return False
-
-
-@inlined
-def _asks_uids(data: Any, start: int, stop: int, marks: Any) -> bool:
-    """Whether a UID of the input stands among bytes."""
-    begin, end, value, dots = next_word(data, start, stop)
-    while begin < stop:
-        if dots >= 2 and _has(marks, value ^ WORD):
-            return True
-        begin, end, value, dots = next_word(data, end, stop)
+        begin, end, value = next_word(data, end, stop)
     return False
 
 
@@ -110,9 +99,9 @@ def _is_wide(data: Any, start: int, stop: int) -> bool:
 
 @inlined
 def _asks(data: Any, start: int, stop: int, read: int, marks: Any) -> bool:
-    """As `Search.finds`, but for byte strings."""
+    """As `Search.finds`, but for byte strings and for UIDs in texts, which are looked for in all values at once."""
     if read == BYTES:
-        return _asks_uids(data, start, stop, marks)
+        return False
     if read == UIDS and _asks_values(data, start, stop, marks):
         return True
     if read in (UIDS, DATED) and _are_figures(data, start, stop):

@@ -51,7 +51,7 @@ def _is_in(hashes: Any, value: Any) -> bool:
 def _phrase(data: Any, start: int, stop: int, least: int, nobody: Any, marks: Any) -> None:
     """Words that identify together; a single one that names nobody does not."""
     count, length, first, pair, triple = 0, 0, SEED, SEED, SEED
-    begin, end, value, _ = next_word(data, start, stop)
+    begin, end, value = next_word(data, start, stop)
     while begin < stop:
         count, length = count + 1, length + end - begin
         if count == 1:
@@ -60,7 +60,7 @@ def _phrase(data: Any, start: int, stop: int, least: int, nobody: Any, marks: An
             pair = mixed(first, value)
         elif count == 3:
             triple = mixed(pair, value)
-        begin, end, value, _ = next_word(data, end, stop)
+        begin, end, value = next_word(data, end, stop)
     if length < least or (count == 1 and _is_in(nobody, first)):
         return
     if count == 1:
@@ -88,7 +88,7 @@ def _component(data: Any, start: int, stop: int, nobody: Any, marks: Any) -> Any
     """One component of a name, and each of its words; (letters that name somebody, longest such word, its hash)."""
     _phrase(data, start, stop, _NAME, nobody, marks)
     letters, longest, which = 0, 0, SEED
-    begin, end, value, _ = next_word(data, start, stop)
+    begin, end, value = next_word(data, start, stop)
     while begin < stop:
         if not _is_in(nobody, value):
             letters += end - begin
@@ -96,7 +96,7 @@ def _component(data: Any, start: int, stop: int, nobody: Any, marks: Any) -> Any
                 put(marks, value ^ WORD)
             if end - begin > longest:
                 longest, which = end - begin, value
-        begin, end, value, _ = next_word(data, end, stop)
+        begin, end, value = next_word(data, end, stop)
     return letters, longest, which
 
 
@@ -136,12 +136,8 @@ def _uid(data: Any, start: int, stop: int, marks: Any) -> bool:
     """A UID that is not the standard's, as a whole value; whether it is long enough to count anywhere."""
     if start == stop or _is_standard(data, start, stop):
         return False
-    value = hash_between(data, start, stop)
-    put(marks, value ^ VALUE)
-    if stop - start < _UID:
-        return False
-    put(marks, value ^ WORD)
-    return True
+    put(marks, hash_between(data, start, stop) ^ VALUE)
+    return stop - start >= _UID
 
 
 @inlined

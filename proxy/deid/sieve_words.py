@@ -43,20 +43,19 @@ def hash_between(data: Any, start: int, stop: int) -> Any:
 
 @inlined
 def next_word(data: Any, at: int, stop: int) -> Any:
-    """(begin, end, hash, dots) of the first word from ``at``; it begins at ``stop`` where there is none."""
+    """(begin, end, hash) of the first word from ``at``; it begins at ``stop`` where there is none."""
     while at < stop and _IS[data[at]] == 0:
         at += 1
-    begin, value, dots = at, SEED, 0
+    begin, value = at, SEED
     if at < stop and _IS[data[at]] == _LETTER:
         while at < stop and _IS[data[at]] == _LETTER:
             value = mixed(value, lowered(data[at]))
             at += 1
-        return begin, at, value, 0
+        return begin, at, value
     while at < stop:
-        if data[at] == DOT and at > begin and at + 1 < stop and _IS[data[at + 1]] == _DIGIT:
-            dots += 1
-        elif _IS[data[at]] != _DIGIT:
+        inside = data[at] == DOT and at > begin and at + 1 < stop and _IS[data[at + 1]] == _DIGIT
+        if not inside and _IS[data[at]] != _DIGIT:
             break
         value = mixed(value, data[at])
         at += 1
-    return begin, at, value, dots
+    return begin, at, value
