@@ -69,7 +69,7 @@ class Search:
         Text that is drawn is not found, and words that only may be a name are not asked for.
         """
         if self._bulk is None:
-            uids = {uid.encode("ascii", "replace") for uid in self._long_uids}
+            uids = {uid.encode("latin_1", "replace") for uid in self._long_uids}
             # not the UTF-16 forms: their zero bytes are in every sample of 16 bits, and nothing writes them there
             self._bulk = Needles({needle for needle in self._known.raw if b"\0" not in needle} | uids)
         return self._bulk.within(value)
