@@ -297,6 +297,15 @@ def coefficient(place: int, value: int, precision: int = 8) -> bytes:
 
 
 GREY = replace(LAYOUT, samples=1, photometric="MONOCHROME2")
+
+
+def crowd() -> bytes:
+    """Eleven blocks in one MCU."""
+    picture = Picture(8, 40, 48, [1, 2, 3], [(4, 2), (2, 1), (1, 1)], [[1] * 64] * 3)
+    picture.blocks = [np.zeros((*picture.padded(place), 64), np.int64) for place in range(3)]
+    return encode(picture, Writing([[0, 1, 2]], [0], [(0, 0)] * 3, [0, 0, 0]))
+
+
 DEEP = replace(GREY, allocated=16, stored=12, high_bit=11)
 PIL = STREAMS["pil"]
 SOF = PIL.index(b"\xff\xc0")
@@ -323,6 +332,7 @@ HELD: dict[str, tuple[Reason, bytes, Layout]] = {
     "a DC difference of 16 bits": (Reason.PIXELS_UNREADABLE, coefficient(0, 32768, 12), DEEP),
     "an AC coefficient of 11 bits": (Reason.PIXELS_UNREADABLE, coefficient(5, 1024), GREY),
     "an AC coefficient of 15 bits": (Reason.PIXELS_UNREADABLE, coefficient(63, -16384, 12), DEEP),
+    "eleven blocks in one MCU": (Reason.PIXELS_UNREADABLE, crowd(), LAYOUT),
     "other rows": (Reason.PIXELS_UNREADABLE, PIL, replace(LAYOUT, rows=48)),
     "other columns": (Reason.PIXELS_UNREADABLE, PIL, replace(LAYOUT, columns=40)),
     "other samples": (Reason.PIXELS_UNREADABLE, PIL, replace(GREY, photometric="MONOCHROME2")),
