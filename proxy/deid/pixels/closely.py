@@ -1,103 +1,112 @@
 """Reads suspicious places of a plane closely: enlarged, at their own contrast, upright and on their side.
 
-First the detector looks along the strokes, then across where they could run either way. What it leaves unexplained is
-taken apart into lines, and each is put before the recogniser: two letters alone, or faint ones, can be read where they
-are not found. Pure.
+First the detector looks along the strokes, then across where they could run either way, then at values too near to
+each other for the first look. What it leaves unexplained is taken apart into lines, and each is put before the
+recogniser: a few letters alone, or faint ones, can be read where they are not found. Pure.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from proxy.deid.pixels import screen
-from proxy.deid.pixels.lines import lines
+from proxy.deid.pixels.lines import linked, parted
 from proxy.deid.pixels.plan import Box, TextReader
 from proxy.deid.pixels.resample import resampled
 from proxy.deid.pixels.screen import Screened, Suspect
-from proxy.deid.pixels.tiles import around, mirrored, moved, one_part, tiles, upright
-from proxy.deid.pixels.views import Picture, Plane, stretched
+from proxy.deid.pixels.strokes import turned
+from proxy.deid.pixels.tiles import around, mirrored, moved, one_part, share, tiles, upright
+from proxy.deid.pixels.views import Plane, Window, equalised, stretched
 
 #: what is added around a suspect, the side of what is read at once, what parts have in common, in pixels
 _AROUND, _PART, _SHARED = 16, 360, 64
 _TIMES = 2
-#: a text that was found grows by this share of its smaller side, and by so many pixels
-_GROW, _MORE = 0.15, 2
+#: a text that was found grows by these shares of its height, above and below and at its ends, and by so many pixels
+_GROW, _ENDS, _MORE = 0.15, 0.5, 2
 #: text may run either way where strokes of one direction are no more than so many times those of the other
 _EITHER, _SOME = 1.3, 4.0
+#: a suspect no larger than this is taken apart by its rows as well
+_SMALL = 160
+#: of a line this share is hidden with what was found on it: it is the rest of that text; so much: nothing is left
+_REST, _ALL = 0.4, 0.97
 #: how sure the recogniser must be of a line, and what it makes of strokes that are no letters
 _SURE, _NO_LETTERS = 0.7, frozenset("1lI|/\\-+_=.,:;'\"`~^*()<> ")
+_UPRIGHT, _ON_SIDE = (0, 2), (1, 3)
 
 
-@dataclass(frozen=True, slots=True)
 class Close:
     """A plane, what the screen says of it, and who reads it."""
 
-    reader: TextReader
-    plane: Plane
-    found: Screened
+    def __init__(self, reader: TextReader, plane: Plane, found: Screened, *, wide: bool) -> None:
+        """``wide``: samples of more than 8 bits, which hide more than one picture shows."""
+        self._reader, self._plane, self._found = reader, plane, found
+        self._looks = ((False, stretched), (True, stretched), *(((False, equalised),) if wide else ()))
 
-    def read(self, hidden: Sequence[Box]) -> list[Box]:
-        """Texts in suspicious places outside of ``hidden``."""
+    def read(self, hidden: Sequence[Box], texts: Sequence[Box] = ()) -> list[Box]:
+        """Texts in suspicious places outside of ``hidden`` and of ``texts``, and the rest of those in ``texts``."""
         boxes: list[Box] = []
-        for across in (False, True):
-            for suspect in _joined(self._suspects([*hidden, *boxes])):
-                if not across or _either(suspect, _EITHER):
-                    boxes += self._detected(suspect.box, (suspect.down > suspect.along) != across)
-        for suspect in self._suspects([*hidden, *boxes]):
-            boxes += self._in_lines(suspect, [*hidden, *boxes])
+        for across, window in self._looks:
+            for suspect in _joined(self._suspects([*hidden, *texts, *boxes])):
+                if not across or max(suspect.along, suspect.down) <= _EITHER * min(suspect.along, suspect.down):
+                    boxes += self._detected(suspect.box, (suspect.down > suspect.along) != across, window)
+        left = self._suspects([*hidden, *texts, *boxes])
+        if left or texts or boxes:
+            boxes += self._in_lines(left, hidden, [*texts, *boxes])
         return boxes
 
     def _suspects(self, hidden: Sequence[Box]) -> Sequence[Suspect]:
-        return screen.suspects(self.found, screen.open_cells(self.found.score.shape, hidden))
+        return screen.suspects(self._found, screen.open_cells(self._found.score.shape, hidden))
 
-    def _detected(self, box: Box, side: bool) -> Iterator[Box]:
+    def _detected(self, box: Box, side: bool, window: Window) -> Iterator[Box]:
         """What the detector sees in ``box`` and a little around it; with ``side`` it is turned for that."""
-        rows, columns = self.plane.shape
+        rows, columns = self._plane.shape
         wide = Box(box.left - _AROUND, box.top - _AROUND, box.right + _AROUND, box.bottom + _AROUND)
         cut = wide.within(columns, rows)
         if cut is None:
             return
         for tile in tiles(cut.bottom - cut.top, cut.right - cut.left, _PART, _SHARED):
             part = moved(tile, cut.left, cut.top)
-            picture = self._shown(part)
+            picture = window(self._plane[part.top : part.bottom, part.left : part.right])
             high, long = picture.shape[0] * _TIMES, picture.shape[1] * _TIMES
             large = resampled(picture, high, long)
-            for text in self.reader.find(np.ascontiguousarray(np.rot90(large)) if side else large):
+            for text in self._reader.find(np.ascontiguousarray(np.rot90(large)) if side else large):
                 there = upright(text, long) if side else text
                 yield moved(grown(_smaller(there)), part.left, part.top)
 
-    def _in_lines(self, suspect: Suspect, hidden: Sequence[Box]) -> Iterator[Box]:
-        """Lines of ``suspect`` that the recogniser can read, upright or head down, where need be from the side."""
-        box = suspect.box.within(self.plane.shape[1], self.plane.shape[0])
-        if box is None:
-            return
-        along, down = screen.marks(self.plane[box.top : box.bottom, box.left : box.right])
-        for other in hidden:
-            cut = moved(other, -box.left, -box.top).within(box.right - box.left, box.bottom - box.top)
-            if cut is not None:
-                along[cut.top : cut.bottom, cut.left : cut.right] = 0
-                down[cut.top : cut.bottom, cut.left : cut.right] = 0
-        listed: list[tuple[Box, tuple[int, int]]] = []
-        if suspect.along * _SOME >= suspect.down:
-            listed += [(line, (0, 2)) for line in lines(along)]
-        if suspect.down * _SOME >= suspect.along:
-            listed += [(mirrored(line), (1, 3)) for line in lines(np.ascontiguousarray(down.T))]
-        for line, turns in listed:
-            there = moved(line, box.left, box.top)
-            if self._legible(there, turns):
-                yield grown(there)
+    def _in_lines(self, left: Sequence[Suspect], hidden: Sequence[Box], texts: Sequence[Box]) -> list[Box]:
+        """Lines that are the rest of one of ``texts``, or that the recogniser reads, head down as well."""
+        boxes: list[Box] = []
+        for line, turns in self._lines(left):
+            known = share(line, texts)
+            if share(line, [*hidden, *texts, *boxes]) < _ALL and (known >= _REST or self._legible(line, turns)):
+                boxes.append(grown(line))
+        return boxes
+
+    def _lines(self, left: Sequence[Suspect]) -> Iterator[tuple[Box, tuple[int, int]]]:
+        along, down = screen.marks(self._plane)
+        yield from ((line, _UPRIGHT) for line in linked(along))
+        yield from ((mirrored(line), _ON_SIDE) for line in linked(turned(down)))
+        for suspect in left:
+            box = suspect.box
+            if max(box.right - box.left, box.bottom - box.top) > _SMALL:
+                continue
+            part = np.s_[box.top : box.bottom, box.left : box.right]
+            if suspect.along * _SOME >= suspect.down:
+                yield from ((moved(line, box.left, box.top), _UPRIGHT) for line in parted(along[part]))
+            if suspect.down * _SOME >= suspect.along:
+                lines = parted(np.ascontiguousarray(down[part].T))
+                yield from ((moved(mirrored(line), box.left, box.top), _ON_SIDE) for line in lines)
 
     def _legible(self, line: Box, turns: tuple[int, ...]) -> bool:
-        cut = grown(line).within(self.plane.shape[1], self.plane.shape[0])
-        return cut is not None and any(readable(self.reader, np.rot90(self._shown(cut), turn)) for turn in turns)
-
-    def _shown(self, box: Box) -> Picture:
-        return stretched(self.plane[box.top : box.bottom, box.left : box.right])
+        cut = grown(line).within(self._plane.shape[1], self._plane.shape[0])
+        if cut is None:
+            return False
+        picture = stretched(self._plane[cut.top : cut.bottom, cut.left : cut.right])
+        return any(readable(self._reader, np.rot90(picture, turn)) for turn in turns)
 
 
 def readable(reader: TextReader, line: NDArray[np.uint8]) -> bool:
@@ -108,13 +117,11 @@ def readable(reader: TextReader, line: NDArray[np.uint8]) -> bool:
 
 
 def grown(box: Box) -> Box:
-    """``box`` with a rim: what a reader finds is a little less than what was drawn."""
-    rim = math.ceil(_GROW * min(box.right - box.left, box.bottom - box.top)) + _MORE
-    return Box(box.left - rim, box.top - rim, box.right + rim, box.bottom + rim)
-
-
-def _either(suspect: Suspect, times: float) -> bool:
-    return max(suspect.along, suspect.down) <= times * min(suspect.along, suspect.down)
+    """``box`` with a rim, wider at the ends of its line: what a reader finds is a little less than what was drawn."""
+    wide, high = box.right - box.left, box.bottom - box.top
+    rim, end = math.ceil(_GROW * min(wide, high)) + _MORE, math.ceil(_ENDS * min(wide, high)) + _MORE
+    across, down = (end, rim) if wide >= high else (rim, end)
+    return Box(box.left - across, box.top - down, box.right + across, box.bottom + down)
 
 
 def _joined(suspects: Sequence[Suspect]) -> list[Suspect]:

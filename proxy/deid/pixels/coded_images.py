@@ -66,8 +66,8 @@ class CodedImages:
         """As `Images.written`."""
         uid = self._syntax.uid
         cut = [area for each in areas if (area := grown(each, self.layout)) is not None]
-        result, layout = _Result(), self.layout
-        if cut and uid in _DCT:
+        result, layout, hiding = _Result(), self.layout, self._hiding()
+        if cut and uid in _DCT and not hiding:  # what hides goes only with an encoding anew
             try:
                 self._wipe(cut, result)
             except InstanceHeld as held:
@@ -75,7 +75,6 @@ class CodedImages:
                     raise
                 result = _Result()
         touched = {} if result.areas else self._boxes(cut)
-        hiding = self._hiding()
         if touched or hiding:
             target = codecs.lossless_syntax(uid)
             if not target:

@@ -22,7 +22,7 @@ _TEXT = {
     "screen": {"high": "full", "medium": "screen", "low": "screen"},
     "off": dict.fromkeys(RISKS, "off"),
 }
-_DEFAULT_TEXT = dict.fromkeys(RISKS, "off")
+_DEFAULT_TEXT = {"high": "full", "medium": "full", "low": "off"}
 _WORDS = {
     "burned_in": ("look", "hold"),
     "keep_text": ("none", "harmless"),

@@ -50,7 +50,7 @@ def screened(plane: NDArray[np.uint16]) -> Screened:
 
 
 def marks(plane: NDArray[np.uint16]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """1 where a stroke of a pair is, along rows and down columns; for a part of a plane, to see where lines run."""
+    """Strokes and gaps of pairs (see `strokes.pairs`) along rows and down columns, to see where lines run."""
     along, across = np.zeros(plane.shape, np.uint8), turned(plane)
     down = np.zeros(across.shape, np.uint8)
     pairs(plane, noise(plane), along)

@@ -6,13 +6,18 @@ cannot be done safely raises `InstanceHeld`.
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 
+from proxy.deid.access import plain_of
 from proxy.deid.decode import Instance
+from proxy.deid.identity import identity_of
 from proxy.deid.pixels.coded_images import CodedImages
 from proxy.deid.pixels.images import Images, NativeImages
 from proxy.deid.pixels.layout import layout_of
-from proxy.deid.pixels.plan import Decision, TextReader, Work
+from proxy.deid.pixels.looking import Look, text_areas
+from proxy.deid.pixels.plan import Area, Decision, TextReader, Work
+from proxy.deid.pixels.truth import BURNED_IN_ANNOTATION as BURNED_IN
 from proxy.deid.pixels.truth import Coded
 from proxy.deid.profile import Policy
 from proxy.deid.tables import TransferSyntax
@@ -43,18 +48,41 @@ def scrub(instance: Instance, decision: Decision, policy: Policy, reader: TextRe
         run = Slice(instance.pixels.offset, instance.pixels.end - instance.pixels.offset)
         return Scrubbed(instance.syntax, (run,), Work(decision))
     images = images_of(instance, policy)
-    if decision.look != "no":
-        raise InstanceHeld(Reason.PIXELS_UNINSPECTED, "these pixels cannot be read yet", instance.pixels.tag)
-    written = images.written(decision.areas)
+    areas = (*decision.areas, *_texts(instance, images, decision, policy, reader))
+    if decision.insist and not areas:
+        raise InstanceHeld(Reason.TEXT_UNDECIDED, "text is said to be burned in, and none is found", BURNED_IN)
+    written = images.written(areas)
     work = Work(
         decision,
         written.areas,
-        "no",
+        decision.look,
         written.cleared,
         recoded=instance.syntax.uid if written.syntax.uid != instance.syntax.uid else "",
-        clean=decision.covered,
+        clean=decision.covered or decision.look == "full",
     )
     return Scrubbed(written.syntax, written.chunks, work, written.coded)
+
+
+def _texts(
+    instance: Instance, images: Images, decision: Decision, policy: Policy, reader: TextReader | None
+) -> tuple[Area, ...]:
+    """What a reading for text finds, as far as the decision asks for one."""
+    if decision.look == "no":
+        return ()
+    if reader is None:
+        raise InstanceHeld(Reason.PIXELS_UNINSPECTED, "there is no reader of text", 0x7FE00010)
+    words = policy.pixels
+    keeps = words.keep_text == "harmless"
+    seed = hmac.digest(policy.root_key, b"veil/v1/audit" + str(plain_of(instance.root, 0x00080018)).encode(), "sha256")
+    named = identities(instance, policy) if keeps else ()
+    look = Look(decision.look, words.audit, seed, keeps, named)
+    return text_areas(images.frame, images.layout, look, decision.areas, reader)
+
+
+def identities(instance: Instance, policy: Policy) -> tuple[str, ...]:
+    """What the header says of people, places and numbers: PHI, to be compared with what is read."""
+    known = identity_of(instance.root, policy.vrs)
+    return (*known.names, *known.numbers, *known.places, *known.dates)
 
 
 def images_of(instance: Instance, policy: Policy) -> Images:

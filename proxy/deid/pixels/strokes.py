@@ -21,6 +21,7 @@ _MARGIN = 8
 #: two strokes of a pair differ by this share of their contrast at most, and are this far apart: so many widths and more
 _ALIKE, _WIDTHS, _MORE = 0.3, 6, 6
 _BRIGHT, _DARK = 1, 2
+STROKE, GAP = 1, 2
 
 Plane = NDArray[np.uint16]
 
@@ -89,7 +90,10 @@ def _quiet(means: NDArray[np.float32]) -> NDArray[np.float32]:  # pragma: no cov
 
 @compiled
 def pairs(plane: Plane, quiet: NDArray[np.float32], marks: NDArray[np.uint8]) -> NDArray[np.int32]:  # pragma: no cover
-    """Pairs of strokes by cell. ``marks``, empty or of the shape of ``plane``, gets 1 where a stroke of a pair is."""
+    """Pairs of strokes by cell.
+
+    ``marks``, empty or of the shape of ``plane``, gets `STROKE` where a stroke of a pair is, `GAP` between the two.
+    """
     rows, columns = plane.shape
     hits = np.zeros(quiet.shape, np.int32)
     row = np.empty(columns + 2 * _MARGIN, np.int32)
@@ -125,8 +129,9 @@ def pairs(plane: Plane, quiet: NDArray[np.float32], marks: NDArray[np.uint8]) ->
                     if _alike(before, x, stop, value, contrast):
                         hits[y // CELL, (x + before[1]) // 2 // CELL] += 1
                         if marks.size:
-                            marks[y, before[0] : before[1]] = 1
-                            marks[y, x:stop] = 1
+                            marks[y, before[0] : before[1]] = STROKE
+                            marks[y, before[1] : x] = GAP
+                            marks[y, x:stop] = STROKE
                     before[0], before[1], before[2], before[3] = x, stop, value, contrast
                 x = stop
     return hits

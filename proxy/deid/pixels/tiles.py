@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
+
 from proxy.deid.pixels.plan import Box
 
 #: boxes of one line: their heights differ by this factor at most, they share this part of the lower one, and the gap
@@ -85,3 +87,13 @@ def _level(one: Box, other: Box) -> bool:
     # a box that is higher than wide is no word of a line along a row, short ones aside
     wide = max(one.right - one.left, other.right - other.left) >= heights[1]
     return wide and heights[1] <= _HEIGHTS * heights[0] and shared >= _LEVEL * heights[0] and gap <= _GAP * heights[1]
+
+
+def share(box: Box, others: Iterable[Box]) -> float:
+    """How much of ``box`` lies in ``others``, 0 to 1."""
+    inside = np.zeros((box.bottom - box.top, box.right - box.left), np.bool_)
+    for other in others:
+        cut = moved(other, -box.left, -box.top).within(box.right - box.left, box.bottom - box.top)
+        if cut is not None:
+            inside[cut.top : cut.bottom, cut.left : cut.right] = True
+    return float(inside.mean())

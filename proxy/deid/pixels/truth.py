@@ -22,6 +22,7 @@ _GROUPS = frozenset({0x52009229, 0x52009230})
 STATISTICS = (0x00280106, 0x00280107, 0x00280108, 0x00280109, 0x00280110, 0x00280111)
 #: Extended Offset Table and its lengths: of fragments that are no longer those
 OFFSETS = (0x7FE00001, 0x7FE00002)
+_ENCAPSULATED_TOTAL = 0x7FE00003
 DESCRIPTION = b"Burned-in annotation blanked"
 RECODED = b"Re-encoded without further loss"
 #: PS3.16 CID 7203
@@ -38,7 +39,7 @@ METHODS = {
 #: what this module may write: the walk hands these over one by one
 TAGS = (
     IMAGE_TYPE, FRAME_TYPE, BURNED_IN_ANNOTATION, RECOGNIZABLE_VISUAL_FEATURES, DERIVATION_DESCRIPTION,
-    DERIVATION_CODE_SEQUENCE, LOSSY, LOSSY_RATIO, LOSSY_METHOD, PHOTOMETRIC, PLANAR, *STATISTICS, *OFFSETS,
+    DERIVATION_CODE_SEQUENCE, LOSSY, LOSSY_RATIO, LOSSY_METHOD, PHOTOMETRIC, PLANAR, *STATISTICS, *OFFSETS, 0x7FE00003,
 )  # fmt: skip
 
 
@@ -73,6 +74,7 @@ def tell(elements: dict[int, Part], work: Work, coded: Coded | None) -> None:
             elements.pop(tag, None)
             if value:
                 _put(elements, Element(tag, "OV", value))
+        elements.pop(_ENCAPSULATED_TOTAL, None)
     if coded.photometric:
         _put(elements, Element(PHOTOMETRIC, "CS", coded.photometric.encode("ascii")))
         elements.pop(PLANAR, None)

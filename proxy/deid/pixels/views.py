@@ -6,6 +6,7 @@ differ by is as black and white in one of them as text that a thousand values di
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from proxy.deid.pixels.plan import Layout
 
 Plane = NDArray[np.uint16]
 Picture = NDArray[np.uint8]
+Window = Callable[[Plane], Picture]
 
 #: the picture's greys that the middle of the values, without this share at either end, is stretched over; the rest of
 #: the greys is left for what lies outside: it stays visible, and takes no contrast away
