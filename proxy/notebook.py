@@ -15,6 +15,7 @@ from proxy.deid.profile import PolicySpec, compile_policy
 from proxy.errors import ConfigError, InstanceHeld, Reason
 from proxy.store.keys import KEY_BYTES, load_key
 from proxy.store.rulebook import load_pixel_rules, load_profile, load_tables
+from proxy.workers.text_reader import make_reader
 
 __all__ = ["Deidentifier", "InstanceHeld", "Reason", "load"]
 
@@ -53,4 +54,4 @@ def load(
         uninspected_pixels=uninspected_pixels,
         date_shift_days=date_shift_days,
     )
-    return Deidentifier(compile_policy(tables, spec))
+    return Deidentifier(compile_policy(tables, spec), make_reader())

@@ -24,6 +24,7 @@ from proxy.deid.place import Step
 from proxy.deid.profile import Policy
 from proxy.deid.tables import Tables, tag_text
 from proxy.errors import InstanceHeld, Reason
+from proxy.workers.text_reader import make_reader
 
 #: before and after of one element
 Values = Callable[[Step], tuple[str, str]]
@@ -50,7 +51,7 @@ def explain(file: Path, config_path: Path, project: str, show_values: bool, as_j
 def examined(data: memoryview, policy: Policy) -> Explained:
     """As `examine`; whatever else foreign bytes make a parser raise is the engine's error, its text unseen."""
     try:
-        return examine(data, policy)
+        return examine(data, policy, make_reader())
     except Exception as error:  # noqa: BLE001 - a verb is a shell; the text of an error may quote the file
         return Explained((), b"", InstanceHeld(Reason.ENGINE_ERROR, type(error).__name__))
 

@@ -65,7 +65,7 @@ def drawn(seen: Preview, frame: int) -> Image.Image:
     for area in areas:
         _hatch(pen, (area.box.left, area.box.top, area.box.right - 1, area.box.bottom - 1), _colour(area.source))
     at = picture.height + _MARGIN
-    for text, colour in [*((line, _INK) for line in lines), *((f"■ {source}", _colour(source)) for source in sources)]:
+    for text, colour in [*((line, _INK) for line in lines), *((f"[] {source}", _colour(source)) for source in sources)]:
         pen.text((_MARGIN, at), text, colour, font=font)
         at += _LINE
     return sheet

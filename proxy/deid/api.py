@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from proxy.deid.engine import deidentify, explain
+from proxy.deid.pixels.plan import TextReader
 from proxy.deid.place import Step
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed, Report, materialise
@@ -33,11 +34,11 @@ _SYNTAXES: dict[tuple[bool | None, bool | None], UID] = {
 class Deidentifier:
     """De-identifies data sets under one compiled policy (PS3.15 Annex E)."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, reader: TextReader | None = None) -> None:
         """``policy`` comes from `proxy.deid.profile.compile_policy`, or ready-made from `proxy.notebook.load`."""
-        self.policy = policy
+        self.policy, self._reader = policy, reader
         # no bytes travel on this gate's word, so its key need not be secret; no other gate admits what it releases
-        self._gate = Gate(hashlib.sha256(b"veil/api/v1 " + policy.digest.encode("ascii")).digest())
+        self._gate = Gate(hashlib.sha256(b"veil/api/v1 " + policy.digest.encode("ascii")).digest(), reader)
 
     def __repr__(self) -> str:
         return f"Deidentifier({self.policy.profile!r}, policy {self.policy.digest[:16]})"
@@ -52,13 +53,13 @@ class Deidentifier:
     def apply_bytes(self, data: bytes) -> tuple[bytes, Report]:
         """The same for an encoded Part 10 instance, with the report of what was done to it."""
         view = memoryview(data)
-        result = deidentify(view, Claimed(), self.policy)
+        result = deidentify(view, Claimed(), self.policy, self._reader)
         self._gate.verify(view, result, self.policy)
         return materialise(result.chunks, view), result.report
 
     def explain(self, ds: Dataset) -> list[Step]:
         """What `apply` does to each element and by which rule, without values; raises `InstanceHeld` as it does."""
-        return explain(memoryview(encoded(ds)), Claimed(), self.policy)
+        return explain(memoryview(encoded(ds)), Claimed(), self.policy, self._reader)
 
 
 def encoded(ds: Dataset) -> bytes:

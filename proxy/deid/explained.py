@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from proxy.deid.contents import Contents
 from proxy.deid.engine import deidentify, explain
+from proxy.deid.pixels.plan import TextReader
 from proxy.deid.place import Step
 from proxy.deid.profile import Policy
 from proxy.deid.reading import Leaf, Path
@@ -34,13 +35,13 @@ class Explained:
     held: InstanceHeld | None
 
 
-def examine(data: memoryview, policy: Policy) -> Explained:
+def examine(data: memoryview, policy: Policy, reader: TextReader | None = None) -> Explained:
     """Explain ``data``; what engine or gate refuse is in the answer, not raised."""
     steps: tuple[Step, ...] = ()
     try:
-        steps = tuple(explain(data, Claimed(), policy))
-        result = deidentify(data, Claimed(), policy)
-        Gate(bytes(KEY_BYTES)).verify(data, result, policy)
+        steps = tuple(explain(data, Claimed(), policy, reader))
+        result = deidentify(data, Claimed(), policy, reader)
+        Gate(bytes(KEY_BYTES), reader).verify(data, result, policy)
     except InstanceHeld as held:
         return Explained(steps, b"", held)
     return Explained(steps, materialise(result.chunks, data), None)

@@ -94,8 +94,8 @@ class Glance:
         if cells:
             if "C" not in cells.values() or vr in ("AE", "CS"):
                 allowed = EMPTY
-            elif vr in _TEMPORAL:
-                allowed = self._moved(case.known) if cells.get("rtn_long_modif") == "C" else 0
+            elif vr in _TEMPORAL and cells.get("rtn_long_modif") == "C":
+                return self._moved(case.known)
         if code == "X":
             return allowed
         if code == "U" or vr == "UI":

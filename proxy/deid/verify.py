@@ -17,11 +17,14 @@ import numpy as np
 from proxy.deid.allowed import Rules
 from proxy.deid.allowed_documents import is_dummied
 from proxy.deid.assembly import Output, read_output
+from proxy.deid.decode import read_instance
 from proxy.deid.glance_values import left, table_of
 from proxy.deid.identifiers import stripped
 from proxy.deid.inflate import inflate
 from proxy.deid.original import Source
 from proxy.deid.part10 import read_part10
+from proxy.deid.pixels.plan import TextReader
+from proxy.deid.pixels.stage import identities
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf
 from proxy.deid.rows import FORM
@@ -29,8 +32,9 @@ from proxy.deid.said import CODE_VALUE, Said, check_markers, check_report
 from proxy.deid.searches import Searches
 from proxy.deid.sieve import Sieve
 from proxy.deid.types import Deidentified
+from proxy.deid.values import strict_text
 from proxy.deid.view import View, view_of
-from proxy.deid.witness import CLEAN_PIXELS, check_claims, check_pixels, is_told
+from proxy.deid.witness import CLEAN_PIXELS, check_claims, check_legible, check_pixels, is_told
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
 
 KEY_BYTES = 32
@@ -49,11 +53,11 @@ class Release:
 class Gate:
     """Holds this run's key; it is given to workers, which verify, and to the spool, which admits."""
 
-    def __init__(self, key: bytes) -> None:
-        """``key`` 32 random bytes, made at each start and never stored."""
+    def __init__(self, key: bytes, reader: TextReader | None = None) -> None:
+        """``key`` 32 random bytes, made at each start and never stored; ``reader``: for profiles that read twice."""
         if len(key) != KEY_BYTES:
             raise ValueError("a gate's key has 32 bytes")
-        self._key = key
+        self._key, self._reader = key, reader
 
     def __repr__(self) -> str:
         return "Gate(<key>)"
@@ -63,7 +67,11 @@ class Gate:
         before = _read_input(data, policy)
         try:
             output = read_output(data, result.chunks, policy, result.work.chunks)
-            _Judgement(before, output, policy, result).pronounce()
+            pixels = _Judgement(before, output, policy, result).pronounce()
+            if policy.pixels.strict and pixels is not None:
+                with strict_text():
+                    known = identities(read_instance(data, policy), policy)
+                check_legible(Said(output.view).root, pixels, output.syntax, self._reader, known)
         except InstanceHeld as held:
             if held.reason in MALFORMED_REASONS:
                 raise InstanceHeld(Reason.OUTPUT_UNREADABLE, held.detail, held.tag) from None
@@ -99,8 +107,8 @@ class _Judgement:
         self._rules = Rules(policy, self._source)
         self._searches = Searches(policy, self._source, result.report.patient_id)
 
-    def pronounce(self) -> None:
-        """Raises unless the output may leave."""
+    def pronounce(self) -> Leaf | None:
+        """Raises unless the output may leave; its pixel data, where it has any."""
         suspects, pixels = self._sieve.suspects(self._view), None
         for row in self._in_doubt(suspects):
             leaf = self._view.leaf(row)
@@ -113,6 +121,7 @@ class _Judgement:
             self._check(leaf)
             pixels = self._check_bulk(leaf)
         self._check_said(pixels)
+        return pixels
 
     def _in_doubt(self, suspects: bytearray) -> Iterator[int]:
         """Rows that do not pass at a glance, suspects, and all within a sequence that is looked into."""

@@ -17,8 +17,10 @@ from proxy.deid.pixels import codecs, hidden, truth, unpack
 from proxy.deid.pixels.black import black_of
 from proxy.deid.pixels.encapsulated import read_fragments, stream_of
 from proxy.deid.pixels.frames import Frame
+from proxy.deid.pixels.harmless import names
 from proxy.deid.pixels.layout import layout_of
-from proxy.deid.pixels.plan import LOOKS, Area, Layout, Work
+from proxy.deid.pixels.looking import readings
+from proxy.deid.pixels.plan import LOOKS, Area, Layout, TextReader, Work
 from proxy.deid.reading import Leaf
 from proxy.deid.tables import TransferSyntax
 from proxy.errors import InstanceHeld, Reason
@@ -47,11 +49,11 @@ class _Pixels:
 
 def check_pixels(root: Level, found: Leaf | None, syntax: TransferSyntax, work: Work) -> None:
     """Raises unless the pixel data ``found`` in an output is what ``work`` says of it; ``root``: what describes it."""
-    _check_demands(work)
     if found is None:
         if work.areas or work.clean:
             raise _not_clean("pixels are said to be clean and there are none")
         return
+    _check_demands(work)
     if syntax.handling == "video":
         return  # nothing here reads it: the decision answers for it, and asks for no areas
     pixels = _read(found, root, syntax)
@@ -59,6 +61,18 @@ def check_pixels(root: Level, found: Leaf | None, syntax: TransferSyntax, work: 
     _check_hiding(pixels)
     for index in _touched(work.areas, pixels.layout.frames):
         _check_black(pixels, index, work.areas)
+
+
+def check_legible(
+    root: Level, found: Leaf, syntax: TransferSyntax, reader: TextReader | None, known: Sequence[str]
+) -> None:
+    """Strict: reads every frame of the output and raises where a text names what ``known`` says of the input."""
+    if syntax.handling == "video" or reader is None:
+        raise InstanceHeld(Reason.PIXELS_UNINSPECTED, "a strict profile, and nothing can read these pixels", found.tag)
+    pixels = _read(found, root, syntax)
+    for index in range(pixels.layout.frames):
+        if any(names(text, known) for text in readings(pixels.frame(index), pixels.layout, reader)):
+            raise _not_clean("a second reading finds an identifier of the input")
 
 
 def _check_demands(work: Work) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from proxy.deid.dictionary import register
+from proxy.deid.pixels import codecs, kernels
 from proxy.deid.profile import Policy
 from proxy.deid.tables import Tables
 from proxy.deid.types import Claimed
@@ -52,6 +53,8 @@ class Bench:
         reader = make_reader()
         if any(reads_text(policy) for policy in setup.policies.values()):
             reader.load()  # 16 MB of models: now, not with the first instance
+        kernels.warm()
+        codecs.warm()
         self._judge = Judge(setup.gate_key, setup.engine, setup.gate, reader)
         for policy in setup.policies.values():  # the first run imports and compiles what later ones need
             self._judge.judge(specimen(), Claimed(), policy)

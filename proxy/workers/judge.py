@@ -55,7 +55,7 @@ class Judge:
         self._reader = reader
         self._deidentify: Callable[[memoryview, Claimed, Policy, TextReader | None], Deidentified] = module.deidentify
         self._identify: Callable[[memoryview, Policy], Original | None] = module.identify
-        self._gate: Verifier = importlib.import_module(gate).Gate(gate_key)
+        self._gate: Verifier = importlib.import_module(gate).Gate(gate_key, reader)
 
     def judge(self, data: memoryview, claimed: Claimed, policy: Policy) -> Verdict:
         """De-identify ``data`` and have the result verified. Raises nothing that an instance can cause."""

@@ -70,7 +70,7 @@ class _Bad:
 
 
 class Gate:
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, reader: object = None) -> None:
         self.key = key
 
     def verify(self, data: memoryview, result: Deidentified, policy: object) -> Release:

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.deid.pixels import screen
-from proxy.deid.pixels.lines import linked, parted
+from proxy.deid.pixels.lines import ends, linked, parted
 from proxy.deid.pixels.plan import Box, TextReader
 from proxy.deid.pixels.resample import resampled
 from proxy.deid.pixels.screen import Screened, Suspect
 from proxy.deid.pixels.strokes import turned
 from proxy.deid.pixels.tiles import around, mirrored, moved, one_part, share, tiles, upright
-from proxy.deid.pixels.views import Plane, Window, equalised, stretched
+from proxy.deid.pixels.views import Picture, Plane, Window, equalised, stretched
 
 #: what is added around a suspect, the side of what is read at once, what parts have in common, in pixels
 _AROUND, _PART, _SHARED = 16, 360, 64
@@ -33,8 +33,10 @@ _EITHER, _SOME = 1.3, 4.0
 _SMALL = 160
 #: of a line this share is hidden with what was found on it: it is the rest of that text; so much: nothing is left
 _REST, _ALL = 0.4, 0.97
-#: how sure the recogniser must be of a line, and what it makes of strokes that are no letters
-_SURE, _NO_LETTERS = 0.7, frozenset("1lI|/\\-+_=.,:;'\"`~^*()<> ")
+#: pairs of strokes around a cell of a text that need no reading, and how high such a text is at most
+_DRAWN, _HIGHEST = 30, 80
+#: how sure the recogniser must be of a line, and of what has no strokes; what it makes of strokes that are no letters
+_SURE, _SURER, _NO_LETTERS = 0.7, 0.8, frozenset("1lI|/\\-+_=.,:;'\"`~^*()<> ")
 _UPRIGHT, _ON_SIDE = (0, 2), (1, 3)
 
 
@@ -74,46 +76,74 @@ class Close:
             high, long = picture.shape[0] * _TIMES, picture.shape[1] * _TIMES
             large = resampled(picture, high, long)
             for text in self._reader.find(np.ascontiguousarray(np.rot90(large)) if side else large):
-                there = upright(text, long) if side else text
-                yield moved(grown(_smaller(there)), part.left, part.top)
+                there = moved(_smaller(upright(text, long) if side else text), part.left, part.top)
+                if believed(self._reader, self._found.score, there, self._plane):
+                    yield grown(there)
 
     def _in_lines(self, left: Sequence[Suspect], hidden: Sequence[Box], texts: Sequence[Box]) -> list[Box]:
         """Lines that are the rest of one of ``texts``, or that the recogniser reads, head down as well."""
+        along, down = screen.marks(self._plane)
         boxes: list[Box] = []
-        for line, turns in self._lines(left):
-            known = share(line, texts)
-            if share(line, [*hidden, *texts, *boxes]) < _ALL and (known >= _REST or self._legible(line, turns)):
+        for line, turns in _lines(along, down, left):
+            if share(line, [*hidden, *texts, *boxes]) < _ALL and (
+                share(line, texts) >= _REST or self._legible(line, turns)
+            ):
                 boxes.append(grown(line))
+        across = turned(down)
+        for text in [*texts, *boxes]:
+            flat = text.right - text.left >= text.bottom - text.top
+            longer = ends(along, text) if flat else ends(across, mirrored(text))
+            if longer is not None:
+                boxes.append(grown(longer if flat else mirrored(longer)))
         return boxes
 
-    def _lines(self, left: Sequence[Suspect]) -> Iterator[tuple[Box, tuple[int, int]]]:
-        along, down = screen.marks(self._plane)
-        yield from ((line, _UPRIGHT) for line in linked(along))
-        yield from ((mirrored(line), _ON_SIDE) for line in linked(turned(down)))
-        for suspect in left:
-            box = suspect.box
-            if max(box.right - box.left, box.bottom - box.top) > _SMALL:
-                continue
-            part = np.s_[box.top : box.bottom, box.left : box.right]
-            if suspect.along * _SOME >= suspect.down:
-                yield from ((moved(line, box.left, box.top), _UPRIGHT) for line in parted(along[part]))
-            if suspect.down * _SOME >= suspect.along:
-                lines = parted(np.ascontiguousarray(down[part].T))
-                yield from ((moved(mirrored(line), box.left, box.top), _ON_SIDE) for line in lines)
-
     def _legible(self, line: Box, turns: tuple[int, ...]) -> bool:
-        cut = grown(line).within(self._plane.shape[1], self._plane.shape[0])
-        if cut is None:
-            return False
-        picture = stretched(self._plane[cut.top : cut.bottom, cut.left : cut.right])
-        return any(readable(self._reader, np.rot90(picture, turn)) for turn in turns)
+        picture = _cut(self._plane, line)
+        return any(_letters(*_read(self._reader, np.rot90(picture, turn)), _SURE, 2) for turn in turns)
 
 
-def readable(reader: TextReader, line: NDArray[np.uint8]) -> bool:
-    """Whether ``line`` reads as letters."""
+def _lines(
+    along: NDArray[np.uint8], down: NDArray[np.uint8], left: Sequence[Suspect]
+) -> Iterator[tuple[Box, tuple[int, int]]]:
+    """Lines in strokes along rows and down columns, and how often they have to be turned to be read."""
+    yield from ((line, _UPRIGHT) for line in linked(along))
+    yield from ((mirrored(line), _ON_SIDE) for line in linked(turned(down)))
+    for suspect in left:
+        box = suspect.box
+        if max(box.right - box.left, box.bottom - box.top) > _SMALL:
+            continue
+        part = np.s_[box.top : box.bottom, box.left : box.right]
+        if suspect.along * _SOME >= suspect.down:
+            yield from ((moved(line, box.left, box.top), _UPRIGHT) for line in parted(along[part]))
+        if suspect.down * _SOME >= suspect.along:
+            lines = parted(np.ascontiguousarray(down[part].T))
+            yield from ((moved(mirrored(line), box.left, box.top), _ON_SIDE) for line in lines)
+
+
+def believed(reader: TextReader, score: NDArray[np.int32], text: Box, plane: Plane) -> bool:
+    """Whether what the detector took for ``text`` is one: it is drawn in strokes, or reads well."""
+    wide, high = text.right - text.left, text.bottom - text.top
+    if min(wide, high) <= _HIGHEST and screen.evidence(score, text) >= _DRAWN:
+        return True
+    picture = _cut(plane, text)
+    turns = _UPRIGHT if wide >= high else _ON_SIDE
+    return any(_letters(*_read(reader, np.rot90(picture, turn)), _SURER, 3) for turn in turns)
+
+
+def _cut(plane: Plane, text: Box) -> Picture:
+    """What a recogniser is shown of ``text``."""
+    cut = grown(text).within(plane.shape[1], plane.shape[0])
+    return stretched(plane[cut.top : cut.bottom, cut.left : cut.right]) if cut else np.zeros((1, 1), np.uint8)
+
+
+def _read(reader: TextReader, line: Picture) -> tuple[str, float]:
     rows, columns = line.shape[:2]
-    text, sure = reader.read(np.ascontiguousarray(line), Box(0, 0, columns, rows))
-    return sure >= _SURE and len(text) > 1 and not _NO_LETTERS.issuperset(text)
+    return reader.read(np.ascontiguousarray(line), Box(0, 0, columns, rows))
+
+
+def _letters(text: str, sure: float, least: float, count: int) -> bool:
+    """Whether a reading is sure enough, long enough, and more than strokes."""
+    return sure >= least and len(text) >= count and not _NO_LETTERS.issuperset(text)
 
 
 def grown(box: Box) -> Box:

@@ -1,7 +1,7 @@
 """Lines of text in a map of strokes: where one could be read from left to right. Pure.
 
 `linked`: strokes and the gaps of their pairs that hang together, wherever they are. `parted`: all that stands in the
-same rows of a small part, for letters too far apart to hang together.
+same rows of a small part, for letters too far apart to hang together. `ends`: what goes on where a text seemed to end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from proxy.deid.pixels.strokes import STROKE
 _LOWEST, _SHORTEST, _HIGHEST = 4, 6, 80
 #: a linked line has so many strokes, so many in a row, fills this share of its box, and is this many heights long
 _ALL, _IN_ROW, _FILL, _LONG = 14, 2.2, 0.4, 0.7
+#: how far a text goes on, in heights, and how much of its height a stroke there takes
+_REACH, _STEM = 2.5, 0.3
 #: empty rows between two lines; empty columns between two texts of a line, in heights of the line
 _BETWEEN, _APART = 2, 1.5
 #: of a parted line the strokes cover this share, there are so many in a row, and two or more in this share of its rows
@@ -52,9 +54,23 @@ def parted(marks: NDArray[np.uint8]) -> Iterator[Box]:
                 yield box
 
 
+def ends(marks: NDArray[np.uint8], text: Box) -> Box | None:
+    """``text`` with the strokes that go on in its rows at either end, as those of an initial; None where none do."""
+    high = text.bottom - text.top
+    reach = int(_REACH * high)
+    box = Box(text.left - reach, text.top, text.right + reach, text.bottom).within(marks.shape[1], marks.shape[0])
+    if box is None:
+        return None
+    strokes = (marks[box.top : box.bottom, box.left : box.right] == STROKE).sum(axis=0)
+    places = box.left + np.flatnonzero(strokes >= max(_STEM * high, 2))
+    if not places.size or (places[0] >= text.left and places[-1] < text.right):
+        return None
+    return Box(min(text.left, int(places[0])), text.top, max(text.right, int(places[-1]) + 1), text.bottom)
+
+
 def _begins(marks: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Where a stroke begins in its row."""
-    begins = marks == STROKE
+    begins: NDArray[np.bool_] = marks == STROKE
     begins[:, 1:] &= marks[:, :-1] != STROKE
     return begins
 

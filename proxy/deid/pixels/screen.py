@@ -49,6 +49,14 @@ def screened(plane: NDArray[np.uint16]) -> Screened:
     return Screened(along, np.ascontiguousarray(down.T), score)
 
 
+def evidence(score: NDArray[np.int32], box: Box) -> int:
+    """The highest ``score`` (`Screened.score`) of the cells that ``box`` touches."""
+    rows, columns = score.shape
+    top, left = max(box.top // CELL, 0), max(box.left // CELL, 0)
+    cells = score[top : min(-(-box.bottom // CELL), rows), left : min(-(-box.right // CELL), columns)]
+    return int(cells.max()) if cells.size else 0
+
+
 def marks(plane: NDArray[np.uint16]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Strokes and gaps of pairs (see `strokes.pairs`) along rows and down columns, to see where lines run."""
     along, across = np.zeros(plane.shape, np.uint8), turned(plane)
