@@ -13,13 +13,15 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from bench import engine, large, rivals, scaling, transport
+from bench import engine, large, pixels, rivals, scaling, text, transport
 from bench.report import Row, machine, markdown, table, write_json
 
 _PARTS: dict[str, Callable[[bool, int], Iterator[Row]]] = {
     "engine": engine.measure,
     "rivals": rivals.measure,
     "scaling": scaling.measure,
+    "pixels": pixels.measure,
+    "text": text.measure,
     "transport": transport.measure,
     "memory": large.measure,
 }

@@ -86,9 +86,11 @@ class _Seer:
             cut = np.ascontiguousarray(picture[part.top : part.bottom, part.left : part.right])
             texts += [grown(moved(box, part.left, part.top)) for box in self._reader.find(cut)]
         fresh = [box for box in texts if not _inside(box, known)]
+        gone = self._kept_out(seen, fresh)
         if before is None:  # what follows differs by what moves, which is no text, and by what the detector sees
-            fresh += self._closely(frame, known, fresh)
-        return self._kept_out(seen, fresh)
+            stays = [box for box in fresh if box not in gone]
+            gone += self._kept_out(seen, self._closely(frame, [*known, *stays], gone))
+        return gone
 
     def suspected(self, frame: Frame, known: Sequence[Box]) -> list[Box]:
         """Text in what the screen suspects."""
@@ -111,8 +113,12 @@ class _Seer:
         cut = box.within(self._layout.columns, self._layout.rows)
         if cut is None:
             return True
-        read = [self._reader.read(picture, cut) for picture in seen]
-        return all(sure >= _SURE and is_harmless(text, self._look.identities) for text, sure in read)
+        for picture in seen:
+            read = [self._reader.read(picture, part) for part in _insets(cut)]
+            sure = [text for text, sureness in read if sureness >= _SURE]
+            if not sure or not all(is_harmless(text, self._look.identities) for text in sure):
+                return False
+        return True
 
 
 def _open_part(frame: Frame, known: Sequence[Box], before: Frame | None) -> Box | None:
@@ -130,6 +136,16 @@ def _open_part(frame: Frame, known: Sequence[Box], before: Frame | None) -> Box 
     around = _AROUND if before is not None else 0
     box = Box(int(along[0]) - around, int(down[0]) - around, int(along[-1]) + 1 + around, int(down[-1]) + 1 + around)
     return box.within(columns, rows)
+
+
+def _insets(box: Box) -> tuple[Box, ...]:
+    """``box`` and two smaller ones: the recogniser reads best what fills its line; all that it is sure of counts."""
+    wide, high = box.right - box.left, box.bottom - box.top
+    found = [box]
+    for across, down in ((high // 6, high // 8), (high // 3, high // 5)):
+        if wide > 4 * across:
+            found.append(Box(box.left + across, box.top + down, box.right - across, box.bottom - down))
+    return tuple(found)
 
 
 def _inside(box: Box, known: Iterable[Box]) -> bool:
