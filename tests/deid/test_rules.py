@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from pydicom import dcmread
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 
 from proxy.deid.engine import explain
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
+from proxy.deid.rules import FIXED, Rule, longitudinal, relaxes
 from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
 from proxy.errors import ConfigError, InstanceHeld, Reason
@@ -447,3 +448,123 @@ def test_a_birth_date_that_stays_in_part_is_not_the_basic_profile(make: ModuleTy
     words = {"dates": "shift", "times": "keep", "ages": "remove"}
     assert dated(make, "rtn_long_modif", birth_date="remove", **words).claims_profile
     assert not dated(make, "rtn_long_modif", birth_date="year", **words).claims_profile
+
+
+# ---- the values behind the words
+
+#: no rule says anything of these: the identity of an instance, and what Veil writes itself
+UNREACHED = """\
+SpecificCharacterSet SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID PatientName PatientID
+PatientIdentityRemoved DeidentificationMethod DeidentificationMethodCodeSequence
+LongitudinalTemporalInformationModified FloatPixelData DoubleFloatPixelData PixelData""".split()
+
+
+def test_no_rule_reaches_what_identifies_an_instance() -> None:
+    assert {keyword_for_tag(tag) for tag in FIXED} == set(UNREACHED)
+    for tag in FIXED:
+        vr = dictionary_VR(tag)
+        for made in (Rule(1, "p", "remove", tags=frozenset({tag})), Rule(1, "p", "remove", vrs=frozenset({vr}))):
+            assert not made.reaches(tag, vr)
+        assert not Rule(1, "p", "remove", masks=((0, 0),)).reaches(tag, vr)
+
+
+LO = frozenset({"LO"})
+
+
+@pytest.mark.parametrize(
+    ("made", "tag", "vr", "reached"),
+    [
+        (Rule(1, "p", "keep", tags=frozenset({0x00081030})), 0x00081030, "LO", True),
+        (Rule(1, "p", "keep", tags=frozenset({0x00081030})), 0x00081031, "LO", False),
+        (Rule(1, "p", "keep", vrs=LO), 0x00081030, "LO", True),
+        (Rule(1, "p", "keep", vrs=LO), 0x00081030, "SH", False),
+        (Rule(1, "p", "keep", vrs=LO, tags=frozenset({0x00081030})), 0x00081030, "SH", False),
+        (Rule(1, "p", "keep", vrs=LO, tags=frozenset({0x00081030})), 0x00081032, "LO", False),
+        (Rule(1, "p", "keep", masks=((0xFFFF0000, 0x00180000),)), 0x00180015, "CS", True),
+        (Rule(1, "p", "keep", masks=((0xFFFF0000, 0x00180000),)), 0x00200015, "CS", False),
+        (Rule(1, "p", "keep", masks=((0xFFFF0000, 0x00180000), (0xFFFF0000, 0x00200000))), 0x00200015, "CS", True),
+        (Rule(1, "p", "keep", tags=frozenset({0x00081030}), masks=((0xFFFF0000, 0x00180000),)), 0x00180015, "CS", True),
+        (Rule(1, "p", "remove", creators=frozenset({"ACME"})), 0x00191001, "LO", True),
+        (Rule(1, "p", "remove", creators=frozenset({"ACME"})), 0x00181001, "LO", False),
+        (Rule(1, "p", "remove", vrs=LO), 0x00191001, "LO", False),
+        (Rule(1, "p", "remove", creators=frozenset({"ACME"}), vrs=LO), 0x00191001, "SH", False),
+        (Rule(1, "p", "refuse"), 0x00081030, "LO", False),
+        (Rule(1, "p", "refuse", modalities=frozenset({"CT"})), 0x00081030, "LO", False),
+    ],
+)
+def test_what_a_rule_reaches(made: Rule, tag: int, vr: str, reached: bool) -> None:
+    assert made.reaches(tag, vr) is reached
+
+
+@pytest.mark.parametrize(
+    ("made", "whole"),
+    [
+        (Rule(1, "p", "refuse", modalities=frozenset({"CT"})), True),
+        (Rule(1, "p", "refuse", tags=frozenset({0x00081030})), False),
+        (Rule(1, "p", "refuse", masks=((0, 0),)), False),
+        (Rule(1, "p", "refuse", vrs=LO), False),
+        (Rule(1, "p", "refuse", creators=frozenset({"ACME"})), False),
+    ],
+)
+def test_which_rules_are_about_whole_instances(made: Rule, whole: bool) -> None:
+    assert made.of_instances is whole
+    assert made.name == "rule 1 of profile p"
+
+
+@pytest.mark.parametrize("vr", ["DA", "DT", "TM"])
+@pytest.mark.parametrize(
+    ("do", "said", "then"),
+    [
+        *((do, "REMOVED", "MODIFIED") for do in ("keep", "shift", "truncate")),
+        *((do, "UNMODIFIED", "MODIFIED") for do in ("shift", "truncate")),
+        ("keep", "UNMODIFIED", "UNMODIFIED"),
+        ("keep", "MODIFIED", "MODIFIED"),
+        *((do, "REMOVED", "REMOVED") for do in ("remove", "empty", "replace", "hash", "clean")),
+    ],
+)
+def test_what_a_rule_makes_of_longitudinal_information(vr: str, do: str, said: str, then: str) -> None:
+    assert longitudinal(said, (Rule(1, "p", do, vrs=frozenset({vr})),)) == then
+    assert longitudinal(said, (Rule(1, "p", "remove", vrs=LO), Rule(2, "p", do, vrs=frozenset({vr})))) == then
+    assert longitudinal(said, (Rule(1, "p", do, vrs=LO),)) == said
+    private = Rule(1, "p", do, creators=frozenset({"ACME"}))
+    assert longitudinal(said, (private,)) == then, "what is not said of VRs is said of dates too"
+    assert longitudinal(said, (replace(private, vrs=frozenset({vr})),)) == then
+    assert longitudinal(said, (replace(private, vrs=LO),)) == said
+    assert longitudinal(said, ()) == said
+
+
+ROW = {0x00081030: "LO"}
+
+
+@pytest.mark.parametrize(
+    ("do", "relaxing"),  # without a cell, under K, under C
+    [
+        ("keep", (True, False, True)),
+        *((do, (True, False, False)) for do in ("clean", "hash", "shift", "truncate")),
+        *((do, (False, False, False)) for do in ("remove", "empty", "replace", "refuse")),
+    ],
+)
+def test_which_rules_leave_more_than_the_profile(do: str, relaxing: tuple[bool, bool, bool]) -> None:
+    made = Rule(1, "p", do, tags=frozenset(ROW))
+    cells: list[dict[int, dict[str, str]]] = [{}, {0x00081030: {"o": "K"}}, {0x00081030: {"o": "C"}}]
+    assert tuple(relaxes(made, ROW, each) for each in cells) == relaxing
+    assert not relaxes(made, {0x00081040: "LO"}, {}), "another row"
+    assert relaxes(made, {**ROW, 0x00081040: "LO"}, cells[0]) is relaxing[0]
+
+
+@pytest.mark.parametrize(
+    ("planted", "when", "applies"),
+    [
+        ({"ImageType": ["ORIGINAL", "AXIAL"]}, {"ImageType": {"value": "AXIAL"}}, True),
+        ({"ImageType": ["ORIGINAL", "AXIAL"]}, {"ImageType": {"regex": "AX.*"}}, True),
+        ({"ImageType": ["ORIGINAL", "AXIAL"]}, {"ImageType": {"regex": "AX"}}, False),
+        ({"ImageType": []}, {"ImageType": {"regex": ".*"}}, False),
+        ({}, {"ImageType": {"regex": ".*"}}, False),
+        ({"ImageType": []}, {"ImageType": "absent"}, True),
+        ({"ImageType": ["X"]}, {"ImageType": "absent"}, False),
+    ],
+)
+def test_conditions_on_values(make: ModuleType, planted: dict[str, Any], when: dict[str, Any], applies: bool) -> None:
+    ds = make.dataset(StudyDescription="Thorax", **planted)
+    out = released(make, ds, policy(make, rule("keep", {"keyword": "StudyDescription"}, when=when)))
+    assert ("StudyDescription" in out) is applies
