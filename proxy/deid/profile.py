@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import proxy
@@ -141,7 +142,12 @@ class Policy:
 
     def pseudonyms(self) -> PseudonymProvider:
         """The provider under this policy's key."""
-        return HmacPseudonyms(self.root_key, self.patient_id_prefix, self.date_shift_days)
+        return _provider(self)
+
+
+@lru_cache(maxsize=64)
+def _provider(policy: Policy) -> PseudonymProvider:
+    return HmacPseudonyms(policy.root_key, policy.patient_id_prefix, policy.date_shift_days)
 
 
 #: PS3.5 7.6: (50xx,eeee) and (60xx,eeee) are sixteen even groups each

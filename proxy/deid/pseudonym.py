@@ -93,12 +93,13 @@ class HmacPseudonyms:
         plain = canonical(value)
         if not plain:
             raise ValueError("an empty value has no pseudonym: strangers would merge")
-        return hmac.digest(self._keys[purpose], message(kind, issuer, plain), "sha256")
+        return hmac.digest(self._keys[purpose], _message(kind, canonical(issuer), plain), "sha256")
 
 
 def canonical(value: str) -> str:
     """The one spelling of a decoded value: NFC, without padding (PS3.5 6.2: outer spaces, trailing NUL)."""
-    return unicodedata.normalize("NFC", value).rstrip(" \0").lstrip(" ")
+    composed = value if value.isascii() else unicodedata.normalize("NFC", value)
+    return composed.rstrip(" \0").lstrip(" ")
 
 
 def is_standard_uid(value: str) -> bool:
@@ -108,7 +109,12 @@ def is_standard_uid(value: str) -> bool:
 
 def message(kind: str, issuer: str, value: str) -> bytes:
     """What is put under the HMAC: unambiguous, because every part carries its length."""
-    return _VERSION + b"".join(_length_prefixed(part) for part in (kind, canonical(issuer), canonical(value)))
+    return _message(kind, canonical(issuer), canonical(value))
+
+
+def _message(kind: str, issuer: str, value: str) -> bytes:
+    """``issuer`` and ``value`` are `canonical`."""
+    return _VERSION + _length_prefixed(kind) + _length_prefixed(issuer) + _length_prefixed(value)
 
 
 def _length_prefixed(part: str) -> bytes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydicom.charset import STAND_ALONE_ENCODINGS, convert_encodings, decode_bytes, encode_string, python_encoding
 from pydicom.valuerep import TEXT_VR_DELIMS
@@ -37,6 +38,9 @@ _ALPHABETS = {
     "CS": re.compile(rb"[\x20-\x7e\0]*"),
     "UR": re.compile(rb"[\x20-\x7e\0]*"),
 }
+#: the codecs of the standard's character sets: in each of them ASCII, where nothing is escaped, is ASCII
+_ON_ASCII = frozenset(python_encoding.values())
+_ESCAPE = b"\x1b"
 #: what pydicom says where it is about to guess at text
 _GUESSES = ("Failed to decode", "Unknown encoding", "Found unknown escape")
 
@@ -66,6 +70,8 @@ class Charset:
 
     def decode(self, tag: int, value: bytes) -> str:
         """Strictly; `BAD_CHARSET` where a byte has no meaning."""
+        if value.isascii() and _ESCAPE not in value and self.encodings[0] in _ON_ASCII:
+            return value.decode("ascii")
         try:
             return str(decode_bytes(value, list(self.encodings), TEXT_VR_DELIMS))
         except (ValueError, LookupError, UserWarning):
@@ -87,6 +93,17 @@ DEFAULT = Charset()
 
 def declared(value: bytes) -> Charset:
     """What (0008,0005) with this value declares."""
+    common = _common().get(value.strip(b" \0"))
+    return common if common is not None else _declared(value)
+
+
+@lru_cache(maxsize=1)
+def _common() -> Mapping[bytes, Charset]:
+    """What the defined terms declare that stand alone: data sets say little else."""
+    return {term.encode("ascii"): _declared(term.encode("ascii")) for term in python_encoding}
+
+
+def _declared(value: bytes) -> Charset:
     try:
         words = [word.strip(" \0") for word in value.decode("ascii").split("\\")]
         encodings = tuple(convert_encodings(words))
