@@ -8,7 +8,8 @@ recogniser: a few letters alone, or faint ones, can be read where they are not f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,26 +27,31 @@ from proxy.deid.pixels.views import Picture, Plane, Window, equalised, stretched
 _AROUND, _PART, _SHARED = 16, 360, 64
 _TIMES = 2
 #: a text that was found grows by these shares of its height, above and below and at its ends, and by so many pixels
-_GROW, _ENDS, _MORE = 0.15, 0.5, 2
+_GROW, _ENDS, _MORE = 0.2, 0.5, 2
 #: text may run either way where strokes of one direction are no more than so many times those of the other
 _EITHER, _SOME = 1.3, 4.0
 #: a suspect no larger than this is taken apart by its rows as well
 _SMALL = 160
 #: of a line this share is hidden with what was found on it: it is the rest of that text; so much: nothing is left
 _REST, _ALL = 0.4, 0.97
-#: pairs of strokes around a cell of a text that need no reading, and how high such a text is at most
-_DRAWN, _HIGHEST = 30, 80
+#: pairs of strokes around a cell: so many and a text needs no reading, fewer than so many and it is none; how high a
+#: text is at most of which this holds
+_DRAWN, _HINTED, _HIGHEST = 30, 14, 80
 #: how sure the recogniser must be of a line, and of what has no strokes; what it makes of strokes that are no letters
 _SURE, _SURER, _NO_LETTERS = 0.7, 0.8, frozenset("1lI|/\\-+_=.,:;'\"`~^*()<> ")
+#: turns by 90 degrees after which a line along a row, or down a column, may be upright
 _UPRIGHT, _ON_SIDE = (0, 2), (1, 3)
 
 
 class Close:
     """A plane, what the screen says of it, and who reads it."""
 
-    def __init__(self, reader: TextReader, plane: Plane, found: Screened, *, wide: bool) -> None:
-        """``wide``: samples of more than 8 bits, which hide more than one picture shows."""
+    def __init__(
+        self, reader: TextReader, plane: Plane, found: Screened, *, wide: bool, free: NDArray[np.bool_] | None = None
+    ) -> None:
+        """``wide``: samples of more than 8 bits, which hide more than one picture shows. ``free``: cells to read in."""
         self._reader, self._plane, self._found = reader, plane, found
+        self._free = np.ones(found.score.shape, np.bool_) if free is None else free
         self._looks = ((False, stretched), (True, stretched), *(((False, equalised),) if wide else ()))
 
     def read(self, hidden: Sequence[Box], texts: Sequence[Box] = ()) -> list[Box]:
@@ -61,7 +67,7 @@ class Close:
         return boxes
 
     def _suspects(self, hidden: Sequence[Box]) -> Sequence[Suspect]:
-        return screen.suspects(self._found, screen.open_cells(self._found.score.shape, hidden))
+        return screen.suspects(self._found, self._free & screen.open_cells(self._free.shape, hidden))
 
     def _detected(self, box: Box, side: bool, window: Window) -> Iterator[Box]:
         """What the detector sees in ``box`` and a little around it; with ``side`` it is turned for that."""
@@ -77,7 +83,7 @@ class Close:
             large = resampled(picture, high, long)
             for text in self._reader.find(np.ascontiguousarray(np.rot90(large)) if side else large):
                 there = moved(_smaller(upright(text, long) if side else text), part.left, part.top)
-                if believed(self._reader, self._found.score, there, self._plane):
+                if believed(self._reader, self._found.score, there, self._shown):
                     yield grown(there)
 
     def _in_lines(self, left: Sequence[Suspect], hidden: Sequence[Box], texts: Sequence[Box]) -> list[Box]:
@@ -89,17 +95,24 @@ class Close:
                 share(line, texts) >= _REST or self._legible(line, turns)
             ):
                 boxes.append(grown(line))
-        across = turned(down)
+        turned_plane, turned_marks = turned(self._plane), turned(down)
         for text in [*texts, *boxes]:
+            cut = text.within(self._plane.shape[1], self._plane.shape[0])
             flat = text.right - text.left >= text.bottom - text.top
-            longer = ends(along, text) if flat else ends(across, mirrored(text))
-            if longer is not None:
-                boxes.append(grown(longer if flat else mirrored(longer)))
+            if cut is not None and flat and (longer := ends(self._plane, along, cut)):
+                boxes.append(longer)
+            elif cut is not None and not flat and (longer := ends(turned_plane, turned_marks, mirrored(cut))):
+                boxes.append(mirrored(longer))
         return boxes
 
     def _legible(self, line: Box, turns: tuple[int, ...]) -> bool:
-        picture = _cut(self._plane, line)
-        return any(_letters(*_read(self._reader, np.rot90(picture, turn)), _SURE, 2) for turn in turns)
+        if screen.evidence(self._found.score, line) < _HINTED:
+            return False
+        picture = self._shown(line)
+        return any(_letters(*reading(self._reader, picture, turn), _SURE, 2) for turn in turns)
+
+    def _shown(self, text: Box) -> Picture:
+        return stretched(cut_of(self._plane, text))
 
 
 def _lines(
@@ -120,25 +133,26 @@ def _lines(
             yield from ((moved(mirrored(line), box.left, box.top), _ON_SIDE) for line in lines)
 
 
-def believed(reader: TextReader, score: NDArray[np.int32], text: Box, plane: Plane) -> bool:
-    """Whether what the detector took for ``text`` is one: it is drawn in strokes, or reads well."""
+def believed(reader: TextReader, score: NDArray[np.int32], text: Box, shown: Callable[[Box], Picture]) -> bool:
+    """Whether what the detector took for ``text`` is one: it is drawn in strokes, or reads well as it is ``shown``."""
     wide, high = text.right - text.left, text.bottom - text.top
-    if min(wide, high) <= _HIGHEST and screen.evidence(score, text) >= _DRAWN:
-        return True
-    picture = _cut(plane, text)
+    drawn = screen.evidence(score, text)
+    if min(wide, high) <= _HIGHEST and (drawn >= _DRAWN or drawn < _HINTED):
+        return drawn >= _DRAWN
     turns = _UPRIGHT if wide >= high else _ON_SIDE
-    return any(_letters(*_read(reader, np.rot90(picture, turn)), _SURER, 3) for turn in turns)
+    return any(_letters(*reading(reader, shown(text), turn), _SURER, 3) for turn in turns)
 
 
-def _cut(plane: Plane, text: Box) -> Picture:
-    """What a recogniser is shown of ``text``."""
+def cut_of(plane: NDArray[Any], text: Box) -> NDArray[Any]:
+    """``text`` and its rim as a part of ``plane``."""
     cut = grown(text).within(plane.shape[1], plane.shape[0])
-    return stretched(plane[cut.top : cut.bottom, cut.left : cut.right]) if cut else np.zeros((1, 1), np.uint8)
+    return plane[cut.top : cut.bottom, cut.left : cut.right] if cut else plane[:1, :1]
 
 
-def _read(reader: TextReader, line: Picture) -> tuple[str, float]:
-    rows, columns = line.shape[:2]
-    return reader.read(np.ascontiguousarray(line), Box(0, 0, columns, rows))
+def reading(reader: TextReader, line: Picture, turns: int) -> tuple[str, float]:
+    """What ``reader`` reads in a picture of one line that is turned by 90 degrees so many times, and how sure it is."""
+    turned_line = np.ascontiguousarray(np.rot90(line, turns))
+    return reader.read(turned_line, Box(0, 0, turned_line.shape[1], turned_line.shape[0]))
 
 
 def _letters(text: str, sure: float, least: float, count: int) -> bool:

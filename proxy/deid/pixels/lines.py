@@ -19,8 +19,9 @@ from proxy.deid.pixels.strokes import STROKE
 _LOWEST, _SHORTEST, _HIGHEST = 4, 6, 80
 #: a linked line has so many strokes, so many in a row, fills this share of its box, and is this many heights long
 _ALL, _IN_ROW, _FILL, _LONG = 14, 2.2, 0.4, 0.7
-#: how far a text goes on, in heights, and how much of its height a stroke there takes
-_REACH, _STEM = 2.5, 0.3
+#: how far a text goes on at most, over which gaps, in heights; how near to its ink, as a share of its contrast; the
+#: share of its height that is a dot, and a column that is no letter
+_REACH, _GAP, _INK, _DOT, _SOLID = 3.0, 1.6, 0.35, 0.06, 0.95
 #: empty rows between two lines; empty columns between two texts of a line, in heights of the line
 _BETWEEN, _APART = 2, 1.5
 #: of a parted line the strokes cover this share, there are so many in a row, and two or more in this share of its rows
@@ -54,18 +55,26 @@ def parted(marks: NDArray[np.uint8]) -> Iterator[Box]:
                 yield box
 
 
-def ends(marks: NDArray[np.uint8], text: Box) -> Box | None:
-    """``text`` with the strokes that go on in its rows at either end, as those of an initial; None where none do."""
-    high = text.bottom - text.top
-    reach = int(_REACH * high)
-    box = Box(text.left - reach, text.top, text.right + reach, text.bottom).within(marks.shape[1], marks.shape[0])
-    if box is None:
+def ends(plane: NDArray[np.uint16], marks: NDArray[np.uint8], text: Box) -> Box | None:
+    """``text`` with what goes on in its rows in its own ink at either end, as an initial; None where nothing does."""
+    high, rows = text.bottom - text.top, plane[text.top : text.bottom]
+    inside = np.s_[text.top : text.bottom, text.left : text.right]
+    strokes = marks[inside] == STROKE
+    if high < _LOWEST or strokes.sum() < _ALL or strokes.all():
         return None
-    strokes = (marks[box.top : box.bottom, box.left : box.right] == STROKE).sum(axis=0)
-    places = box.left + np.flatnonzero(strokes >= max(_STEM * high, 2))
-    if not places.size or (places[0] >= text.left and places[-1] < text.right):
-        return None
-    return Box(min(text.left, int(places[0])), text.top, max(text.right, int(places[-1]) + 1), text.bottom)
+    ink, ground = int(np.median(plane[inside][strokes])), int(np.median(plane[inside][~strokes]))
+    most = min(abs(ink - ground) * _INK, np.iinfo(np.uint16).max)
+    reach, gap = int(_REACH * high), int(_GAP * high)
+    first, last = max(text.left - reach, 0), min(text.right + reach, plane.shape[1])
+    inked = (np.abs(rows[:, first:last].astype(np.int32) - ink) <= most).sum(axis=0)
+    # a column that is ink from top to bottom is ground of that colour
+    places = first + np.flatnonzero((inked >= max(_DOT * high, 1)) & (inked < _SOLID * high))
+    left, right = text.left, text.right
+    for place in places[places < text.left][::-1]:
+        left = int(place) if left - place <= gap else left
+    for place in places[places >= text.right]:
+        right = int(place) + 1 if place - right <= gap else right
+    return Box(left, text.top, right, text.bottom) if (left, right) != (text.left, text.right) else None
 
 
 def _begins(marks: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from proxy.deid.pixels.plan import Area, Box, Layout
 from tests.deid.pixels.text_backgrounds import FILES, Background, background
-from tests.deid.pixels.text_inks import DELICATE, INKS, Span, ink, kind_of, through_jpeg
+from tests.deid.pixels.text_inks import INKS, LEAST_QUALITY, Span, ink, kind_of, through_jpeg
 
 FONTS = ("regular", "bold", "italic", "rimmed", "bitmap")
 _NAMES = "DOE SMITH MUELLER GARCIA NGUYEN KOWALSKA OKAFOR ROSSI YAMADA ANDERSSON PETROV KIM LI DUBOIS O'BRIEN".split()
@@ -90,8 +90,8 @@ def draw(background: Background, rng: np.random.Generator, count: int) -> TextIm
     """``background`` with up to ``count`` strings, fewer where there is no room."""
     frame, layout = background.frame.copy(), background.layout
     kind = kind_of(layout)
-    quality = int(rng.integers(50, 91)) if kind != "palette" and rng.random() < 0.3 else 0
-    inks = [name for name in INKS[kind] if not quality or name not in DELICATE]
+    quality = int(rng.integers(50, 96)) if kind != "palette" and rng.random() < 0.3 else 0
+    inks = [name for name in INKS[kind] if quality >= LEAST_QUALITY.get(name, 0) or not quality]
     taken: list[Planted] = []
     for _ in range(4 * count):
         if len(taken) < count:

@@ -24,8 +24,8 @@ INKS = {
     "colour": ("bright", "bright", "dark", "boxed", "faint", "yellow", "plane", "plane", "chroma"),
     "palette": ("bright", "bright", "dark", "boxed", "index"),
 }
-#: inks that a lossy codec would wash out, or beside which it would wash out others
-DELICATE = frozenset({"step", "chroma", "index", "beyond"})
+#: inks that a lossy codec of less quality washes out, or beside which it washes out others
+LEAST_QUALITY = {"faint": 75, "step": 101, "chroma": 101, "index": 101, "beyond": 101}
 #: least difference from the ground, as a share of the image's range
 _LEAST, _FAINT = 0.25, 0.10
 _FORWARD = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
