@@ -59,6 +59,19 @@ class IodTypes:
         )
         return min(counted, default=3)
 
+    def possible_types(self, sop_class: str, tag: int) -> Set[int]:
+        """What `type_of` says at the top level, over all that an instance may have there."""
+        modules = self.modules.get(sop_class)
+        if modules is None:
+            return {0}
+        if tag in _OWNER:
+            return {2, 3}
+        listed = self.types.get(tag, {}).get((), {})
+        certain = min(
+            (listed[module] for module, shown_by in modules if module in listed and shown_by is None), default=3
+        )
+        return {certain, *(min(certain, listed[module]) for module, _ in modules if module in listed)}
+
     def is_patient_study(self, sop_class: str) -> bool:
         """False for IODs that are no part of a study (hanging protocols, palettes, templates)."""
         modules = self.modules.get(sop_class)

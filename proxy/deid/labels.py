@@ -19,10 +19,11 @@ from proxy.deid.scanner import DEPTH, END, ITEM_TAG, LENGTH, OFFSET, PARENT, TAG
 from proxy.deid.values import CHARSET_VRS, SIZES
 
 WALK, RETAIN, REMOVE, PIXELS = range(4)
-#: kinds of values by what is checked of them: nothing, a multiple of 2, 4, 8, or every byte against an alphabet
-_ANY, _BY_2, _BY_4, _BY_8, _PRINTABLE, _AGE, _NUMBER, _TEXT = range(8)
+#: kinds of values by what is checked of them: nothing, a multiple of 2, 4, 8, every byte against an alphabet, a form
+_ANY, _BY_2, _BY_4, _BY_8, _PRINTABLE, _AGE, _NUMBER, _TEXT, _UIDS, _TIME = range(10)
 _NUMBERS = {2: _BY_2, 4: _BY_4, 8: _BY_8}
 _ALPHABETS = {"AE": _PRINTABLE, "CS": _PRINTABLE, "UR": _PRINTABLE, "AS": _AGE, "DS": _NUMBER, "IS": _NUMBER}
+_ALPHABETS |= {"UI": _UIDS, "TM": _TIME}
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 
 
@@ -30,23 +31,26 @@ def _kind(vr: str) -> int:
     return _TEXT if vr in CHARSET_VRS else _ALPHABETS.get(vr, _NUMBERS.get(SIZES.get(vr, 1), _ANY))
 
 
-def _alphabet() -> NDArray[np.uint8]:
+def _alphabet() -> NDArray[np.uint16]:
     """byte → kinds (as bits) in which it may stand; text is the part of ASCII that every character set shares."""
-    table = np.zeros(256, np.uint8)
+    table = np.zeros(256, np.uint16)
     letters = {
         _PRINTABLE: [0, *range(0x20, 0x7F)],
         _AGE: list(b"0123456789DWMY \\\0"),
         _NUMBER: list(b"0123456789+-.eE \\\0"),
+        _UIDS: list(b"0123456789. \\\0"),
+        _TIME: list(b"0123456789. "),
         _TEXT: [0, 9, 10, 12, 13, *range(0x20, 0x7F)],
     }
     for kind, values in letters.items():
-        table[values] |= np.uint8(1 << kind)
+        table[values] |= np.uint16(1 << kind)
     return table
 
 
 _ALLOWED = _alphabet()
 _KIND_OF_VR = np.array([_kind(name) for name in VR_NAMES], np.uint8)
 _LONG_HEADER = 12
+_SPACE, _DOT, _ZERO = 32, 46, 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,28 @@ def _find(tags: Any, tag: int) -> int:
 
 
 @inlined
+def _is_time(buffer: Any, start: int, length: int) -> bool:
+    """Nothing, HH, HHMM or HHMMSS, or that with up to six decimals, padded by at most one space (PS3.5 6.2 TM)."""
+    if length and buffer[start + length - 1] == _SPACE and length % 2 == 0:
+        length -= 1
+    digits = min(length, 6)
+    for at in range(digits):
+        if not _ZERO <= buffer[start + at] <= _ZERO + 9:
+            return False
+    if length <= 6 and (length % 2 or length == 0):
+        return length == 0
+    hour = (np.int64(buffer[start]) - _ZERO) * 10 + np.int64(buffer[start + 1]) - _ZERO
+    if hour > 23 or (digits >= 4 and buffer[start + 2] > _ZERO + 5) or (digits == 6 and buffer[start + 4] > _ZERO + 6):
+        return False
+    if length <= 6:
+        return True
+    for at in range(7, length):
+        if not _ZERO <= buffer[start + at] <= _ZERO + 9:
+            return False
+    return 8 <= length <= 13 and buffer[start + 6] == _DOT
+
+
+@inlined
 def _plain(buffer: Any, start: int, length: int, kind: int, allowed: Any) -> bool:
     """Whether a value is of its kind beyond doubt, and even."""
     if length & 1:
@@ -131,7 +157,7 @@ def _plain(buffer: Any, start: int, length: int, kind: int, allowed: Any) -> boo
         for at in range(start, start + length):
             if not allowed[buffer[at]] >> kind & 1:
                 return False
-    return True
+    return kind != _TIME or _is_time(buffer, start, length)
 
 
 @compiled

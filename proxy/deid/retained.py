@@ -14,7 +14,7 @@ from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid import bulk, markers
 from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET
-from proxy.deid.decisions import ENCRYPTED_ATTRIBUTES_SEQUENCE, Decider, decider_of
+from proxy.deid.decisions import ENCRYPTED_ATTRIBUTES_SEQUENCE, Decider, Decision, decider_of
 from proxy.deid.labels import REMOVE, RETAIN, WALK, Labels, compile_labels
 from proxy.deid.pixels import truth
 from proxy.deid.profile import Policy
@@ -57,9 +57,12 @@ def _decisions(policy: Policy) -> Iterator[tuple[int, tuple[int, frozenset[str]]
         if tag in _OWN_RULE or _is_reached(policy, tag):
             yield tag, (WALK, frozenset())
         elif listed is not None:
-            yield tag, (REMOVE if listed.action == "X" else WALK, frozenset())
-        elif tag not in DicomDictionary or tag in policy.unlisted.attributes or decider.is_content(tag):
+            yield tag, _listed(tag, listed, policy.vrs.get(tag, ""))
+        elif tag not in DicomDictionary or decider.is_content(tag):
             yield tag, (WALK, frozenset())
+        elif tag in policy.unlisted.attributes:
+            retained = _retained(decider, tag) - _ruled(policy)
+            yield tag, (RETAIN if retained else WALK, retained)
         else:
             known = str(DicomDictionary[tag][0])
             if known not in by_vr:
@@ -78,8 +81,28 @@ def _ruled(policy: Policy) -> frozenset[str]:
     return frozenset(vr for rule in policy.rules for vr in rule.vrs)
 
 
+def _listed(tag: int, decision: Decision, vr: str) -> tuple[int, frozenset[str]]:
+    """For a row of Table E.1-1, which leaves with the VR that the row says."""
+    if decision.action == "X":
+        return REMOVE, frozenset()
+    if not _stays(decision, vr) or tag not in DicomDictionary or DicomDictionary[tag][0] != vr:
+        return WALK, frozenset()
+    return RETAIN, frozenset({"", vr})
+
+
 def _retained(decider: Decider, tag: int) -> frozenset[str]:
     """The stated VRs with which an unlisted attribute leaves as it is; UN never, for it leaves with its real VR."""
     return frozenset(
-        vr for vr in VR_NAMES if vr != "UN" and decider.unlisted(tag, vr, little=True)[0].action in ("keep", "R")
+        vr
+        for vr in VR_NAMES
+        if vr != "UN" and (_stays(*decider.unlisted(tag, vr, little=True)) or _walks(decider, tag, vr))
     )
+
+
+def _walks(decider: Decider, tag: int, vr: str) -> bool:
+    return decider.unlisted(tag, vr, little=True)[0].action == "R"
+
+
+def _stays(decision: Decision, vr: str) -> bool:
+    """Whether a value that is of its VR leaves as it is: also a time that moves by whole days."""
+    return decision.action == "keep" or (vr == "TM" and decision.action in ("shift", "keep_date"))

@@ -6,7 +6,7 @@ new elements with encoded values; the input is not changed. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET, charset_of, text_of
@@ -14,6 +14,7 @@ from proxy.deid.actions import Inapplicable, Outcome
 from proxy.deid.cleaning import Cleaning
 from proxy.deid.decisions import BASIC, Decision, decider_of
 from proxy.deid.encode import Element, Part
+from proxy.deid.foregone import Foregone, foregone_of
 from proxy.deid.iod import resolve
 from proxy.deid.level import Gone, Level, Run
 from proxy.deid.place import Place, Step, Subject
@@ -33,6 +34,7 @@ MEASUREMENT_UNITS, ITEM = 0x004008EA, 0xFFFEE000
 _CHARSET = Decision("charset", "character set of the text that stays", "E.1.1")
 _PSEUDONYM = Decision("pseudonym", "pseudonym of the patient", "E.1.1")
 NO_PRIVATE = SafePrivate({})
+_NOTHING: Mapping[int, Foregone] = {}
 _TEMPLATE = Decision("X", "the content that followed the template is replaced", BASIC)
 
 
@@ -52,6 +54,7 @@ class Walk(SequenceActions):
         self._policy = policy
         self._decider = decider_of(policy)
         self._sop_class = sop_class
+        self._foregone = foregone_of(policy, sop_class, syntax.implicit, syntax.little)
         self._present: frozenset[int] = frozenset()
         self._declared: tuple[Declaration, ...] = ()
         self._matcher: Matcher | None = None
@@ -74,14 +77,22 @@ class Walk(SequenceActions):
                 place.source, place.charset, safe, self._declared, self._syntax.little, self._decider, matcher
             )
             place = replace(place, private=private)
+        if place.skeleton or place.apart or place.content is not None:
+            parts: Iterator[int | Run | Gone] = iter(place.source.tags())
+            foregone = _NOTHING
+        else:
+            parts, foregone = place.source.parts(), self._foregone if not place.path else _NOTHING
         found: list[Part] = []
-        by_itself = place.skeleton or place.apart or place.content is not None
-        for part in place.source.tags() if by_itself else place.source.parts():
+        for part in parts:
             if isinstance(part, Run):
                 self.counts["kept"] += part.count
                 found.append(part)
             elif isinstance(part, Gone):
                 self.counts["removed"] += part.count
+            elif (known := foregone.get(part)) is not None:
+                self.counts[known.count] += 1
+                if known.part is not None:
+                    found.append(known.part)
             elif (element := self._element(part, place)) is not None:
                 found.append(element)
             else:
