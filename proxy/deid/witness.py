@@ -12,17 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from proxy.deid.identity import identity_of
 from proxy.deid.level import Level
 from proxy.deid.pixels import codecs, hidden, truth, unpack
 from proxy.deid.pixels.black import black_of
 from proxy.deid.pixels.encapsulated import read_fragments, stream_of
 from proxy.deid.pixels.frames import Frame
-from proxy.deid.pixels.harmless import names
 from proxy.deid.pixels.layout import layout_of
-from proxy.deid.pixels.looking import readings
+from proxy.deid.pixels.legible import finds
 from proxy.deid.pixels.plan import LOOKS, Area, Layout, TextReader, Work
+from proxy.deid.profile import Policy
 from proxy.deid.reading import Leaf
 from proxy.deid.tables import TransferSyntax
+from proxy.deid.values import strict_text
 from proxy.errors import InstanceHeld, Reason
 
 CLEAN_PIXELS = b"113101"
@@ -63,6 +65,13 @@ def check_pixels(root: Level, found: Leaf | None, syntax: TransferSyntax, work: 
         _check_black(pixels, index, work.areas)
 
 
+def named(root: Level, policy: Policy) -> tuple[str, ...]:
+    """What an input says of people, places and numbers: PHI, to be compared with what is read."""
+    with strict_text():
+        known = identity_of(root, policy.vrs)
+    return (*known.names, *known.numbers, *known.places, *known.dates)
+
+
 def check_legible(
     root: Level, found: Leaf, syntax: TransferSyntax, reader: TextReader | None, known: Sequence[str]
 ) -> None:
@@ -70,9 +79,8 @@ def check_legible(
     if syntax.handling == "video" or reader is None:
         raise InstanceHeld(Reason.PIXELS_UNINSPECTED, "a strict profile, and nothing can read these pixels", found.tag)
     pixels = _read(found, root, syntax)
-    for index in range(pixels.layout.frames):
-        if any(names(text, known) for text in readings(pixels.frame(index), pixels.layout, reader)):
-            raise _not_clean("a second reading finds an identifier of the input")
+    if finds(pixels.frame, pixels.layout, reader, known):
+        raise _not_clean("a second reading finds an identifier of the input")
 
 
 def _check_demands(work: Work) -> None:

@@ -1,59 +1,53 @@
-"""Texts of pictures against what an instance says of people: which may stay, and which name somebody. Pure.
+"""Which texts of a picture may stay: measurements, settings, sides. What names somebody is `likeness`'s part. Pure.
 
-A text stays only where a strict grammar knows it (scale bars, measurements, sides) and no identifier is like it; a
-reader mistakes letters, so one wrong letter still is a match.
+A text stays only where all of it fits a strict grammar; what could be part of a date, a time, a name or a number of
+somebody does not.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-_UNITS = "mm|cm|m/s|cm/s|mm2|cm2|mm²|cm²|ml|cc|hz|khz|mhz|db|fps|%|°|deg|ms|kv|kvp|ma|mas|mgy|hu|bpm|kpa|mmhg|x"
-_NUMBER = r"[+-]?\d{1,3}(?:[.,]\d{1,2})?"
-#: what scanners draw that says nothing of anybody
-_GRAMMAR = re.compile(
-    rf"(?:{_NUMBER}\s?(?:{_UNITS})"  # 5 cm, 12 Hz
-    rf"|(?:mi|tis|tib|tic|gn|gain|dr|wl|ww|fr|d|f|p|c|2d|cf|pw)\s?[:=]?\s?{_NUMBER}\s?(?:{_UNITS})?"  # MI 1.1
-    rf"|[lrahfpi]{{1,2}}|{_NUMBER})",  # sides; a number of no more than three digits
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"[^\W_]+")
-#: letters of a name that make it worth looking for, and of one that may be read with one letter wrong
-_SHORTEST, _FUZZY = 3, 5
+from proxy.deid.pixels.likeness import names
+
+#: units of what is measured on or beside a picture
+_UNITS = """
+    mm cm dm m m/s cm/s mm/s m/s2 mm2 cm2 cm3 mm² cm² cm³ ml l cc s sec ms min hz khz mhz fps bpm /min db % ° deg
+    kv kvp ma mas pa kpa mmhg mgy gy mgycm hu bq mbq kbq/ml t w mw v px pix dpi
+""".split()
+#: what stands before a value: settings and measures of ultrasound, CT, MR and X-ray
+_NAMES = """
+    mi tis tib tic ti gain gn dr fr frq freq prf wf wall filter sv depth dep d dist dist1 dist2 area vol len zoom mag
+    map persist per ao power pwr ff foc focus angle steer rej edge f p c 2d cf pw
+    w l ww wl wc win level tr te fa fov nex etl bw thk sl slice thickness sp kv kvp ma mas pitch
+    max min mean avg sd std ef hr vel v pg vti psv edv ri pi ratio
+""".split()
+#: sides, positions, projections and modes; no word that is somebody's name as well
+_MARKS = """
+    l r a p h f s i lt rt ap pa lat ll rl lao rao left right ant anterior posterior lateral medial
+    supine prone erect upright decubitus axial sagittal coronal transverse lv rv la ra ao
+    2d 3d m-mode b-mode cine freeze pw cw cfm tdi
+""".split()
+
+
+def _one_of(words: list[str]) -> str:
+    return "(?:" + "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True)) + ")"
+
+
+#: with a unit or a name up to four digits
+_NUMBER = r"[-+±]?[0-9]{1,4}(?:[.,][0-9]{1,3})?"
+_VALUE = f"{_NUMBER}(?: ?[x×] ?{_NUMBER}){{0,2}} ?{_one_of(_UNITS)}"
+_NAMED = f"{_one_of(_NAMES)} ?[:=<>]? ?{_NUMBER}(?: ?{_one_of(_UNITS)})?"
+_ITEM = f"(?:{_NAMED}|{_VALUE}|{_one_of(_MARKS)})"
+#: a number alone is too short for a year, a date or a number of somebody, as those beside a depth scale
+_ALONE = r"[-+]?(?:[0-9]{1,3}|[0-9][.,][0-9])"
+_TEXT = re.compile(f"{_ALONE}|{_ITEM}(?:(?: | ?[,;/|] ?){_ITEM}){{0,7}}", re.IGNORECASE)
+_LONGEST = 48
 
 
 def is_harmless(text: str, identities: Iterable[str]) -> bool:
     """Whether ``text`` may stay in a picture of somebody whom ``identities`` name."""
-    return _GRAMMAR.fullmatch(text.strip()) is not None and not names(text, identities)
-
-
-def names(text: str, identities: Iterable[str]) -> bool:
-    """Whether a word of one of ``identities`` stands in ``text``, alone or joined to others, a letter wrong or not."""
-    said = set(_words(text))
-    joined = "".join(_words(text))
-    return any(_is_in(word, said, joined) for identity in identities for word in _words(identity))
-
-
-def _words(text: str) -> Iterator[str]:
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    return iter(_WORD.findall("".join(letter for letter in plain if not unicodedata.combining(letter))))
-
-
-def _is_in(word: str, said: set[str], joined: str) -> bool:
-    if len(word) < _SHORTEST:
-        return False
-    if word in said or (len(word) > _SHORTEST and word in joined):
-        return True
-    return len(word) >= _FUZZY and any(_nearly(word, other) for other in said)
-
-
-def _nearly(one: str, other: str) -> bool:
-    """Whether one letter more, less or other makes ``one`` of ``other``."""
-    if abs(len(one) - len(other)) > 1:
-        return False
-    if len(one) > len(other):
-        one, other = other, one
-    at = next((index for index, letter in enumerate(one) if letter != other[index]), len(one))
-    return one[at + (len(one) == len(other)) :] == other[at + 1 :]
+    plain = " ".join(text.split())
+    fits = 0 < len(plain) <= _LONGEST and _TEXT.fullmatch(plain) is not None
+    return fits and not names(plain, identities)

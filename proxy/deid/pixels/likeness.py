@@ -38,6 +38,11 @@ class Identifiers:
         return not words.isdisjoint(self._words) or any(_holds(whole, needle) for needle in self._needles)
 
 
+def names(text: str, identities: Iterable[str]) -> bool:
+    """Whether ``text`` could be a reading of one of ``identities``, values of attributes, or hold one."""
+    return Identifiers(identities).like(text)
+
+
 def folded(text: str) -> str:
     """Letters and digits of ``text``, without case and accents, those that look alike as one."""
     plain = unicodedata.normalize("NFKD", text).upper()

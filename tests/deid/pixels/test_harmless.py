@@ -1,10 +1,10 @@
-"""Which texts may stay in a picture, and which name somebody."""
+"""Which texts may stay in a picture."""
 
 from __future__ import annotations
 
 import pytest
 
-from proxy.deid.pixels.harmless import is_harmless, names
+from proxy.deid.pixels.harmless import is_harmless
 
 PEOPLE = ("Müller^Anna", "MRN-884213", "Klinikum Nord", "19520417")
 
@@ -29,16 +29,16 @@ def test_a_number_that_is_a_patient_s_goes_whatever_it_looks_like() -> None:
     assert not is_harmless("884 mm", ("884",))
 
 
-@pytest.mark.parametrize("text", ["ANNA MULLER", "muller,a", "MUELLER", "Mu11er", "Nord", "xx884213yy", "KLINIKUMNORD"])
-def test_names(text: str) -> None:
-    assert names(text, PEOPLE) is (text != "Mu11er")
+@pytest.mark.parametrize(
+    "text",
+    ["12.03", "1956", "13:05", "LI", "Max", "12 3 1956", "45Y", "Anna 5 cm", "1203 1956 mm", "MAY 12", "12/03", "4711"],
+)
+def test_what_could_be_a_name_a_date_or_a_number_goes(text: str) -> None:
+    assert not is_harmless(text, ())
 
 
-@pytest.mark.parametrize("text", ["MULLEB", "MULER", "MULLLER", "88421З", "884218"])
-def test_one_letter_misread_is_still_a_match(text: str) -> None:
-    assert names(text, PEOPLE)
-
-
-@pytest.mark.parametrize("text", ["", "MI 1.1", "Miller time", "cm", "Gen"])
-def test_other_words_are_no_match(text: str) -> None:
-    assert not names(text, PEOPLE) or text == "Miller time"  # one letter apart: in doubt it names
+@pytest.mark.parametrize(
+    "text", ["TIS<0.4 MI=0.8 AO=100%", "3.2 x 4.5 cm", "120 kV 200 mAs", "HR 72 bpm", "W 400 L 40", "0.5", "LAO 30 °"]
+)
+def test_more_than_one_measurement_may_stay(text: str) -> None:
+    assert is_harmless(text, ())
