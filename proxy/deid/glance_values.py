@@ -176,7 +176,7 @@ def _is_pseudonym(data: Any, start: int, stop: int, prefix: Any) -> bool:
         if number < 0:
             return False
         if at == stop - 1:
-            return number == (33 - product) % 32
+            return bool(number == (33 - product) % 32)
         total = (product + number) % 32
         product = (total if total else 32) * 2 % 33
     return False

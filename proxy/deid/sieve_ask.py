@@ -34,7 +34,7 @@ _FIGURE = np.isin(np.arange(256), list(b"0123456789.+-:\\ \0"))
 
 @inlined
 def _has(marks: Any, value: Any) -> bool:
-    return place_of(marks, value) >= 0
+    return bool(place_of(marks, value) >= 0)
 
 
 @inlined
@@ -109,8 +109,8 @@ def _asks(data: Any, start: int, stop: int, read: int, marks: Any) -> bool:
     if not _is_plain(data, start, stop):
         return True
     if read == WHOLE:
-        return _asks_values(data, start, stop, marks) or _asks_words(data, start, stop, False, marks)
-    return _asks_words(data, start, stop, True, marks)
+        return bool(_asks_values(data, start, stop, marks) or _asks_words(data, start, stop, False, marks))
+    return bool(_asks_words(data, start, stop, True, marks))
 
 
 @compiled
@@ -156,4 +156,4 @@ def mark(rows: Any, at: int, suspects: Any) -> int:
             high = middle
     if low > 0:
         suspects[low - 1] = 1
-    return rows[low, START] if low < len(rows) else max(at + 1, rows[low - 1, STOP])
+    return int(rows[low, START] if low < len(rows) else max(at + 1, rows[low - 1, STOP]))

@@ -17,14 +17,12 @@ import numpy as np
 from proxy.deid.allowed import Rules
 from proxy.deid.allowed_documents import is_dummied
 from proxy.deid.assembly import Output, read_output
-from proxy.deid.decode import read_instance
 from proxy.deid.glance_values import left, table_of
 from proxy.deid.identifiers import stripped
 from proxy.deid.inflate import inflate
 from proxy.deid.original import Source
 from proxy.deid.part10 import read_part10
 from proxy.deid.pixels.plan import TextReader
-from proxy.deid.pixels.stage import identities
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf
 from proxy.deid.rows import FORM
@@ -32,9 +30,8 @@ from proxy.deid.said import CODE_VALUE, Said, check_markers, check_report
 from proxy.deid.searches import Searches
 from proxy.deid.sieve import Sieve
 from proxy.deid.types import Deidentified
-from proxy.deid.values import strict_text
 from proxy.deid.view import View, view_of
-from proxy.deid.witness import CLEAN_PIXELS, check_claims, check_legible, check_pixels, is_told
+from proxy.deid.witness import CLEAN_PIXELS, check_claims, check_legible, check_pixels, is_told, named
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
 
 KEY_BYTES = 32
@@ -69,8 +66,7 @@ class Gate:
             output = read_output(data, result.chunks, policy, result.work.chunks)
             pixels = _Judgement(before, output, policy, result).pronounce()
             if policy.pixels.strict and pixels is not None:
-                with strict_text():
-                    known = identities(read_instance(data, policy), policy)
+                known = named(Said(before).root, policy)
                 check_legible(Said(output.view).root, pixels, output.syntax, self._reader, known)
         except InstanceHeld as held:
             if held.reason in MALFORMED_REASONS:

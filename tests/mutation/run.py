@@ -41,13 +41,14 @@ GATE = "verify search identifiers allowed allowed_content allowed_dates allowed_
 #: they take long, or ask a process of their own, which does not know of the change
 _APART = (
     "test_faults", "test_scanner_fuzz", "test_canaries", "cost_is_linear", "megabyte", "five_million", "deflate_bomb",
-    "another_process", "in_two_processes", "key_file", "dsrdump", "in_a_fresh_interpreter",
+    "another_process", "in_two_processes", "example_of_the_document", "key_file", "dsrdump", "in_a_fresh_interpreter",
 )  # fmt: skip
 #: what is collected: all tests of the core but those of pixels, and the verbs that show what a profile does
 _TESTS = (
     "tests/deid",
     "tests/commands/test_explain.py",
     "tests/commands/test_conformance.py",
+    "tests/store/test_rulebook.py",
     "--ignore=tests/deid/pixels",
 )
 #: tests that a fresh process shows to a mutant
@@ -149,7 +150,7 @@ class Session:
             return ""
         limit = _LEAST + _FACTOR * sum(test.seconds for test in tests)
         why = _forked(lambda: self._show(name, mutant, tests, tables), limit)
-        if why == "rigid" or (not why and not inside):
+        if why == "rigid":
             why = self._afresh(name, mutant, tests, limit)
         if "::" in why:
             self._chooser.killed_by(why)

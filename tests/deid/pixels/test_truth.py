@@ -86,9 +86,9 @@ def test_frame_types_of_an_enhanced_image_are_derived_too() -> None:
 
 def test_offset_tables_of_moved_fragments_are_replaced_or_go() -> None:
     elements: dict[int, Part] = {tag: Element(tag, "OV", b"stale!!!") for tag in truth.OFFSETS}
-    tell(elements, Work(cleared=("com",)), Coded("RGB", 0, moved=True, offsets=bytes(8), lengths=b"\4" + bytes(7)))
+    tell(elements, Work(cleared=("com",)), Coded("", None, moved=True, offsets=bytes(8), lengths=b"\4" + bytes(7)))
     assert [value(elements, tag) for tag in truth.OFFSETS] == [bytes(8), b"\4" + bytes(7)]
-    tell(elements, Work(cleared=("com",)), Coded("RGB", 0, moved=True))
+    tell(elements, Work(cleared=("com",)), Coded("", None, moved=True))
     assert not elements
 
 
