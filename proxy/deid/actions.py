@@ -49,6 +49,9 @@ class ValueActions:
         self._dating = policy.dates
         #: whether dates move, so that what is truncated has to move before
         self._moves = policy.moves
+        #: what was mapped already: an instance says the same UIDs and dates in many places
+        self._uids: dict[str, str] = {}
+        self._moved: dict[tuple[str, str, int], str] = {}
         self.counts: Counter[str] = Counter()
 
     def remove(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
@@ -96,17 +99,21 @@ class ValueActions:
         text = plain_of(place.source, tag)
         if text is None:
             return None
-        values = [self.uid(value) for value in split(text)]
-        return self._plain(tag, vr, values, "kept" if values == split(text) else "remapped")
+        before = split(text)
+        values = [self.uid(value) for value in before]
+        return self._plain(tag, vr, values, "kept" if values == before else "remapped")
 
     def uid(self, value: str) -> str:
         """The pseudonymous UID; "" stays empty, and only real UIDs of the standard's root stay."""
         if not value:
             return ""
-        mapped = self._pseudonyms.uid(value)
-        if mapped == value and not is_uid(value):
-            return self._pseudonyms.uid("invalid " + value)
-        return mapped
+        known = self._uids.get(value)
+        if known is None:
+            known = self._pseudonyms.uid(value)
+            if known == value and not is_uid(value):
+                known = self._pseudonyms.uid("invalid " + value)
+            self._uids[value] = known
+        return known
 
     def hash(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
         """A keyed pseudonym of the text: what was different stays different, and nobody can go back."""

@@ -35,11 +35,18 @@ class DateActions(ValueActions):
         text = plain_of(place.source, tag)
         if text is None or vr not in _MOVES:
             return INAPPLICABLE
+        before = split(text)
         try:
-            values = [_MOVES[vr](value, offset) if value else "" for value in split(text)]
+            values = [self._move(vr, value, offset) if value else "" for value in before]
         except ValueError:
             return INAPPLICABLE
-        return self._plain(tag, vr, values, "kept" if values == split(text) else "shifted")
+        return self._plain(tag, vr, values, "kept" if values == before else "shifted")
+
+    def _move(self, vr: str, value: str, offset: int) -> str:
+        moved = self._moved.get((vr, value, offset))
+        if moved is None:
+            moved = self._moved[vr, value, offset] = _MOVES[vr](value, offset)
+        return moved
 
     def truncate(self, tag: int, vr: str, place: Place, decision: Decision) -> Outcome:
         """A date cut to a day of its month, or to its year; after the move, where dates move."""

@@ -100,8 +100,8 @@ class TokenLevel:
 
     def tags(self) -> list[int]:
         """See `Level.tags`."""
-        document = self._document
-        return sorted(t for t, row in self._rows.items() if document.depth[row] or t not in PIXEL_DATA)
+        found = sorted(self._rows)
+        return found if self._row >= 0 else [tag for tag in found if tag not in PIXEL_DATA]
 
     def parts(self) -> Iterator[int | Run | Gone]:
         """See `Level.parts`."""

@@ -74,7 +74,9 @@ class HmacPseudonyms:
         plain = canonical(value)
         if is_standard_uid(plain):
             return plain
-        return uuid8_uid(self._mac("uid", "uid", "", plain)[:16])
+        if not plain:
+            raise ValueError("an empty value has no pseudonym: strangers would merge")
+        return uuid8_uid(hmac.digest(self._keys["uid"], _UID_HEAD + _length_prefixed(plain), "sha256")[:16])
 
     def accession(self, issuer: str, value: str) -> str:
         """See `PseudonymProvider.accession`."""
@@ -123,6 +125,10 @@ def _length_prefixed(part: str) -> bytes:
     except UnicodeEncodeError:  # a lone surrogate: the value was not really decoded; the error would quote it
         raise ValueError("not a Unicode text") from None
     return len(encoded).to_bytes(4, "big") + encoded
+
+
+#: how the message of every UID begins: they have no issuer
+_UID_HEAD = _VERSION + _length_prefixed("uid") + _length_prefixed("")
 
 
 def hkdf(root_key: bytes, purpose: str) -> bytes:

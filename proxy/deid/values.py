@@ -136,7 +136,7 @@ def fits(vr: str, text: str) -> bool:
 
 def split(text: str) -> list[str]:
     """The values of a multi-valued string, without padding (PS3.5 6.4)."""
-    return [part.strip(" \0") for part in text.split("\\")]
+    return [part.strip(" \0") for part in text.split("\\")] if "\\" in text else [text.strip(" \0")]
 
 
 def ascii_text(tag: int, value: bytes) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property, lru_cache
 
 from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET, charset_of, text_of
 from proxy.deid.actions import Inapplicable, Outcome
@@ -54,19 +55,25 @@ class Walk(SequenceActions):
         self._policy = policy
         self._decider = decider_of(policy)
         self._sop_class = sop_class
+        self._rows = _rows_of(policy)
         self._foregone = foregone_of(policy, sop_class, syntax.implicit, syntax.little)
-        self._present: frozenset[int] = frozenset()
+        self._root: Level | None = None
         self._declared: tuple[Declaration, ...] = ()
         self._matcher: Matcher | None = None
 
     def run(self, root: Level) -> list[Part]:
         """The elements that may leave, in tag order."""
-        self._present = frozenset(root.tags())
+        self._root = root
         if self._policy.rules:
             self._matcher = Matcher(self._policy.rules, root, self._sop_class, self._policy.moves)
         if self._policy.safe_private is not None:
             self._declared = declarations(root, charset_of(root), self._syntax.little)
         return self._level(Place(root, (), DEFAULT, apart=self.steps is not None))
+
+    @cached_property
+    def _present(self) -> frozenset[int]:
+        """The tags at the top of the instance."""
+        return frozenset(self._root.tags()) if self._root is not None else frozenset()
 
     def _level(self, outer: Place) -> list[Part]:
         place = outer.entered()
@@ -100,6 +107,11 @@ class Walk(SequenceActions):
         return found
 
     def _element(self, tag: int, place: Place) -> Element | None:
+        if tag in self._rows and place.content is None and self._matcher is None and self.steps is None:
+            act, vr, decision = self._rows[tag]
+            outcome = act(self, tag, vr, place, decision)
+            if not isinstance(outcome, Inapplicable):
+                return outcome
         if tag in PIXEL_DATA and place.path:
             raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "pixel data inside a sequence that is kept", tag)
         decision, vr = self._decide(tag, place)
@@ -216,6 +228,23 @@ _ACTIONS: dict[str, _Action] = {
     "charset": Walk.character_set,
     "pseudonym": Walk.pseudonym,
 }
+
+
+@lru_cache(maxsize=64)
+def _rows_of(policy: Policy) -> Mapping[int, tuple[_Action, str, Decision]]:
+    """What is done to attributes that a row names, where neither its place nor what else is there counts."""
+    decider = decider_of(policy)
+    rows = {tag: (vr, decider.listed(tag)) for tag, vr in policy.vrs.items()}
+    found = {
+        tag: (_ACTIONS[row.action], vr, row)
+        for tag, (vr, row) in rows.items()
+        if row is not None and row.action in _ACTIONS and row.action != "Z"
+    }
+    found[SPECIFIC_CHARACTER_SET] = (Walk.character_set, "CS", _CHARSET)
+    found.update((tag, (Walk.pseudonym, policy.vrs[tag], _PSEUDONYM)) for tag in (PATIENT_NAME, PATIENT_ID))
+    return found
+
+
 #: how an explanation calls them
 _NAMES = {
     "X": "remove", "Z": "empty", "D": "dummy", "U": "remap", "R": "walk", "keep_uid": "keep", "keep_date": "keep",
