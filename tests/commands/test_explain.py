@@ -84,10 +84,10 @@ def test_a_held_instance_says_why(run_veil: Any, site: Path, file: Path) -> None
     ds.save_as(file)
     said = explain(run_veil, site, file)
     assert said.status == 3
-    assert "held: burned-in-annotation" in said.text
+    assert "held: text-undecided" in said.text
     assert "at (0028,0301)" in said.text
     document = json.loads(explain(run_veil, site, file, "--json").text)
-    assert (document["verdict"], document["reason"], document["tag"]) == ("held", "burned-in-annotation", "(0028,0301)")
+    assert (document["verdict"], document["reason"], document["tag"]) == ("held", "text-undecided", "(0028,0301)")
     file.write_bytes(b"no instance")
     assert "held: not-dicom" in explain(run_veil, site, file).text
 

@@ -86,7 +86,7 @@ RULES = [
 def policy_of(make: ModuleType, name: str) -> object:
     more = {"blank_patient_id": "per-study", "uninspected_pixels": "forward"}
     if name == "ruled":
-        profile = {**load_profile("research"), "rules": RULES}
+        profile = {**load_profile("research"), "rules": RULES, "pixels": {"faces": "forward", "text": "off"}}
         return compile_policy(make.tables(), PolicySpec("research", profile, make.KEY, **more))
     return make.optioned(*OPTIONED[name], base="research", **more) if name in OPTIONED else make.policy(name, **more)
 

@@ -58,7 +58,11 @@ def test_every_bundled_file_is_deidentified_or_held(make: ModuleType, path: Path
         assert after.get("PixelData") == before.get("PixelData")
     else:
         assert after.get("PixelData") != before.get("PixelData")
-    if "PixelData" in before and before.file_meta.TransferSyntaxUID != make.DEFLATED and not (work.areas or work.cleared):
+    if (
+        "PixelData" in before
+        and before.file_meta.TransferSyntaxUID != make.DEFLATED
+        and not (work.areas or work.cleared)
+    ):
         assert [c for c in result.chunks if isinstance(c, Slice)], "pixel data was copied"
     assert str(after.PatientName) == after.PatientID == result.report.patient_id
     assert not [e for e in after.iterall() if e.tag.is_private]

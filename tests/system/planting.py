@@ -20,7 +20,7 @@ from pydicom import dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import UID, SecondaryCaptureImageStorage
+from pydicom.uid import UID, SurfaceScanMeshStorage
 
 #: every planted value holds one of these
 MARKERS = ("Zqxplant", "ZQXIDENT1", "1.2.826.0.1.3680043.10.1511.", "曖昧模糊", "born 1947")
@@ -63,8 +63,8 @@ def _template(kind: str) -> tuple[bytes, str, str]:
     ds.StudyInstanceUID, ds.SeriesInstanceUID = f"{_ROOT}1.{_NUMBER}", f"{_ROOT}2.{_NUMBER}"
     ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = UID(f"{_ROOT}3.{_NUMBER}")
     ds.FrameOfReferenceUID = f"{_ROOT}4.{_NUMBER}"
-    if kind == "held":  # PS3.15 E.3.1: whether text is burned in, nobody has looked
-        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    if kind == "held":  # what shows a skin or a face, and no reader of text can say anything about
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = SurfaceScanMeshStorage
     buffer = io.BytesIO()
     dcmwrite(buffer, ds)
     return buffer.getvalue(), str(ds.SOPClassUID), str(ds.file_meta.TransferSyntaxUID)
