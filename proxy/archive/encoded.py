@@ -84,6 +84,23 @@ def blocks(path: Path, pieces: list[Piece], expected: Stamp) -> Iterator[bytes]:
                 yield swap(block, piece.word)
 
 
+def cut(pieces: list[Piece], start: int, stop: int) -> list[Piece] | None:
+    """The pieces of bytes [start, stop) alone; None where words are swapped, which cannot be cut anywhere."""
+    if any(isinstance(piece, FileRun) and piece.word > 1 for piece in pieces):
+        return None
+    kept: list[Piece] = []
+    position = 0
+    for piece in pieces:
+        first, last = max(0, start - position), min(size_of(piece), stop - position)
+        position += size_of(piece)
+        if first < last:
+            if isinstance(piece, FileRun):
+                kept.append(FileRun(piece.offset + first, last - first))
+            else:
+                kept.append(piece[first:last])
+    return kept
+
+
 def instance(path: Path) -> list[Piece]:
     """A whole Part 10 file: as stored, or rewritten as explicit VR little endian."""
     if stored_syntax(path) not in NOT_FOR_WEB:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from aiohttp import web
 
+from proxy.dicomweb.bulk import BulkData
+from proxy.dicomweb.capabilities import Capabilities
+from proxy.dicomweb.cors import Cors
 from proxy.dicomweb.health import Health, Readiness
-from proxy.dicomweb.middleware import InFlight, errors, fixed_headers
-from proxy.dicomweb.projects import Projects
+from proxy.dicomweb.middleware import Handler, InFlight, errors, fixed_headers
+from proxy.dicomweb.projects import PREFIX, Projects
 from proxy.dicomweb.protocol import QuietProtocol
 from proxy.dicomweb.qido import Qido
+from proxy.dicomweb.resources import RESOURCES, paths
 from proxy.dicomweb.stow import Receiver, Stow
-from proxy.dicomweb.wado import Wado
+from proxy.dicomweb.wado import Revision, Source, Wado
+from proxy.dicomweb.wado_uri import WadoUri
 from proxy.service.ports import AuditTrail
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
@@ -40,17 +45,21 @@ class DicomwebServer:
         readiness: Readiness,
         instance_limit: int,
         memory_limit: int,
+        *,
+        revision: Revision = str,
+        origins: Sequence[str] = (),
     ) -> None:
+        """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS)."""
         self._host, self.port = host, port
         self._in_flight = InFlight()
-        app = web.Application(middlewares=[errors, self._in_flight.middleware])
-        app.on_response_prepare.append(fixed_headers)
-        paths = Projects(projects, public_url)
+        cors = Cors(origins)
+        app = web.Application(middlewares=[errors, self._in_flight.middleware, cors.middleware])
+        app.on_response_prepare.extend((fixed_headers, cors.mark))
+        named = Projects(projects, public_url)
         Health(readiness).add_to(app)
-        self.stow = Stow(paths, ingest, audit, instance_limit, memory_limit)
-        self.stow.add_to(app)
-        Qido(paths, search).add_to(app)
-        Wado(paths, retrieve).add_to(app)
+        self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)
+        handlers = _reading(Qido(named, search), Source(named, retrieve, revision)) | {"store": self.stow.store}
+        add_resources(app, handlers, Capabilities(named))
         self._runner = web.AppRunner(
             app,
             access_log=None,  # URLs hold what people typed; the audit trail is the record
@@ -85,6 +94,33 @@ class DicomwebServer:
         protocol = self._runner.server()
         protocol.__class__ = QuietProtocol  # aiohttp has no place to name the class of its connections
         return cast(QuietProtocol, protocol)
+
+
+def _reading(qido: Qido, source: Source) -> dict[str, Handler]:
+    """operation of `resources.RESOURCES` → who serves it."""
+    wado, bulk = Wado(source), BulkData(source)
+    return {
+        **{f"search-{level}": qido.at(level) for level in ("study", "series", "instance")},
+        "instances": wado.instances,
+        "metadata": wado.metadata,
+        "bulkdata": bulk.all_bulk,
+        "pixeldata": bulk.all_pixels,
+        "value": bulk.value,
+        "frames": bulk.frames,
+        "uri": WadoUri(source, wado).instance,
+    }
+
+
+def add_resources(app: web.Application, handlers: Mapping[str, Handler], capabilities: Capabilities) -> None:
+    """Every row of the table as a route, and OPTIONS for every path of it."""
+    for row in RESOURCES:
+        path = PREFIX + row.path.replace("{where}", "{where:.+}")
+        add = app.router.add_get if row.method == "GET" else app.router.add_post
+        add(path, handlers[row.operation])
+    for path in paths():
+        app.router.add_options(PREFIX + path.replace("{where}", "{where:.+}"), capabilities.of(path))
+    for path in (PREFIX, PREFIX + "/"):
+        app.router.add_options(path, capabilities.whole)
 
 
 def _mute() -> logging.Logger:

@@ -18,7 +18,7 @@ from proxy.deid.part10 import read_part10
 from proxy.deid.types import Claimed, Original
 from proxy.dicomweb import status
 from proxy.dicomweb.intake import Budget, Part
-from proxy.dicomweb.projects import PREFIX, Projects, peer
+from proxy.dicomweb.projects import Projects, peer
 from proxy.dicomweb.status import Refused, failure_reason
 from proxy.dicomweb.stored import Result, Results, answer
 from proxy.dicomweb.window import Window
@@ -74,12 +74,8 @@ class Stow:
         self._projects, self._ingest, self._audit = projects, ingest, audit
         self._limit, self.budget = instance_limit, Budget(memory_limit)
 
-    def add_to(self, app: web.Application) -> None:
-        """Add the routes."""
-        app.router.add_post(PREFIX + "/studies", self._store)
-        app.router.add_post(PREFIX + "/studies/{study}", self._store)
-
-    async def _store(self, request: web.Request) -> web.Response:
+    async def store(self, request: web.Request) -> web.Response:
+        """The handler: stream the body, keep each part, answer for all."""
         project = self._projects.name(request)
         study = request.match_info.get("study", "")
         parse_target({"study": study} if study else {})

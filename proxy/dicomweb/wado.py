@@ -1,74 +1,110 @@
-"""WADO-RS (PS3.18 10.4): instances, metadata, bulk data and frames, streamed from the archive's files.
+"""WADO-RS (PS3.18 10.4): instances and metadata, streamed from de-identified files; bulk data is in `bulk`.
 
-A part that cannot be read to its end breaks the connection: an answer is never short and 200. Pixel data leaves as it
-is stored; nothing is decoded here.
+A part that cannot be read to its end breaks the connection: an answer is never short and 200. Each representation has
+an entity tag that changes with the stored file and with the rules of the project.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from proxy.archive.values import Bulk
-from proxy.dicomweb.projects import PREFIX, Projects, peer
-from proxy.dicomweb.qido import OFFERS as JSON_OFFERS
-from proxy.dicomweb.qido import accepted
+from proxy.archive.encoded import Piece, Stamp, cut, size_of
+from proxy.dicomweb.accepting import MODEL_OF_ONE, MODELS, accepted
+from proxy.dicomweb.conditions import byte_range, digest, entity_tag, unchanged
+from proxy.dicomweb.models import described, written
+from proxy.dicomweb.projects import Projects, peer
+from proxy.dicomweb.sending import stream, zip_text
 from proxy.dicomweb.status import Refused
 from proxy.service.retrieve import Retrieve
 from proxy.wire.dicom_json import first_value
-from proxy.wire.media import BULK_TYPES, DICOM, OCTETS, RELATED, Choice, Offer
+from proxy.wire.media import DICOM, RELATED, Offer
 from proxy.wire.multipart import closing, part_head, part_tail
-from proxy.wire.uri import Target, parse_bulk_path, parse_frames, parse_target
+from proxy.wire.uri import Target, parse_target
 
-#: A client that takes nothing for so long has gone.
-STALL_SECONDS = 60.0
-_SERIES = "/studies/{study}/series/{series}"
-LEVELS = ("/studies/{study}", _SERIES, _SERIES + "/instances/{instance}")
 _MULTI, _SINGLE = Offer(RELATED, DICOM), Offer(DICOM)
+#: project → what identifies the rules in force there
+Revision = Callable[[str], str]
 
 
-class Wado:
-    """The retrieve resources."""
+class Source:
+    """The files that a path names, looked up and recorded, and how answers made of them are tagged and sent."""
 
-    def __init__(self, projects: Projects, retrieve: Retrieve) -> None:
-        self._projects, self._retrieve = projects, retrieve
+    def __init__(self, projects: Projects, retrieve: Retrieve, revision: Revision) -> None:
+        self.projects, self.retrieve, self._revision = projects, retrieve, revision
 
-    def add_to(self, app: web.Application) -> None:
-        """Add the routes."""
-        for path in LEVELS:
-            app.router.add_get(PREFIX + path, self._instances)
-            app.router.add_get(PREFIX + path + "/metadata", self._metadata)
-        app.router.add_get(PREFIX + LEVELS[2] + "/bulkdata/{where:.+}", self._bulk)
-        app.router.add_get(PREFIX + LEVELS[2] + "/frames/{frames}", self._frames)
-
-    async def _find(self, request: web.Request, what: str) -> tuple[Target, list[Path]]:
+    async def find(self, request: web.Request, what: str) -> tuple[Target, list[Path]]:
+        """The target of the path and its files; 404 when there are none."""
         uids = {name: uid for name, uid in request.match_info.items() if name in ("study", "series", "instance")}
-        target, project = parse_target(uids), self._projects.name(request)
-        paths = await self._retrieve.find(project, target, what, peer(request))
+        return await self.find_target(request, parse_target(uids), what)
+
+    async def find_target(self, request: web.Request, target: Target, what: str) -> tuple[Target, list[Path]]:
+        """The same for a target that does not come from the path."""
+        paths = await self.retrieve.find(self.projects.name(request), target, what, peer(request))
         if not paths:
             raise Refused(HTTPStatus.NOT_FOUND, f"no such {target.level}")
         return target, paths
 
-    async def _instances(self, request: web.Request) -> web.StreamResponse:
+    async def tag(self, request: web.Request, paths: list[Path], *chosen: object) -> str:
+        """The entity tag of what ``chosen`` makes of these files at this address."""
+        stamps = await self.retrieve.stamps(paths)
+        revision = self._revision(self.projects.name(request))
+        return entity_tag(revision, self.projects.base(request), request.path, stamps, *chosen)
+
+    async def send_file(
+        self, request: web.Request, content_type: str, tag: str, path: Path, stamp: Stamp, pieces: list[Piece]
+    ) -> web.StreamResponse:
+        """One body whose length is known: whole, or the range that was asked for (PS3.18 8.6.1)."""
+        size = sum(map(size_of, pieces))
+        headers = {"ETag": tag, "Accept-Ranges": "bytes" if cut(pieces, 0, 0) is not None else "none"}
+        wanted = byte_range(request.headers, tag, size) if headers["Accept-Ranges"] == "bytes" else None
+        status = 200
+        if wanted is not None:
+            start, stop = wanted
+            pieces, status = cut(pieces, start, stop) or [], 206
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+            size = stop - start
+        blocks = self.retrieve.blocks(path, pieces, stamp)
+        return await stream(request, content_type, blocks, headers, status=status, length=size)
+
+
+def not_modified(tag: str) -> web.Response:
+    """304: the client has it."""
+    return web.Response(status=304, headers={"ETag": tag})
+
+
+class Wado:
+    """The resources of whole instances and of their metadata."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._retrieve = source, source.retrieve
+
+    async def instances(self, request: web.Request) -> web.StreamResponse:
+        """A study, series or instance as Part 10 files."""
         offers = (_MULTI, _SINGLE) if "instance" in request.match_info else (_MULTI,)
         choice = accepted(request, offers)
-        _, paths = await self._find(request, "instances")
+        _, paths = await self._source.find(request, "instances")
         for path in paths if choice.syntaxes is not None else ():
             if await self._retrieve.syntax(path) not in (choice.syntaxes or ()):
                 raise Refused(HTTPStatus.NOT_ACCEPTABLE, "not stored in an accepted transfer syntax")
+        tag = await self._source.tag(request, paths, choice.offer.essence)
+        if unchanged(request.headers, tag):
+            return not_modified(tag)
         if choice.offer is _SINGLE:
-            first = await self._retrieve.syntax(paths[0])
-            return await _stream(request, f"{DICOM}; transfer-syntax={first}", self._retrieve.instance(paths[0]))
-        boundary = secrets.token_hex(16)
+            return await self.single(request, tag, paths[0])
+        boundary = digest("boundary", tag)[:32]
         content_type = f'{RELATED}; type="{DICOM}"; boundary={boundary}'
-        return await _stream(request, content_type, self._parts(boundary, paths))
+        return await stream(request, content_type, self._parts(boundary, paths), {"ETag": tag})
+
+    async def single(self, request: web.Request, tag: str, path: Path) -> web.StreamResponse:
+        """One Part 10 file, not in a multipart."""
+        syntax = await self._retrieve.syntax(path)
+        stamp, pieces = await self._retrieve.pieces(path)
+        return await self._source.send_file(request, f"{DICOM}; transfer-syntax={syntax}", tag, path, stamp, pieces)
 
     async def _parts(self, boundary: str, paths: list[Path]) -> AsyncIterator[bytes]:
         for path in paths:
@@ -78,66 +114,28 @@ class Wado:
             yield part_tail()
         yield closing(boundary)
 
-    async def _metadata(self, request: web.Request) -> web.StreamResponse:
-        media = accepted(request, JSON_OFFERS).offer.essence
-        _, paths = await self._find(request, "metadata")
-        return await _stream(request, media, self._objects(paths, self._projects.base(request)))
+    async def metadata(self, request: web.Request) -> web.StreamResponse:
+        """The data sets without their bulk data, in the DICOM JSON Model or the Native DICOM Model."""
+        offer = accepted(request, MODEL_OF_ONE if "instance" in request.match_info else MODELS).offer
+        _, paths = await self._source.find(request, "metadata")
+        zipped = zip_text(request)
+        tag = await self._source.tag(request, paths, offer.essence, zipped)
+        if unchanged(request.headers, tag):
+            return not_modified(tag)
+        base, boundary = self._source.projects.base(request), digest("boundary", tag)[:32]
+        body = written(self._objects(paths, base), offer, boundary, lambda instance: f"{base}/{_place(instance)}")
+        return await stream(request, described(offer, boundary), body, {"ETag": tag}, zipped=zipped)
 
-    async def _objects(self, paths: list[Path], base: str) -> AsyncIterator[bytes]:
-        separator = b"["
+    async def _objects(self, paths: list[Path], base: str) -> AsyncIterator[Any]:
         for path in paths:
             instance = await self._retrieve.metadata(path)
-            study, series, own = (first_value(instance, tag) for tag in ("0020000D", "0020000E", "00080018"))
-            _name_bulk_data(instance, f"{base}/{Target(study, series, own).path}/")
-            yield separator + json.dumps(instance, ensure_ascii=False, allow_nan=False).encode()
-            separator = b","
-        yield b"]"
-
-    async def _bulk(self, request: web.Request) -> web.StreamResponse:
-        where = parse_bulk_path(request.match_info["where"])
-        _, paths = await self._find(request, "bulkdata")
-        return await self._send_bulk(request, paths[0], await self._retrieve.bulk(paths[0], where), single=True)
-
-    async def _frames(self, request: web.Request) -> web.StreamResponse:
-        numbers = parse_frames(request.match_info["frames"])
-        _, paths = await self._find(request, "frames")
-        bulk = await self._retrieve.frames(paths[0], numbers)
-        return await self._send_bulk(request, paths[0], bulk, single=len(numbers) == 1)
-
-    async def _send_bulk(self, request: web.Request, path: Path, bulk: Bulk, single: bool) -> web.StreamResponse:
-        media = BULK_TYPES.get(bulk.syntax, OCTETS)
-        choice = _bulk_choice(request, media, bulk.syntax, single)
-        described = media if media == OCTETS else f"{media}; transfer-syntax={bulk.syntax}"
-        if choice.offer.essence != RELATED:
-            return await _stream(request, described, self._bulk_parts("", described, path, bulk))
-        boundary = secrets.token_hex(16)
-        content_type = f'{RELATED}; type="{media}"; boundary={boundary}'
-        return await _stream(request, content_type, self._bulk_parts(boundary, described, path, bulk))
-
-    async def _bulk_parts(self, boundary: str, described: str, path: Path, bulk: Bulk) -> AsyncIterator[bytes]:
-        async for pieces in self._retrieve.parts(bulk):
-            if boundary:
-                yield part_head(boundary, described)
-            async for block in self._retrieve.blocks(path, pieces, bulk.stamp):
-                yield block
-            if boundary:
-                yield part_tail()
-        if boundary:
-            yield closing(boundary)
+            _name_bulk_data(instance, f"{base}/{_place(instance)}/")
+            yield instance
 
 
-def _bulk_choice(request: web.Request, media: str, syntax: str, single: bool) -> Choice:
-    """Compressed frames go to who names their type, or takes octet-stream in any transfer syntax (Cornerstone does)."""
-    offers = [Offer(RELATED, media), *([Offer(media)] if single else [])]
-    if media != OCTETS:
-        offers += [Offer(RELATED, OCTETS), *([Offer(OCTETS)] if single else [])]
-    choice = accepted(request, tuple(offers))
-    as_octets = OCTETS in (choice.offer.root, choice.offer.essence) and media != OCTETS
-    asked = [*request.headers.getall("Accept", []), request.query.get("accept", "")]
-    stored_is_fine = "transfer-syntax=*" in "".join(asked).replace(" ", "").replace('"', "")
-    if (choice.syntaxes is not None and syntax not in choice.syntaxes) or (as_octets and not stored_is_fine):
-        raise Refused(HTTPStatus.NOT_ACCEPTABLE, "not stored in an accepted transfer syntax")
-    return choice
+def _place(instance: Any) -> str:
+    study, series, own = (first_value(instance, tag) for tag in ("0020000D", "0020000E", "00080018"))
+    return Target(study, series, own).path
 
 
 def _name_bulk_data(instance: Any, base: str) -> None:
@@ -148,31 +146,3 @@ def _name_bulk_data(instance: Any, base: str) -> None:
         elif element["vr"] == "SQ":
             for item in element.get("Value", []):
                 _name_bulk_data(item, base)
-
-
-async def _stream(request: web.Request, content_type: str, blocks: AsyncIterator[bytes]) -> web.StreamResponse:
-    """Send ``blocks``; the first is read before the status, so that what fails at once still gets its own answer."""
-    first = b"" if request.method == "HEAD" else await anext(blocks, b"")
-    response = web.StreamResponse(headers={"Content-Type": content_type})
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
-    complete = False
-    try:
-        await _write(response, first)
-        async for block in blocks:
-            await _write(response, block)
-        await response.write_eof()
-        complete = True
-    finally:
-        if not complete and request.transport is not None:
-            request.transport.abort()  # an answer that stops early must not look whole
-    return response
-
-
-async def _write(response: web.StreamResponse, block: bytes) -> None:
-    try:
-        async with asyncio.timeout(STALL_SECONDS):
-            await response.write(block)
-    except TimeoutError:
-        raise ConnectionAbortedError("the client stopped reading") from None

@@ -47,10 +47,18 @@ class Retrieve:
 
     async def instance(self, path: Path) -> AsyncIterator[bytes]:
         """The Part 10 file, a block at a time: as stored, or in explicit VR little endian where it must be."""
-        stamp = await asyncio.to_thread(encoded.stamp, path)
-        pieces = await asyncio.to_thread(encoded.instance, path)
+        stamp, pieces = await self.pieces(path)
         async for block in self.blocks(path, pieces, stamp):
             yield block
+
+    async def pieces(self, path: Path) -> tuple[Stamp, list[Piece]]:
+        """What `instance` is made of, and of which file."""
+        stamp = await asyncio.to_thread(encoded.stamp, path)
+        return stamp, await asyncio.to_thread(encoded.instance, path)
+
+    async def stamps(self, paths: list[Path]) -> list[Stamp]:
+        """Which files these are just now; OSError when one has gone."""
+        return await asyncio.to_thread(lambda: [encoded.stamp(path) for path in paths])
 
     async def bulk(self, path: Path, where: tuple[int, ...]) -> Bulk:
         """The value at an element path; raises `NoSuchValue`, `NotInThisForm`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
+DICOM_XML = "application/dicom+xml"
 JSON = "application/json"
 OCTETS = "application/octet-stream"
 RELATED = "multipart/related"
@@ -32,6 +33,15 @@ BULK_TYPES = {
         "video/H265": ("4.107", "4.108"),
     }.items()
     for suffix in suffixes
+}
+
+#: Older names that clients still send.
+_ALIASES = {
+    "image/x-dicom-rle": "image/dicom-rle",
+    "image/x-jls": "image/jls",
+    "image/jhc": "image/jphc",
+    "image/x-jpeg-xl": "image/jxl",
+    "video/h265": "video/H265",
 }
 
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -55,7 +65,7 @@ class MediaType:
     @property
     def root(self) -> str:
         """What the parts of a multipart/related are: the essence of `type`, "" when there is none."""
-        return self.parameters.get("type", "").split(";")[0].strip().lower()
+        return known_as(self.parameters.get("type", "").split(";")[0].strip().lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +141,12 @@ def _range(media: MediaType) -> MediaRange:
         q = min(1.0, max(0.0, float(media.parameters.get("q", "1"))))
     except ValueError:
         raise MediaTypeError("q is not a number") from None
-    return MediaRange(media.essence, media.root, syntax.strip(), q)
+    return MediaRange(known_as(media.essence), media.root, syntax.strip(), q)
+
+
+def known_as(essence: str) -> str:
+    """Today's name of a media type."""
+    return _ALIASES.get(essence, essence)
 
 
 def negotiate(accept: Sequence[str], parameter: str | None, offers: Sequence[Offer]) -> Choice | None:

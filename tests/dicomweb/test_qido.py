@@ -7,6 +7,9 @@ import pytest
 from proxy.dicomweb.server import DicomwebServer
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
+from proxy.wire.dicom_xml import from_xml
+from proxy.wire.media import parse_media_type
+from proxy.wire.multipart import MultipartParser, PartBegin, PartData
 
 JSON = "application/dicom+json"
 
@@ -144,13 +147,38 @@ async def test_the_ohif_study_list(filled) -> None:
         ("application/json", 200, "application/json"),
         ("*/*", 200, "application/dicom+json"),
         (f"{JSON}, multipart/related; type=application/octet-stream; transfer-syntax=*", 200, JSON),
-        ('multipart/related; type="application/dicom+xml"', 406, "application/json; charset=utf-8"),
+        ('multipart/related; type="application/dicom"', 406, "application/json; charset=utf-8"),
+        ("text/html, application/xhtml+xml, */*;q=0.8", 200, "application/dicom+json"),
         ("nonsense", 400, "application/json; charset=utf-8"),
     ],
 )  # fmt: skip
 async def test_media_types(filled, accept: str, status: int, media: str) -> None:
     got, _, headers = await get(filled, "/studies", Accept=accept)
     assert (got, headers["Content-Type"]) == (status, media)
+
+
+async def test_matches_as_xml(filled) -> None:
+    accept = {"Accept": 'multipart/related; type="application/dicom+xml"'}
+    async with filled.http.get(filled.base + "/studies", headers=accept) as response:
+        body, headers = await response.read(), response.headers
+    parser = MultipartParser(parse_media_type(headers["Content-Type"]).parameters["boundary"])
+    events = [*parser.feed(body), *parser.close()]
+    assert [e.headers for e in events if isinstance(e, PartBegin)] == [{"content-type": "application/dicom+xml"}] * 2
+    documents = [from_xml(e.data) for e in events if isinstance(e, PartData)]
+    assert documents == (await get(filled, "/studies"))[1]
+
+
+async def test_a_charset_that_is_not_utf8_is_406(filled) -> None:
+    assert (await get(filled, "/studies?charset=utf-8"))[0] == 200
+    assert (await get(filled, "/studies?charset=iso-8859-1"))[0] == 406
+
+
+async def test_text_is_compressed_for_who_takes_it(filled) -> None:
+    plain = (await get(filled, "/instances"))[1]
+    for said, zipped in (("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("identity", False)):
+        async with filled.http.get(filled.base + "/instances", headers={"Accept-Encoding": said}) as response:
+            assert (response.headers.get("Content-Encoding") == "gzip") is zipped
+            assert await response.json(content_type=None) == plain
 
 
 async def test_head(filled) -> None:
