@@ -18,8 +18,8 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from proxy.deid.identifiers import Kind as GateKind
 from proxy.deid.identifiers import Identifiers, _add, _add_birth_date, _add_names
+from proxy.deid.identifiers import Kind as GateKind
 from proxy.deid.reading import Leaf
 from proxy.deid.search import Search
 from proxy.deid.text import Cleaned, Identity, TextCleaner
