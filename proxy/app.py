@@ -177,6 +177,8 @@ class App:
             self.readiness,
             limits.instance_bytes,
             limits.memory_bytes,
+            revision=lambda project: self.policies[project].digest,
+            origins=config.http.cors_origins,
         )
         await self.deliver.start()
         control = ControlServer(config.data_dir, self.operator)

@@ -50,6 +50,7 @@ class Http(_Strict):
     host: str = "127.0.0.1"
     port: Port = 8042
     public_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+[^/]$")] | None = None
+    cors_origins: list[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")]] = []
 
 
 class Limits(_Strict):

@@ -10,6 +10,9 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
+from proxy.dicomweb.server import DicomwebServer
+from proxy.service.retrieve import Retrieve
+from proxy.wire.dicom_xml import from_xml
 from proxy.wire.media import parse_media_type
 from proxy.wire.multipart import MultipartParser, PartBegin, PartData
 
@@ -239,3 +242,50 @@ async def test_a_file_that_breaks_on_the_way_is_not_a_short_200(site) -> None:
     async with site.http.get(site.base + STUDY + "/metadata") as response:
         with pytest.raises(aiohttp.ClientError):
             await response.read()
+
+
+@pytest.mark.parametrize("path", [STUDY, SERIES, INSTANCE, INSTANCE + "/metadata", INSTANCE + "/frames/1",
+                                  INSTANCE + "/bulkdata/7FE00010", STUDY + "/pixeldata"])  # fmt: skip
+async def test_an_entity_tag_lasts_as_long_as_its_bytes(site, path: str) -> None:
+    await site.keep(site.instance())
+    _, first, headers = await get(site, path)
+    _, again, same = await get(site, path)
+    assert (again, same["ETag"]) == (first, headers["ETag"])
+    asked = {"If-None-Match": headers["ETag"]}
+    async with site.http.get(site.base + path, headers=asked) as response:
+        assert (response.status, await response.read(), response.headers["ETag"]) == (304, b"", headers["ETag"])
+    assert [event.type for event in site.audit.events] == ["retrieved"] * 3  # a 304 tells something too
+    await site.keep(site.instance(PatientName="X"))  # the same instance with other attributes
+    async with site.http.get(site.base + path, headers=asked) as response:
+        assert response.status == 200
+        assert response.headers["ETag"] != headers["ETag"]
+
+
+async def test_an_entity_tag_changes_with_the_rules(site) -> None:
+    rules = {"now": "digest-1"}
+    await site.keep(site.instance())
+    tags = []
+    server = DicomwebServer(
+        "127.0.0.1", 0, "https://veil.example", {"research": "research"}, site.ingest, None,
+        Retrieve(site.archive, site.audit), site.audit, lambda: None, 1000, 1000, revision=lambda _: rules["now"],
+    )  # fmt: skip
+    await server.start()
+    for digest in ("digest-1", "digest-1", "digest-2"):
+        rules["now"] = digest
+        async with site.http.get(f"http://127.0.0.1:{server.port}/dicomweb/research{INSTANCE}") as response:
+            tags.append(response.headers["ETag"])
+    await server.stop(0)
+    assert tags[0] == tags[1] != tags[2]
+
+
+async def test_metadata_as_xml(site) -> None:
+    await site.keep(site.instance(), site.instance(SOPInstanceUID="2.25.4", InstanceNumber=2))
+    xml = 'multipart/related; type="application/dicom+xml"'
+    _, body, headers = await get(site, STUDY + "/metadata", xml)
+    parts = split(headers, body)
+    async with site.http.get(site.base + STUDY + "/metadata") as response:
+        assert [from_xml(data) for _, data in parts] == await response.json(content_type=None)
+    assert [media for media, _ in parts] == ["application/dicom+xml"] * 2
+    status, body, _ = await get(site, INSTANCE + "/metadata", "application/dicom+xml")
+    assert (status, from_xml(body)["00080018"]["Value"]) == (200, ["2.25.3"])
+    assert (await get(site, STUDY + "/metadata", "application/dicom+xml"))[0] == 406
