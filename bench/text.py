@@ -5,6 +5,7 @@ Everything follows from the seed. A string counts as found where at least 95 % o
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
@@ -73,12 +74,10 @@ def _clean(backgrounds: Any, reader: Any) -> Iterator[Row]:
     yield timed(SECTION, "screen of a 512x512 plane, CPU", screens, {}, f"{len(slices)} planes, 5 times each")
 
 
-def _generator() -> tuple[Any, Any]:
+def _generator() -> tuple[Any, ...]:
     """The generator of the tests: one for both."""
     root = str(Path(__file__).resolve().parents[1])
     if root not in sys.path:
         sys.path.insert(0, root)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from tests.deid.pixels import text_backgrounds, text_images
-
-    return text_images, text_backgrounds
+    return tuple(importlib.import_module(f"tests.deid.pixels.text_{name}") for name in ("images", "backgrounds"))
