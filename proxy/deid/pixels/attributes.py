@@ -45,9 +45,14 @@ class Attributes:
 
         Below a sequence the first item that has the attribute counts.
         """
-        if path not in self._known:
-            self._known[path] = next(self._texts(path), None)
-        return self._known[path]
+        if path in self._known:
+            return self._known[path]
+        if len(path) > 1:
+            found = next(self._texts(path), None)
+        else:
+            found = self._text(path[0]) if path[0] in self.level else None
+        self._known[path] = found
+        return found
 
     def values(self, tag: int) -> list[str]:
         """The values of an attribute at the top, [] when it is absent or empty."""
@@ -77,8 +82,9 @@ class Attributes:
 
     def _text(self, tag: int) -> str:
         stated, value = self.level.value(tag)
-        known = str(DicomDictionary[tag][0]) if tag in DicomDictionary else ""
-        vr = known if stated in ("", "UN") else stated
+        vr = stated
+        if stated in ("", "UN"):
+            vr = str(DicomDictionary[tag][0]) if tag in DicomDictionary else ""
         if not isinstance(value, bytes) or vr in _BULK:
             return ""
         if vr in _NUMBERS:

@@ -37,6 +37,7 @@ _HEAD = tuple(
 _HEAD_EXACT = frozenset("face faces iac iam tmj nnh cbct swi bold fmri dti tof wb fej agy cara ear eye nose".split())
 #: characters of scripts without spaces
 _HEAD_SIGNS = tuple("頭 脳 顔 頸 头 颅 脑 颌 颈 眼眶 두부 머리 뇌 안면".split())
+_WORD = re.compile(r"[^\W_]+")
 #: two words that say so together
 _HEAD_PAIRS = frozenset({("whole", "body"), ("pet", "ct"), ("corps", "entier"), ("total", "body")})
 #: other parts of the body, where no word says head
@@ -68,5 +69,7 @@ def _says_head(text: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return re.findall(r"[^\W_]+", plain)
+    plain = text.lower()
+    if not text.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return _WORD.findall(plain)
