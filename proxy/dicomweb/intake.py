@@ -36,10 +36,14 @@ class Budget:
 
 
 class Part:
-    """A part being received. ``fault`` says why it is skipped: "media-type" or "too-large", else ""."""
+    """A part being received, or put together. ``fault`` says why it is no instance, else "": see `stow.FAULTS`.
 
-    def __init__(self, headers: Mapping[str, str], limit: int, budget: Budget) -> None:
-        self.fault = "" if _is_dicom(headers.get("content-type")) else "media-type"
+    ``names``: SOP Class and SOP Instance UID where they are known before anybody reads the data set.
+    """
+
+    def __init__(self, headers: Mapping[str, str], limit: int, budget: Budget, fault: str = "") -> None:
+        self.headers, self.fault = headers, fault
+        self.names = ("", "")
         self.arena = Arena(limit)
         self._budget, self._taken = budget, 0
 
@@ -68,7 +72,8 @@ class Part:
         self.close()
 
 
-def _is_dicom(content_type: str | None) -> bool:
+def is_dicom(content_type: str | None) -> bool:
+    """Whether a part of this Content-Type may be a Part 10 file."""
     if content_type is None:  # seen in the field; the body's own prefix decides
         return True
     try:

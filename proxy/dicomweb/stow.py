@@ -7,8 +7,8 @@ what was sealed into quarantine. Pseudonyms never appear here, so RetrieveURL st
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing
 from http import HTTPStatus
 from typing import Protocol
 
@@ -17,7 +17,8 @@ from aiohttp import web
 from proxy.deid.part10 import read_part10
 from proxy.deid.types import Claimed, Original
 from proxy.dicomweb import status
-from proxy.dicomweb.intake import Budget, Part
+from proxy.dicomweb.assembly import Assembly, limit_of
+from proxy.dicomweb.intake import Budget, Part, is_dicom
 from proxy.dicomweb.projects import Projects, peer
 from proxy.dicomweb.status import Refused, failure_reason
 from proxy.dicomweb.stored import Result, Results, answer
@@ -25,7 +26,7 @@ from proxy.dicomweb.window import Window
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.events import refused
 from proxy.service.ports import AuditTrail, Peer
-from proxy.wire.media import DICOM, RELATED, parse_media_type
+from proxy.wire.media import DICOM, DICOM_JSON, DICOM_XML, RELATED, parse_media_type
 from proxy.wire.multipart import Event, MultipartError, MultipartParser, PartBegin, PartData, PartEnd
 from proxy.wire.uri import parse_target
 from proxy.workers.arena import Arena
@@ -35,7 +36,13 @@ STALL_SECONDS = 60.0
 #: Parts of one request that may be with ingest at once.
 PARALLEL = 4
 #: (0008,1197) for a part that never got as far as ingest
-FAULTS = {"media-type": status.CANNOT_UNDERSTAND, "too-large": status.PROCESSING_FAILURE}
+FAULTS = {
+    "media-type": status.CANNOT_UNDERSTAND,
+    "too-large": status.PROCESSING_FAILURE,
+    "metadata": status.CANNOT_UNDERSTAND,
+    "bulk-data": status.CANNOT_UNDERSTAND,
+    "syntax": status.SYNTAX_NOT_SUPPORTED,
+}
 
 
 class Outcome(Protocol):
@@ -79,22 +86,28 @@ class Stow:
         project = self._projects.name(request)
         study = request.match_info.get("study", "")
         parse_target({"study": study} if study else {})
-        parser, results = MultipartParser(_boundary(request)), Results()
-        parts = self._parts(request, parser)
-        async with aclosing(parts), Window(PARALLEL, results.add) as window:
+        boundary, root = _body(request)
+        parts, results = self._parts(request, MultipartParser(boundary), root), Results()
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(aclosing(parts))
+            if root != DICOM:
+                assembly = Assembly(self._limit, self.budget)
+                stack.callback(assembly.close)
+                parts = await stack.enter_async_context(aclosing(assembly.instances(parts)))
+            window = await stack.enter_async_context(Window(PARALLEL, results.add))
             async for part in parts:
                 await window.put(self._finish(project, part, study, peer(request)))
                 if not self.budget.fits(self._limit):  # a request must not fill the memory against itself
                     await window.drain()
         return answer(results)
 
-    async def _parts(self, request: web.Request, parser: MultipartParser) -> AsyncGenerator[Part, None]:
+    async def _parts(self, request: web.Request, parser: MultipartParser, root: str) -> AsyncGenerator[Part, None]:
         """Complete parts; who gets one closes it."""
         part: Part | None = None
         try:
             async for event in _events(request, parser):
                 if isinstance(event, PartBegin):
-                    part = Part(event.headers, self._limit, self.budget)
+                    part = self._begin(event.headers, root)
                 elif isinstance(event, PartData) and part is not None:
                     part.write(event.data)
                 elif isinstance(event, PartEnd) and part is not None:
@@ -104,12 +117,18 @@ class Stow:
             if part is not None:
                 part.close()
 
+    def _begin(self, headers: Mapping[str, str], root: str) -> Part:
+        if root != DICOM:
+            return Part(headers, limit_of(headers, self._limit), self.budget)
+        fault = "" if is_dicom(headers.get("content-type")) else "media-type"
+        return Part(headers, self._limit, self.budget, fault)
+
     async def _finish(self, project: str, part: Part, study: str, sender: Peer) -> Result:
         """The part is complete: to ingest with it, or into the record of what was refused."""
         with part:
             if part.fault:
                 await self._audit.record(refused(project, sender, part.arena.size, part.fault))
-                return Result(failure=FAULTS[part.fault], too_large=part.fault == "too-large")
+                return Result(*part.names, failure=FAULTS[part.fault], too_large=part.fault == "too-large")
             outcome = await self._ingest.receive(project, part.arena, Claimed(study_instance_uid=study), sender)
             failure = None if outcome.answer == "accept" else failure_reason(outcome.reason)
             return Result(*_names(outcome.original, part.arena), failure)
@@ -126,15 +145,16 @@ def _names(original: Original | None, arena: Arena) -> tuple[str, str]:
     return head.sop_class_uid, head.sop_instance_uid
 
 
-def _boundary(request: web.Request) -> str:
+def _body(request: web.Request) -> tuple[str, str]:
+    """The boundary, and what the first part is: DICOM, or metadata in one of its forms."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a compressed request body is not taken")
     media = parse_media_type(request.headers.get("Content-Type", "")) if "Content-Type" in request.headers else None
-    if media is None or media.essence != RELATED or media.root not in ("", DICOM):
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f'only {RELATED}; type="{DICOM}" is taken')
+    if media is None or media.essence != RELATED or media.root not in ("", DICOM, DICOM_JSON, DICOM_XML):
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"only {RELATED} of DICOM or of metadata is taken")
     if "boundary" not in media.parameters:
         raise MultipartError("the Content-Type has no boundary")
-    return media.parameters["boundary"]
+    return media.parameters["boundary"], media.root or DICOM
 
 
 async def _events(request: web.Request, parser: MultipartParser) -> AsyncIterator[Event]:

@@ -26,11 +26,11 @@ BULK_THRESHOLD = 1024
 _PIXEL_GROUP = 0x7FE0
 _CHARSET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
-_BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
-_SINGLE = frozenset({"LT", "ST", "UT", "UR"})
-_CODED = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})  # PS3.5 6.1.2.3: (0008,0005) is for these
-_NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}
-_PN_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+SINGLE = frozenset({"LT", "ST", "UT", "UR"})
+CODED = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})  # PS3.5 6.1.2.3: (0008,0005) is for these
+NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}
+PN_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -106,7 +106,7 @@ def _element(dataset: Dataset, element: Any, source: Source, path: Path, context
     if element.length == 0:
         return {"vr": vr}
     size = element.length if element.value is None else len(element.value)
-    if vr in _BINARY and (element.tag >> 16 == _PIXEL_GROUP or size > source.threshold):
+    if vr in BINARY and (element.tag >> 16 == _PIXEL_GROUP or size > source.threshold):
         return {"vr": vr, "BulkDataURI": source.bulk_uri(here)}
     value = source.read(element) if element.value is None else bytes(element.value)
     if not element.is_little_endian:
@@ -115,9 +115,9 @@ def _element(dataset: Dataset, element: Any, source: Source, path: Path, context
 
 
 def _plain(vr: str, value: bytes, encodings: Sequence[str]) -> Json:
-    if vr in _BINARY:
+    if vr in BINARY:
         return {"vr": vr, "InlineBinary": base64.b64encode(value).decode("ascii")}
-    if vr == "AT" or vr in _NUMBERS:
+    if vr == "AT" or vr in NUMBERS:
         size = WORD[vr] * (2 if vr == "AT" else 1)
         if len(value) % size:  # not what its VR says: shown as bytes, not guessed at
             return {"vr": "UN", "InlineBinary": base64.b64encode(value).decode("ascii")}
@@ -133,17 +133,17 @@ def _tags(value: bytes) -> list[str]:
 
 
 def _numbers(vr: str, value: bytes) -> list[int | float | str]:
-    numbers = [n for (n,) in struct.iter_unpack("<" + _NUMBERS[vr], value)]
+    numbers = [n for (n,) in struct.iter_unpack("<" + NUMBERS[vr], value)]
     # RFC 8259 knows no NaN and no infinity
     return [str(n) if isinstance(n, float) and not math.isfinite(n) else n for n in numbers]
 
 
 def _texts(vr: str, value: bytes, encodings: Sequence[str]) -> list[str]:
-    if vr in _CODED:
+    if vr in CODED:
         text = decode_bytes(value, encodings, {0x5C, 0x5E, 0x3D} if vr == "PN" else {0x0D, 0x0A, 0x09, 0x0C})
     else:
         text = value.decode("ascii", "replace")
-    if vr in _SINGLE:
+    if vr in SINGLE:
         return [text.rstrip(" \0")]
     return [part.strip(" \0") for part in _split(text)]
 
@@ -156,7 +156,7 @@ def _text_value(vr: str, text: str) -> Any:
     if not text:
         return None
     if vr == "PN":
-        groups = dict(zip(_PN_GROUPS, (g.strip(" ") for g in text.split("=")), strict=False))
+        groups = dict(zip(PN_GROUPS, (g.strip(" ") for g in text.split("=")), strict=False))
         return {name: group for name, group in groups.items() if group}
     if vr == "IS" and _INTEGER.fullmatch(text):
         return int(text)

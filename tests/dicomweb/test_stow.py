@@ -89,7 +89,8 @@ async def test_file_meta_names_an_instance_that_could_not_be_read(site) -> None:
         ("multipart/related; type=application/dicom; boundary=b0", 200),
         ('multipart/related; type="application/dicom"; boundary="b0"', 200),
         ("multipart/related; boundary=b0", 200),
-        ('multipart/related; type="application/dicom+json"; boundary=b0', 415),
+        ('multipart/related; type="application/dicom+json"; boundary=b0', 409),  # the parts are something else
+        ('multipart/related; type="text/plain"; boundary=b0', 415),
         ("multipart/form-data; boundary=b0", 415),
         ("application/dicom", 415),
         ("multipart/related; type=application/dicom", 400),
