@@ -62,9 +62,7 @@ def test_the_data_set_is_the_one_of_the_engine(research: Deidentifier, make: Mod
     assert research.apply(ds).get("PatientBirthDate", "") == ""
 
 
-@pytest.mark.parametrize(
-    "name", ["CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "JPEG-lossy.dcm"]
-)
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "JPEG-lossy.dcm"])
 def test_transfer_syntax_and_pixels_stay(name: str) -> None:
     load = notebook.load("research", key=KEY, blank_patient_id="per-study", uninspected_pixels="forward")
     ds = dcmread(get_testdata_file(name))
