@@ -46,7 +46,7 @@ PROFILES = [path.stem for path in sorted((RULES / "profiles").glob("*.yaml"))]
 CLEANING = "cleaned texts"
 EVERY = [*PROFILES, CLEANING, *POLICIES]
 #: pixels leave as they are: what is looked for here stands beside them
-_UNSEEN = {"faces": "forward", "ultrasound": "off"}
+_UNSEEN = {"faces": "forward", "text": "off", "ultrasound": "off"}
 #: files in which each place is tried under each policy; VEIL_CANARIES=all for every one
 EACH = len(FILES) if os.environ.get("VEIL_CANARIES") == "all" else 3
 

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 def policy(make: ModuleType, *officers: int, base: str = "basic", **more: Any) -> Policy:
-    profile = {**load_profile(base), **more}
+    profile = {**load_profile(base), "pixels": {"faces": "forward", "text": "off"}, **more}
     certificates = tuple(officer(number).certificate for number in officers)
     return compile_policy(
         make.tables(), PolicySpec("research", profile, make.KEY, encrypt_to=certificates, blank_patient_id="per-study")

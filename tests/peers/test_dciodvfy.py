@@ -68,7 +68,7 @@ CONTRADICTION = (
 #: why a kind is held whole
 WHOLE = {Reason.UNSUPPORTED_CONTENT, Reason.MISSING_UID}
 #: documents are replaced, and pixels let through as they are: what the attributes become is judged here
-ONLY_ATTRIBUTES = {"documents": "dummy", "pixels": {"faces": "forward", "ultrasound": "off"}}
+ONLY_ATTRIBUTES = {"documents": "dummy", "pixels": {"faces": "forward", "text": "off", "ultrasound": "off"}}
 
 
 @cache

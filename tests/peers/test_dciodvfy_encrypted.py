@@ -25,7 +25,8 @@ pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore::UserWarning"
 @lru_cache
 def policy() -> Policy:
     certificates = (officer(0).certificate, officer(1).certificate)
-    return compile_policy(load_tables(), PolicySpec("p", load_profile("research"), bytes(32), encrypt_to=certificates))
+    rules = {**load_profile("research"), "pixels": {"faces": "forward", "text": "off"}}  # attributes are judged here
+    return compile_policy(load_tables(), PolicySpec("p", rules, bytes(32), encrypt_to=certificates))
 
 
 @pytest.mark.parametrize(

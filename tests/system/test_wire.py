@@ -179,7 +179,8 @@ def test_senders_that_say_nothing_are_bounded_and_thrown_out(untouched: Site) ->
         ("multipart/related; type=\"application/dicom\"", multipart([b"x"]), {400}),
         ("text/plain", b"hello", {415}),
         ("application/dicom", b"hello", {415}),
-        ("multipart/related; type=\"application/dicom+json\"; boundary=b", b"--b\r\n\r\n[]\r\n--b--", {415}),
+        ("multipart/related; type=\"text/html\"; boundary=b", b"--b\r\n\r\n[]\r\n--b--", {415}),
+        ("multipart/related; type=\"application/dicom+json\"; boundary=b", b"--b\r\n\r\n[]\r\n--b--", {409}),
         (";;;", b"", {400, 415}),
         (CONTENT_TYPE, b"", {400}),
         (CONTENT_TYPE, b"no boundary in here", {400}),
@@ -189,7 +190,7 @@ def test_senders_that_say_nothing_are_bounded_and_thrown_out(untouched: Site) ->
         (CONTENT_TYPE, BOUNDARY + b"\r\n" + b"X" * 2_000_000, {400}),
         (CONTENT_TYPE, BOUNDARY + b"\r\nContent-Type: text/html\r\n\r\n<html>\r\n" + BOUNDARY + b"--", {409}),
     ],
-    ids=["no boundary", "text", "single part", "JSON", "no type", "empty", "no parts", "only an end", "cut off",
+    ids=["no boundary", "text", "single part", "HTML", "JSON of nothing", "no type", "empty", "no parts", "only an end", "cut off",
          "many headers", "long header", "another type"],
 )  # fmt: skip
 def test_a_body_that_is_no_store_request(untouched: Site, content_type: str, body: bytes, statuses: set[int]) -> None:
