@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 #: The newest migration. Kept here so that an up-to-date database opens without importing alembic.
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -56,4 +56,15 @@ key_check = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False, unique=True),
+)
+
+#: The crosswalk's translation drawer: pseudonym → original, sealed under the node key (see `proxy.store.crosswalk`).
+translation = sa.Table(
+    "translation",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("key_epoch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("pseudonym", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
