@@ -5,36 +5,21 @@ Paths in the document are relative to the document. Nothing here opens a key: se
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from proxy.config_types import AeTitle, HttpUrl, Name, Port, Seconds, Strict
+from proxy.config_upstreams import DicomwebSource, Read, Source, reads, sources
 from proxy.errors import ConfigError
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _RESERVED_PATHS = {"livez", "readyz", "metrics", "console", "viewer", "audit"}
 
 
-def _ae_title(value: str) -> str:
-    # PS3.5 6.2: AE, 16 characters at most, no backslash or control characters, not only spaces
-    if not re.fullmatch(r"[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?", value):
-        raise ValueError("an AE title has 1 to 16 printable ASCII characters and no backslash")
-    return value
-
-
-AeTitle = Annotated[str, AfterValidator(_ae_title)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Dimse(_Strict):
+class Dimse(Strict):
     """Where modalities connect. Port 0 takes a free one."""
 
     host: str = "127.0.0.1"
@@ -44,16 +29,16 @@ class Dimse(_Strict):
     idle_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
 
 
-class Http(_Strict):
+class Http(Strict):
     """Where DICOMweb is served, below ``/dicomweb/<project path>``."""
 
     host: str = "127.0.0.1"
     port: Port = 8042
     public_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+[^/]$")] | None = None
-    cors_origins: list[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")]] = []
+    cors_origins: list[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")]] = Field(default_factory=list)
 
 
-class Limits(_Strict):
+class Limits(Strict):
     """Bounds that hold for every sender."""
 
     instance_bytes: Annotated[int, Field(ge=1 << 20)] = 4 << 30
@@ -66,7 +51,7 @@ class Limits(_Strict):
     memory_bytes: Annotated[int, Field(ge=16 << 20)] = 6 << 30
 
 
-class Workers(_Strict):
+class Workers(Strict):
     """De-identification processes; 0 takes one per core. Memory and seconds are for one instance."""
 
     count: Annotated[int, Field(ge=0, le=64)] = 0
@@ -74,13 +59,13 @@ class Workers(_Strict):
     seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
-class ArchiveDestination(_Strict):
+class ArchiveDestination(Strict):
     """The embedded archive, which QIDO-RS and WADO-RS read."""
 
     type: Literal["archive"]
 
 
-class DimseDestination(_Strict):
+class DimseDestination(Strict):
     """A PACS that takes C-STORE."""
 
     type: Literal["dimse"]
@@ -89,28 +74,28 @@ class DimseDestination(_Strict):
     called_ae: AeTitle
     calling_ae: AeTitle = "VEIL"
     associations: Annotated[int, Field(ge=1, le=32)] = 4
-    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    timeout_seconds: Seconds = 30.0
 
 
-class DicomwebDestination(_Strict):
+class DicomwebDestination(Strict):
     """A PACS that takes STOW-RS; ``url`` is the base to which ``/studies`` is appended."""
 
     type: Literal["dicomweb"]
-    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+    url: HttpUrl
     headers: dict[str, str] = Field(default_factory=dict)
-    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    timeout_seconds: Seconds = 60.0
 
 
 Destination = Annotated[ArchiveDestination | DimseDestination | DicomwebDestination, Field(discriminator="type")]
 
 
-class EncryptOriginals(_Strict):
+class EncryptOriginals(Strict):
     """Original values go along, encrypted to each of these certificates (PEM); only their owners can read them."""
 
     certificates: list[Path] = Field(min_length=1)
 
 
-class Project(_Strict):
+class Project(Strict):
     """A pseudonymisation domain: AE titles, URL path, profile, key and destinations."""
 
     ae_titles: list[AeTitle] = Field(min_length=1)
@@ -125,15 +110,16 @@ class Project(_Strict):
     date_shift_days: Annotated[int, Field(ge=1, le=36500)] = 365
     encrypt_originals: EncryptOriginals | None = None
     destinations: list[Name] = Field(min_length=1)
+    read: Read = Read()
 
 
-class Audit(_Strict):
+class Audit(Strict):
     """At least one sink; the file sink is the source of truth."""
 
     sinks: list[Literal["file"]] = Field(default=["file"], min_length=1)
 
 
-class Config(_Strict):
+class Config(Strict):
     """The whole document."""
 
     version: Literal[1]
@@ -148,6 +134,7 @@ class Config(_Strict):
     workers: Workers = Workers()
     audit: Audit = Audit()
     destinations: dict[Name, Destination] = Field(min_length=1)
+    upstreams: dict[Name, Source] = Field(default_factory=dict)
     projects: dict[Name, Project] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -163,6 +150,10 @@ class Config(_Strict):
                     raise ValueError(f"projects.{name}.ae_titles: '{title}' already selects project '{titles[title]}'")
             if project.path in _RESERVED_PATHS or paths.setdefault(project.path, name) != name:
                 raise ValueError(f"projects.{name}.path: '{project.path}' is taken")
+            for problem in reads(name, project.read, self.upstreams):
+                raise ValueError(problem)
+        for problem in sources(self.upstreams, self.projects, titles):
+            raise ValueError(problem)
         if not self.insecure_network:
             for where, host in (("dimse.host", self.dimse.host), ("http.host", self.http.host)):
                 if host not in _LOOPBACK:
@@ -210,13 +201,21 @@ def _project(project: Project, base: Path) -> Project:
     return project.model_copy(update=update)
 
 
+def _source(source: Source, base: Path) -> Source:
+    if isinstance(source, DicomwebSource) and source.authorization_file is not None:
+        return source.model_copy(update={"authorization_file": base / source.authorization_file})
+    return source
+
+
 def _resolved(config: Config, base: Path) -> Config:
     projects = {n: _project(p, base) for n, p in config.projects.items()}
+    upstreams = {n: _source(s, base) for n, s in config.upstreams.items()}
     update = {
         "data_dir": base / config.data_dir,
         "node_key_file": base / config.node_key_file,
         "profiles_dir": base / config.profiles_dir,
         "pixel_rules_dir": base / config.pixel_rules_dir,
         "projects": projects,
+        "upstreams": upstreams,
     }
     return config.model_copy(update=update)

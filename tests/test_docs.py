@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from proxy.cli import VERBS, veil
 from proxy.commands import demo
 from proxy.config import Config, DicomwebDestination, DimseDestination, Project
+from proxy.config_upstreams import ArchiveSource, DicomwebSource, DimseSource, Read
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "certs" / "README.md"]
@@ -41,13 +42,23 @@ def test_every_verb_is_registered_under_its_name() -> None:
 
 
 def _settings(model: type[BaseModel]) -> set[str]:
-    return set(model.model_fields)
+    return {field.alias or name for name, field in model.model_fields.items()}
 
 
-@pytest.mark.parametrize("model", [Config, Project, DimseDestination, DicomwebDestination], ids=lambda m: m.__name__)
+MODELS = [Config, Project, DimseDestination, DicomwebDestination, ArchiveSource, DimseSource, DicomwebSource, Read]
+ADMINISTRATION = (ROOT / "docs" / "administration.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
 def test_the_commented_site_names_every_setting(model: type[BaseModel]) -> None:
     said = set(re.findall(r"^#? *#? *([a-z_]+):", TEMPLATE, re.MULTILINE)) | set(re.findall(r"([a-z_]+): ", TEMPLATE))
     assert _settings(model) - said == set()
+
+
+@pytest.mark.parametrize("model", [ArchiveSource, DimseSource, DicomwebSource, Read], ids=lambda m: m.__name__)
+def test_the_administration_page_explains_every_setting_of_reading(model: type[BaseModel]) -> None:
+    explained = set(re.findall(r"`([a-z_]+)`", ADMINISTRATION.split("## Reading")[1].split("\n## ")[0]))
+    assert _settings(model) - explained == set()
 
 
 def test_the_commented_site_names_every_limit() -> None:
