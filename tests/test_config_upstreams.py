@@ -52,7 +52,7 @@ def test_files_of_upstreams_are_relative_to_the_document(tmp_path: Path) -> None
         ({"old": {**OLD, "retrieve": "move"}}, None, "needs move_ae"),
         ({"old": {**OLD, "move_ae": "X"}}, None, "needs move_ae"),
         ({"old": {**MOVE, "move_ae": "VEIL"}}, None, "already selects 'research'"),
-        ({"old": MOVE, "new": MOVE}, None, "already selects 'old'"),
+        ({"old": MOVE, "new": MOVE}, None, "already selects 'new'"),
         ({"old": {**OLD, "password": "x"}}, None, "not known"),
     ],
 )

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from proxy.errors import VeilError
 from proxy.service.ports import Arena
+from proxy.wire.dicom_json import first_value
+from proxy.workers.arena import ArenaFull
 
 
 class UpstreamError(VeilError):
@@ -71,3 +73,29 @@ class Upstream(Protocol):
     async def close(self) -> None:
         """Give connections back."""
         ...
+
+
+async def find_references(upstream: Upstream, study: str, series: str = "", instance: str = "") -> list[Reference]:
+    """`Upstream.instances` by a search at the instance level, in the order of series, instance number and UID."""
+    path = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPInstanceUID": instance}
+    matches = {keyword: uid for keyword, uid in path.items() if uid}
+    found = await upstream.search(Question("instance", matches, ("SOPClassUID", "InstanceNumber")))
+    numbered: dict[Reference, tuple[str, int, str]] = {}
+    for match in found:
+        within = (first_value(match, "0020000D") or study, first_value(match, "0020000E") or series)
+        one = Reference(*within, first_value(match, "00080018"), first_value(match, "00080016"))
+        number = first_value(match, "00200013")
+        inside = one.study == study and series in ("", one.series) and instance in ("", one.instance)
+        if inside and one.series and one.instance:
+            numbered[one] = (one.series, int(number) if number.lstrip("-").isdecimal() else 0, one.instance)
+    return sorted(numbered, key=lambda one: numbered[one])
+
+
+def pour(upstream: str, block: bytes, arena: Arena) -> None:
+    """Append what ``upstream`` sends of an instance; `UpstreamError` where it is too much."""
+    try:
+        arena.write(block)
+    except ArenaFull:
+        raise UpstreamError(upstream, "too-large") from None
+    except OSError:  # ENOMEM or ENOSPC
+        raise UpstreamError(upstream, "no-memory") from None
