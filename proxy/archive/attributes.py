@@ -1,4 +1,4 @@
-"""Which attributes the index answers with and matches on (PS3.18 10.6.1.2 and 10.6.3.3). A table; no behaviour.
+"""Which attributes a search answers with and matches on (PS3.18 10.6.1.2 and 10.6.3.3). A table and its readers.
 
 ``default`` attributes are in every answer at their level, empty where the standard asks for that; the others come with
 `includefield`. Everything in this table can be matched. Values are the de-identified ones.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 LEVELS = ("study", "series", "instance")
@@ -109,3 +110,18 @@ def matchable(level: str) -> frozenset[str]:
     """Keywords that a search at ``level`` can match: its own and those of the levels above."""
     above = LEVELS[: LEVELS.index(level) + 1]
     return frozenset(keyword for keyword, (where, _) in MATCHABLE.items() if where in above)
+
+
+def shown(level: str, fields: Collection[str]) -> Iterator[tuple[str, Attribute]]:
+    """What an answer at ``level`` has, each with the level that owns it: its own, the UIDs above, `includefield`."""
+    for owner in LEVELS[: LEVELS.index(level) + 1]:
+        for attribute in ATTRIBUTES[owner]:
+            by_default = (attribute.default and owner == level) or attribute.keyword == UID_OF[owner]
+            if by_default or "all" in fields or attribute.keyword in fields:
+                yield owner, attribute
+
+
+def above(level: str, within: Collection[str]) -> list[str]:
+    """A relational search also answers with the attributes of the levels that the path does not name (10.6.3.3)."""
+    names = [name for name in LEVELS[: LEVELS.index(level)] if name not in within]
+    return [a.keyword for name in names for a in ATTRIBUTES[name] if a.default]

@@ -1,11 +1,12 @@
 """Attribute matching (PS3.4 C.2.2.2) in two halves that must agree: what the index stores, and what a key asks for.
 
 Single value, UID list, wildcard and range matching. Values are normalised on both sides: times are padded, person
-names compared without case, numbers as numbers. Builds SQL conditions; runs none.
+names compared without case, numbers as numbers. Builds SQL conditions; runs none. `holds` is the same without SQL.
 """
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
@@ -53,6 +54,26 @@ def _one(vr: str, column: ColumnElement[str], asked: str) -> ColumnElement[bool]
     if vr in _WILD and ("*" in text or "?" in text):
         return column.op("GLOB", is_comparison=True)(text.replace("[", "[[]"))
     return column == text
+
+
+def holds(vr: str, element: dict[str, Any], asked: str) -> bool:
+    """Whether an element of the DICOM JSON Model matches, as `condition` says of its `index_values`."""
+    parts = [part for part in asked.split("\\") if part]
+    if not parts or asked == "*":
+        return True
+    values = index_values(vr, element)
+    return any(_holds(vr, value, part) for value in values for part in parts)
+
+
+def _holds(vr: str, value: str, asked: str) -> bool:
+    if vr in _RANGES:
+        low, dash, high = asked.partition("-")
+        high = high if dash else low
+        return (not low or value >= _pad(vr, low, _FIRST)) and (not high or value <= _pad(vr, high, _LAST))
+    text = _normal(vr, asked)
+    if vr in _WILD and ("*" in text or "?" in text):
+        return fnmatchcase(value, text.replace("[", "[[]"))
+    return value == text
 
 
 def _normal(vr: str, text: str) -> str:

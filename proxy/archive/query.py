@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from proxy.archive.attributes import ATTRIBUTES, COMPUTED, LEVELS, MATCHABLE, UID_OF
+from proxy.archive.attributes import COMPUTED, LEVELS, MATCHABLE, shown
 from proxy.archive.matching import condition
 from proxy.archive.schema import BASE, INSTANCES, KEYS, SERIES, STUDIES
 from proxy.wire.dicom_json import Json
@@ -77,16 +77,12 @@ def answer(level: str, row: sa.RowMapping, fields: frozenset[str]) -> Json:
     """One DICOM JSON object: this level's attributes, the UIDs above, and what `includefield` adds."""
     answer: Json = {}
     everything = "all" in fields
-    for owner in LEVELS[: LEVELS.index(level) + 1]:
-        kept = json.loads(row[owner])
-        for attribute in ATTRIBUTES[owner]:
-            by_default = (attribute.default and owner == level) or attribute.keyword == UID_OF[owner]
-            if not (by_default or everything or attribute.keyword in fields):
-                continue
-            if attribute.tag in kept:
-                answer[attribute.tag] = kept[attribute.tag]
-            elif attribute.required:
-                answer[attribute.tag] = {"vr": attribute.vr}
+    kept = {owner: json.loads(row[owner]) for owner in LEVELS[: LEVELS.index(level) + 1]}
+    for owner, attribute in shown(level, fields):
+        if attribute.tag in kept[owner]:
+            answer[attribute.tag] = kept[owner][attribute.tag]
+        elif attribute.required:
+            answer[attribute.tag] = {"vr": attribute.vr}
     for keyword, (owner, tag, vr) in COMPUTED.items():
         if keyword in row and (owner == level or everything or keyword in fields):
             values = row[keyword].split(",") if keyword == "ModalitiesInStudy" and row[keyword] else [row[keyword]]

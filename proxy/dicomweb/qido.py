@@ -66,4 +66,5 @@ async def _sorted(matches: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]
 
 def _warnings(found: Found) -> list[str]:
     texts = [f"The {name} parameter is not supported" for name in found.ignored]
+    texts += [f"The {name} parameter is refused: it would match what identifies a patient" for name in found.refused]
     return texts + (["There are additional results that can be requested"] if found.more else [])

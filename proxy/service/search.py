@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.archive.attributes import ATTRIBUTES, LEVELS, UID_OF, matchable
+from proxy.archive.attributes import UID_OF, above, matchable
 from proxy.service.events import who
 from proxy.service.ports import Archive, AuditEvent, AuditTrail, Peer
 from proxy.wire.uri import Query
@@ -21,11 +21,15 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The matches as DICOM JSON objects; whether there are more; which asked-for parameters were not obeyed."""
+    """The matches as DICOM JSON objects; whether there are more; which asked-for parameters were not obeyed.
+
+    ``refused``: keys on what identifies somebody; there are no matches then, whatever is stored.
+    """
 
     matches: list[dict[str, Any]]
     more: bool
     ignored: tuple[str, ...]
+    refused: tuple[str, ...] = ()
 
 
 class Search:
@@ -44,20 +48,15 @@ class Search:
         limit = MOST if query.limit is None else min(query.limit, MOST)
         rows: list[dict[str, Any]] = []
         if limit and not apart:
-            fields = [*query.fields, *_above(level, within)]
+            fields = [*query.fields, *above(level, within)]
             rows = await self._archive.search(project, level, wanted | inside, fields, limit + 1, query.offset)
         found = Found(rows[:limit], len(rows) > limit, query.ignored + unknown)
-        await self._audit.record(_event(project, level, query, found, peer))
+        await self._audit.record(searched(project, level, query, found, peer))
         return found
 
 
-def _above(level: str, within: Mapping[str, str]) -> list[str]:
-    """A relational search also answers with the attributes of the levels that the path does not name (10.6.3.3)."""
-    names = [name for name in LEVELS[: LEVELS.index(level)] if name not in within]
-    return [a.keyword for name in names for a in ATTRIBUTES[name] if a.default]
-
-
-def _event(project: str, level: str, query: Query, found: Found, peer: Peer) -> AuditEvent:
+def searched(project: str, level: str, query: Query, found: Found, peer: Peer) -> AuditEvent:
+    """The record of a search: the names of its keys, never their values."""
     keys = sorted(keyword for keyword, value in query.matches.items() if value)
     what = {"kind": "search", "level": level, "keys": keys, "matches": len(found.matches)}
     return AuditEvent("query", project=project, peer=who(peer), object=what)
