@@ -1,8 +1,7 @@
 """STOW-RS client (PS3.18 10.5): a destination ``type: dicomweb``.
 
 One request carries one instance, streamed from the spool. An instance counts as delivered only when the answer names
-it in ReferencedSOPSequence: a status alone may come from a proxy or a login page. Redirects are not followed and no
-proxy is taken from the environment: instances go where the configuration says, or nowhere.
+it in ReferencedSOPSequence: a status alone may come from a proxy or a login page.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from typing import Any
 import aiohttp
 
 from proxy.dicomweb.answers import judge
-from proxy.errors import ConfigError, DeliveryTransient
+from proxy.dicomweb.outgoing import checked_headers, open_session
+from proxy.errors import DeliveryTransient
 from proxy.service.ports import QueueRow
 from proxy.wire.media import DICOM, DICOM_JSON, RELATED
 from proxy.wire.multipart import closing, part_head, part_tail
@@ -27,8 +27,6 @@ _MOST_ANSWER = 4 << 20
 #: A destination slower than this, over the whole of an instance, is given up on until the next try.
 _SLOWEST = 128 * 1024
 _CONNECTIONS = 8
-#: What this client sets itself.
-_OURS = frozenset({"content-type", "content-length", "transfer-encoding", "host", "accept", "expect"})
 
 
 class DicomwebSender:
@@ -36,10 +34,8 @@ class DicomwebSender:
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout_seconds: float) -> None:
         """``url`` is the base to which ``/studies`` is appended; `ConfigError` for headers that are not headers."""
-        for name, value in headers.items():
-            if not name.isascii() or any(c in "\r\n\0" for c in name + value) or name.lower() in _OURS:
-                raise ConfigError("headers", "a header has a line break, or a name that may not be set", name[:40])
-        self._url, self._headers, self._timeout = url.rstrip("/") + "/studies", dict(headers), timeout_seconds
+        self._url, self._timeout = url.rstrip("/") + "/studies", timeout_seconds
+        self._headers = checked_headers(headers)
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, row: QueueRow, path: Path) -> None:
@@ -81,11 +77,7 @@ class DicomwebSender:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-            )
+            self._session = open_session(_CONNECTIONS)
         return self._session
 
 
