@@ -6,7 +6,7 @@ Asks the archive and reads its files in threads; changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class ArchiveUpstream:
         """See `Upstream.instances`."""
         return await find_references(self, study, series, instance)
 
-    async def metadata(self, study: str, series: str = "", instance: str = "") -> AsyncIterator[dict[str, Any]]:
+    async def metadata(self, study: str, series: str = "", instance: str = "") -> AsyncGenerator[dict[str, Any], None]:
         """See `Upstream.metadata`. Bulk data is named relative to the instance."""
         for path in await self._archive.instances(self._project, study, series, instance):
             try:
