@@ -102,6 +102,10 @@ MATCHABLE: dict[str, tuple[str, str]] = (
     | dict.fromkeys(NESTED, ("series", "SH"))
     | {"ModalitiesInStudy": ("study", "CS")}
 )
+#: keyword → tag of everything in the tables but what is nested.
+CODES = {a.keyword: a.tag for rows in ATTRIBUTES.values() for a in rows} | {
+    k: tag for k, (_, tag, _) in COMPUTED.items()
+}
 #: Everything an index row keeps, by level.
 KEPT = {level: frozenset(a.tag for a in rows) for level, rows in ATTRIBUTES.items()}
 

@@ -12,6 +12,8 @@ from aiohttp.web import RequestPayloadError
 
 from proxy.archive.values import NoSuchValue, NotInThisForm
 from proxy.errors import MALFORMED_REASONS, AuditUnavailable, Reason, Unavailable
+from proxy.service.upstream import UpstreamError
+from proxy.service.view import TooBroad
 from proxy.wire.media import MediaTypeError
 from proxy.wire.multipart import MultipartError
 from proxy.wire.uri import UriError
@@ -36,6 +38,8 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus, str | None], ...] = (
     (AuditUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "the audit trail cannot be written"),
     (MemoryFull, HTTPStatus.SERVICE_UNAVAILABLE, "too much is being received at once"),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "the instance cannot be kept right now"),
+    (UpstreamError, HTTPStatus.BAD_GATEWAY, "the PACS behind this project did not answer as one"),
+    (TooBroad, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, None),
     (UriError, HTTPStatus.BAD_REQUEST, None),
     (MediaTypeError, HTTPStatus.BAD_REQUEST, None),
     (MultipartError, HTTPStatus.BAD_REQUEST, None),
@@ -67,6 +71,8 @@ def refusal(error: Exception) -> Refused | None:
     """``error`` as an answer, or None for one that nobody foresaw."""
     if isinstance(error, Refused):
         return error
+    if isinstance(error, UpstreamError) and error.late:
+        return Refused(HTTPStatus.GATEWAY_TIMEOUT, "the PACS behind this project did not answer in time")
     for kind, status, text in STATUS:
         if isinstance(error, kind):
             headers = RETRY_AFTER if status is HTTPStatus.SERVICE_UNAVAILABLE else {}

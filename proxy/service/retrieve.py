@@ -34,7 +34,7 @@ class Retrieve:
         Raises `AuditUnavailable`: nothing may then be answered.
         """
         paths = await self._archive.instances(project, target.study, target.series, target.instance)
-        await self._audit.record(_event(project, target, what, len(paths), peer))
+        await self._audit.record(retrieved(project, target, what, len(paths), peer))
         return paths
 
     async def metadata(self, path: Path) -> dict[str, Any]:
@@ -84,7 +84,8 @@ async def _threaded(make: Callable[[], Iterator[_T]]) -> AsyncIterator[_T]:
         yield item
 
 
-def _event(project: str, target: Target, what: str, count: int, peer: Peer) -> AuditEvent:
+def retrieved(project: str, target: Target, what: str, count: int, peer: Peer) -> AuditEvent:
+    """The record of a retrieval; it names UIDs only where there is something."""
     known: dict[str, Any] = {"kind": target.level, "what": what, "instances": count}
     if not count:
         return AuditEvent("retrieved", "failure", project, who(peer), known, "not-found")

@@ -19,7 +19,6 @@ from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
 
 from proxy.archive.attributes import COMPUTED, KEPT, LEVELS
-from proxy.deid.pseudonym import canonical
 from proxy.deid.types import Claimed, Report, materialise
 from proxy.deid.verify import Gate
 from proxy.errors import InstanceHeld, Reason
@@ -97,11 +96,6 @@ class Matches:
                 return _read(_admitted(self._gate, verdict, data), wanted, verdict.report)
             except InstanceHeld as held:
                 return Held(held.reason, held.detail)
-
-
-def originals(match: Json) -> tuple[str, str]:
-    """Issuer and Patient ID of a match, as the pseudonym was made of them."""
-    return canonical(first_value(match, CONTEXT["IssuerOfPatientID"])), canonical(first_value(match, "00100020"))
 
 
 def _instance(level: str, match: Json) -> bytes:

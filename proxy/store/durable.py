@@ -69,9 +69,12 @@ def translated(what: str) -> Iterator[None]:
 class Folder:
     """One private folder (0700) in which files appear whole or not at all. Thread-safe."""
 
-    def __init__(self, root: Path, what: str) -> None:
-        """Make ``root`` if it is missing; ``what`` names it in messages ("spool")."""
-        self.root, self.what = root, what
+    def __init__(self, root: Path, what: str, durable: bool = True) -> None:
+        """Make ``root`` if it is missing; ``what`` names it in messages ("spool").
+
+        Not ``durable``: nothing is fsynced, for files that can be made again and are not trusted after a start.
+        """
+        self.root, self.what, self._durable = root, what, durable
         with translated(what):
             make_folder(root)
             self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -89,7 +92,8 @@ class Folder:
             try:
                 try:
                     result = fill(fd)
-                    fsync(fd, self.what)
+                    if self._durable:
+                        fsync(fd, self.what)
                 finally:
                     os.close(fd)
                 os.rename(temp, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
@@ -101,7 +105,8 @@ class Folder:
 
     def sync(self) -> None:
         """fsync the folder: the names in it are durable."""
-        fsync(self._fd, f"folder of {self.what}")
+        if self._durable:
+            fsync(self._fd, f"folder of {self.what}")
 
     def open(self, name: str) -> int:
         """A descriptor to read ``name`` with; `FileNotFoundError` when it is not there."""

@@ -43,9 +43,9 @@ class Swept:
 class DiskSpool:
     """One flat folder of ``<sha256>-<random>.dcm``, 0600."""
 
-    def __init__(self, root: Path, gate: Gate, max_bytes: int) -> None:
-        """``max_bytes`` is the high-water mark over all files."""
-        self._folder = Folder(root, "spool")
+    def __init__(self, root: Path, gate: Gate, max_bytes: int, *, what: str = "spool", durable: bool = True) -> None:
+        """``max_bytes`` is the high-water mark over all files. ``what`` and ``durable``: see `durable.Folder`."""
+        self._folder = Folder(root, what, durable)
         self._gate = gate
         self._max = max_bytes
         self._lock = threading.Lock()
@@ -97,7 +97,7 @@ class DiskSpool:
     def _count(self, size: int) -> None:
         with self._lock:
             if size > 0 and self._used + size > self._max:
-                raise SpoolFull("spool: above its high-water mark")
+                raise SpoolFull(f"{self._folder.what}: above its high-water mark")
             self._used += size
 
     def _drop(self, name: str) -> bool:

@@ -1,0 +1,64 @@
+"""Who answers a project's readers: the embedded archive, a view, or a PACS that holds de-identified data.
+
+One search and one retrieval for the shells; what differs by project is looked up here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from proxy.service.ports import Archive, AuditTrail, Peer
+from proxy.service.retrieve import Retrieve
+from proxy.service.search import Found, Search
+from proxy.wire.uri import Query, Target
+
+
+class Searches(Protocol):
+    """A search of one kind of project."""
+
+    async def search(self, project: str, level: str, within: Mapping[str, str], query: Query, peer: Peer) -> Found:
+        """See `proxy.service.search.Search.search`."""
+        ...
+
+
+class Finds(Protocol):
+    """A retrieval of one kind of project."""
+
+    async def find(self, project: str, target: Target, what: str, peer: Peer) -> list[Path]:
+        """De-identified files, recorded; see `proxy.service.retrieve.Retrieve.find`.
+
+        Each must stay readable for as long as its path object lives.
+        """
+        ...
+
+
+class SearchOfProject(Search):
+    """`Search` over the archive, but for projects that have a search of their own."""
+
+    def __init__(self, archive: Archive, audit: AuditTrail, others: Mapping[str, Searches]) -> None:
+        """``others``: project → its search."""
+        super().__init__(archive, audit)
+        self._others = dict(others)
+
+    async def search(self, project: str, level: str, within: Mapping[str, str], query: Query, peer: Peer) -> Found:
+        """See `Searches.search`."""
+        if (other := self._others.get(project)) is not None:
+            return await other.search(project, level, within, query, peer)
+        return await super().search(project, level, within, query, peer)
+
+
+class RetrieveOfProject(Retrieve):
+    """`Retrieve` over the archive, but for projects whose files come from elsewhere."""
+
+    def __init__(self, archive: Archive, audit: AuditTrail, others: Mapping[str, Finds]) -> None:
+        """``others``: project → who finds its files."""
+        super().__init__(archive, audit)
+        self._others = dict(others)
+
+    async def find(self, project: str, target: Target, what: str, peer: Peer) -> list[Path]:
+        """See `Finds.find`."""
+        if (other := self._others.get(project)) is not None:
+            return await other.find(project, target, what, peer)
+        return await super().find(project, target, what, peer)

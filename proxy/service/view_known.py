@@ -1,0 +1,71 @@
+"""What a view has found out about the instances of a study: which were released, of what modality, and which are held.
+
+Pseudonyms only, in memory and bounded; forgotten at a stop. Until every instance of a study is known, nobody can say
+how many of them a reader will see, and nobody does.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from proxy.service.view import Scope
+from proxy.wire.dicom_json import Json, first_value
+
+_MOST_STUDIES = 10_000
+_COUNTS = {"study": "00201208", "series": "00201209"}
+
+
+@dataclass(slots=True)
+class _Study:
+    #: instance → its series, and its modality or None where it is held
+    instances: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+
+    def of(self, series: str) -> list[tuple[str, str | None]]:
+        return [each for each in self.instances.values() if series in ("", each[0])]
+
+
+class Known:
+    """Outcomes by study. All UIDs are pseudonymous."""
+
+    def __init__(self) -> None:
+        self._studies: OrderedDict[tuple[Scope, str], _Study] = OrderedDict()
+
+    def note(self, scope: Scope, uids: tuple[str, str, str], modality: str | None) -> None:
+        """The outcome of one instance (``uids``: study, series, instance); ``modality`` None: it is held."""
+        study = self._studies.setdefault((scope, uids[0]), _Study())
+        study.instances[uids[2]] = uids[1], modality
+        self._studies.move_to_end((scope, uids[0]))
+        while len(self._studies) > _MOST_STUDIES:
+            self._studies.popitem(last=False)
+
+    def is_held(self, scope: Scope, study: str, instance: str) -> bool:
+        """Whether the instance was judged and held."""
+        found = self._studies.get((scope, study))
+        return found is not None and found.instances.get(instance, ("", ""))[1] is None
+
+    def visible(self, scope: Scope, level: str, uids: tuple[str, str, str], upstream: Json) -> Json | None:
+        """What can be said of a study or series in its match: counts and modalities of what is released.
+
+        ``upstream``: the PACS's own match. None: every instance is known to be held, so there is no match.
+        """
+        study = self._studies.get((scope, uids[0])) or _Study()
+        series = uids[1] if level == "series" else ""
+        judged = study.of(series)
+        if level == "instance" or str(len(judged)) != first_value(upstream, _COUNTS[level]):
+            return {}
+        released = [(of, modality) for of, modality in judged if modality is not None]
+        if not released:
+            return None
+        if level == "series":
+            return {_COUNTS[level]: _integer(len(released))}
+        modalities = sorted({modality for _, modality in released if modality})
+        return {
+            "00080061": {"vr": "CS", "Value": modalities},
+            "00201206": _integer(len({of for of, _ in released})),
+            _COUNTS[level]: _integer(len(released)),
+        }
+
+
+def _integer(number: int) -> Json:
+    return {"vr": "IS", "Value": [number]}

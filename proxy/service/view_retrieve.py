@@ -1,0 +1,76 @@
+"""The use case *retrieve* of a view: WADO-RS over an identified PACS, in pseudonyms (DESIGN.md, *a viewer asks*).
+
+A UID that no answer of this view has shown is unknown: 404, and nobody is asked. Every instance is fetched whole,
+judged by engine and gate, and lies in the cache as a de-identified file before anything of it is answered; all routes
+read that file, so that pixels are the same on each. What is held is absent. Recorded before it is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from proxy.errors import VeilError
+from proxy.service.ports import AuditTrail, Peer
+from proxy.service.retrieve import retrieved
+from proxy.service.upstream import Reference
+from proxy.service.view import TooBroad, View, Views
+from proxy.service.view_fetch import ViewFetch
+from proxy.store.crosswalk import Crosswalk
+from proxy.wire.uri import Target
+
+#: The most instances of one answer.
+MOST_INSTANCES = 20_000
+
+
+class ViewRetrieve:
+    """Finds the files of projects with a view."""
+
+    def __init__(self, views: Views, fetch: ViewFetch, crosswalk: Crosswalk, audit: AuditTrail) -> None:
+        self._views, self._fetch, self._crosswalk, self._audit = views, fetch, crosswalk, audit
+
+    async def find(self, project: str, target: Target, what: str, peer: Peer) -> list[Path]:
+        """The files of a study, series or instance, [] for none, in the order of their pseudonymous UIDs.
+
+        Raises `AuditUnavailable`, `UpstreamError`, `WorkersUnavailable`, `SpoolFull`, `TooBroad`.
+        """
+        try:
+            paths = await self._paths(self._views(project), target, peer)
+        except VeilError as error:
+            failed = replace(retrieved(project, target, what, 0, peer), reason=type(error).__name__)
+            await self._audit.record(failed)
+            raise
+        await self._audit.record(retrieved(project, target, what, len(paths), peer))
+        return paths
+
+    async def _paths(self, view: View, target: Target, peer: Peer) -> list[Path]:
+        pseudonyms = {"study": target.study, "series": target.series, "instance": target.instance}
+        keys = {kind: view.key(kind, uid) for kind, uid in pseudonyms.items() if uid}
+        known = await self._crosswalk.get(keys.values())
+        if len(known) < len(keys):
+            return []
+        originals = {kind: known[key] for kind, key in keys.items()}
+        found = await view.upstream.instances(
+            originals["study"], originals.get("series", ""), originals.get("instance", "")
+        )
+        if len(found) > MOST_INSTANCES:
+            raise TooBroad(f"more than {MOST_INSTANCES} instances: ask for a series")
+        inside = [one for one in dict.fromkeys(found) if _within(one, originals)]
+        inside.sort(key=lambda one: (view.uid(one.series), view.uid(one.instance)))
+        return await self._all(view, inside, peer)
+
+    async def _all(self, view: View, references: list[Reference], peer: Peer) -> list[Path]:
+        """Their files, several made at once; the first trouble ends the others."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._fetch.get(view, one, peer)) for one in references]
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None
+        return [path for task in tasks if (path := task.result()) is not None]
+
+
+def _within(one: Reference, originals: dict[str, str]) -> bool:
+    """A PACS that answers more than it was asked shows nothing of it."""
+    said = {"study": one.study, "series": one.series, "instance": one.instance}
+    return all(said[kind] == uid for kind, uid in originals.items())
