@@ -113,7 +113,7 @@ def _slice(seed: int, syntax: str, coder: Callable[[Frame], bytes] | None) -> by
     ds.Rows = ds.Columns = 512
     del ds.PixelPaddingValue
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
-    return _encoded(ds, [values.astype(np.uint16)], syntax, coder)
+    return _encoded(ds, [values.clip(0, 4095).astype(np.uint16)], syntax, coder)
 
 
 def _loop(seed: int, syntax: str, coder: Callable[[Frame], bytes] | None, frames: int) -> bytes:

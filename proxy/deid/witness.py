@@ -46,7 +46,10 @@ class _Pixels:
     def frame(self, index: int) -> Frame:
         if not self.streams:
             return unpack.frame_at(self.value, self.layout, index)
-        return codecs.decode(self.streams[index], self.layout, self.syntax.uid)
+        return self.opened(index).frame()
+
+    def opened(self, index: int) -> codecs.Opened:
+        return codecs.Opened(self.streams[index], self.layout, self.syntax.uid)
 
 
 def check_pixels(root: Level, found: Leaf | None, syntax: TransferSyntax, work: Work) -> None:
@@ -60,9 +63,15 @@ def check_pixels(root: Level, found: Leaf | None, syntax: TransferSyntax, work: 
         return  # nothing here reads it: the decision answers for it, and asks for no areas
     pixels = _read(found, root, syntax)
     _check_covered(work, pixels.layout.columns, pixels.layout.rows, pixels.layout.frames)
-    _check_hiding(pixels)
-    for index in _touched(work.areas, pixels.layout.frames):
-        _check_black(pixels, index, work.areas)
+    if not pixels.streams and (hiding := hidden.hidden(pixels.value, pixels.layout)):
+        raise _not_clean(hiding[0])
+    touched = _touched(work.areas, pixels.layout.frames)
+    if any(index >= pixels.layout.frames for index in touched):
+        raise _not_clean("an area of a frame that is not there")
+    for index in range(pixels.layout.frames) if pixels.streams else sorted(touched):
+        opened = _check_hiding(pixels.opened(index)) if pixels.streams else None
+        if index in touched:
+            _check_black(opened.frame() if opened else pixels.frame(index), index, work.areas, pixels.layout)
 
 
 def named(root: Level, policy: Policy) -> tuple[str, ...]:
@@ -105,26 +114,21 @@ def _read(leaf: Leaf, root: Level, syntax: TransferSyntax) -> _Pixels:
     return _Pixels(leaf.value, layout, syntax, tuple(stream_of(leaf.value, frame) for frame in found.frames))
 
 
-def _check_hiding(pixels: _Pixels) -> None:
-    if not pixels.streams:
-        if found := hidden.hidden(pixels.value, pixels.layout):
-            raise _not_clean(found[0])
-        return
-    for stream in pixels.streams:
-        if names := codecs.hides(stream, pixels.layout, pixels.syntax.uid):
-            raise _not_clean(names[0])
-        if codecs.strip(stream, pixels.layout, pixels.syntax.uid) is not None:
-            raise _not_clean("data in a code stream beside the image")
+def _check_hiding(opened: codecs.Opened) -> codecs.Opened:
+    if names := opened.hides():
+        raise _not_clean(names[0])
+    if opened.stripped() is not None:
+        raise _not_clean("data in a code stream beside the image")
+    return opened
 
 
-def _touched(areas: Sequence[Area], frames: int) -> list[int]:
+def _touched(areas: Sequence[Area], frames: int) -> Set[int]:
     if any(area.frames is None for area in areas):
-        return list(range(frames))
-    return sorted({frame for area in areas for frame in area.frames or ()})
+        return frozenset(range(frames))
+    return {frame for area in areas for frame in area.frames or ()}
 
 
-def _check_black(pixels: _Pixels, index: int, areas: Sequence[Area]) -> None:
-    frame, layout = pixels.frame(index), pixels.layout
+def _check_black(frame: Frame, index: int, areas: Sequence[Area], layout: Layout) -> None:
     black = np.array(black_of(layout), layout.dtype)
     for area in areas:
         if area.frames is not None and index not in area.frames:

@@ -28,10 +28,8 @@ def encode(frame: NDArray[Any], layout: Layout) -> bytes:
 
 
 def stripped(stream: Bytes, layout: Layout) -> bytes | None:
-    """``stream`` without metadata, None where there is none; data behind the last sample is refused by the decoder."""
-    clean = jpeg_strip.stripped(stream, _checked(stream, layout))
-    cells(stream if clean is None else clean, layout)
-    return clean
+    """``stream`` without metadata, None for none; it takes a decoder to tell what is behind the last sample."""
+    return jpeg_strip.stripped(stream, _checked(stream, layout))
 
 
 def precision(stream: Bytes, layout: Layout) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -19,23 +19,65 @@ from proxy.deid.pixels import codec_j2k, codec_jls, codec_jpeg, codec_jxl, codec
 from proxy.deid.pixels.code_stream import Bytes, bounded, contained, no_codec, unreadable
 from proxy.deid.pixels.frames import cells_of, values_of
 from proxy.deid.pixels.plan import Layout
+from proxy.errors import InstanceHeld
 
 Frame = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How one transfer syntax is coded. ``frame``, ``encode``: stored values of one frame out of a stream, into one.
+    """How one transfer syntax is coded.
 
-    ``stripped``: the stream without metadata and slack, None where there was none. ``hides``: names of `hidden` for
-    unused bits that hold something. ``lossless``: the transfer syntax to encode in where this one is not written.
+    ``read``: what is decoded of a stream, once: its cells, or native bytes; ``frame``: the stored values in that.
+    ``hides``: names of `hidden` for unused bits in it that hold something; ``full``: whether a stream has none by its
+    header. ``stripped``: the stream without metadata and slack, None where there was none; ``proves``: whether it
+    takes a decoder to tell. ``encode``: stored values of one frame into a stream. ``lossless``: the transfer syntax to
+    encode in where this one is not written.
     """
 
-    frame: Callable[[Bytes, Layout], Frame]
+    read: Callable[[Bytes, Layout], Any]
+    frame: Callable[[Any, Layout], Frame]
+    hides: Callable[[Any, Layout], tuple[str, ...]]
+    full: Callable[[Bytes, Layout], bool]
     stripped: Callable[[Bytes, Layout], bytes | None]
-    hides: Callable[[Bytes, Layout], tuple[str, ...]]
+    proves: bool = False
     encode: Callable[[Frame, Layout], bytes] | None = None
     lossless: str = ""
+
+
+class Opened:
+    """One code stream, decoded once at most, and not before it has to be."""
+
+    def __init__(self, stream: Bytes, layout: Layout, uid: str) -> None:
+        self._stream, self._layout, self._codec = stream, layout, _codec(uid)
+        bounded(layout)
+
+    def frame(self) -> Frame:
+        """Stored values, colours as the layout names them; not to be written to."""
+        with contained(_refused()):
+            return self._codec.frame(self._read, self._layout)
+
+    def hides(self) -> tuple[str, ...]:
+        """Names of `hidden`: unused bits of the samples that hold something; encoding anew clears them."""
+        with contained(_refused()):
+            if self._codec.full(self._stream, self._layout):
+                return ()
+            return self._codec.hides(self._read, self._layout)
+
+    def stripped(self) -> bytes | None:
+        """The stream without metadata, tables that nothing uses and bytes that no decoder reads; None for nothing.
+
+        The frame that it decodes to stays the same, value by value.
+        """
+        with contained(_refused()):
+            clean = self._codec.stripped(self._stream, self._layout)
+            if self._codec.proves:
+                _ = self._read if clean is None else self._codec.read(clean, self._layout)
+            return clean
+
+    @cached_property
+    def _read(self) -> Any:
+        return self._codec.read(self._stream, self._layout)
 
 
 def can_decode(uid: str) -> bool:
@@ -55,10 +97,7 @@ def lossless_syntax(uid: str) -> str:
 
 def decode(stream: Bytes, layout: Layout, uid: str) -> Frame:
     """Stored values of one frame, colours as ``layout`` names them; not to be written to."""
-    codec = _codec(uid)
-    bounded(layout)
-    with contained(unreadable("a code stream that its codec refuses")):
-        return codec.frame(stream, layout)
+    return Opened(stream, layout, uid).frame()
 
 
 def encode(frame: Frame, layout: Layout, uid: str) -> bytes:
@@ -73,7 +112,7 @@ def encode(frame: Frame, layout: Layout, uid: str) -> bytes:
     told = coded_layout(layout, uid)
     with contained(no_codec("a frame that its codec refuses")):
         stream = write(np.ascontiguousarray(frame), told)
-        again = codec.frame(stream, told)
+        again = codec.frame(codec.read(stream, told), told)
     if again.dtype != frame.dtype or again.shape != frame.shape or again.tobytes() != frame.tobytes():
         raise no_codec("a frame that its codec does not give back")
     return stream
@@ -95,22 +134,13 @@ def coded_layout(layout: Layout, uid: str) -> Layout:
 
 
 def strip(stream: Bytes, layout: Layout, uid: str) -> bytes | None:
-    """``stream`` without metadata, tables that nothing uses and bytes that no decoder reads; None where there are none.
-
-    The frame that it decodes to stays the same, value by value.
-    """
-    codec = _codec(uid)
-    bounded(layout)
-    with contained(unreadable("a code stream that its codec refuses")):
-        return codec.stripped(stream, layout)
+    """As `Opened.stripped`."""
+    return Opened(stream, layout, uid).stripped()
 
 
 def hides(stream: Bytes, layout: Layout, uid: str) -> tuple[str, ...]:
-    """Names of `hidden`: unused bits of the samples in ``stream`` that hold something; encoding anew clears them."""
-    codec = _codec(uid)
-    bounded(layout)
-    with contained(unreadable("a code stream that its codec refuses")):
-        return codec.hides(stream, layout)
+    """As `Opened.hides`."""
+    return Opened(stream, layout, uid).hides()
 
 
 def warm() -> None:
@@ -132,32 +162,46 @@ def _codec(uid: str) -> Codec:
     return codec
 
 
-def _of_cells(module: Any, encode: Any = None, lossless: str = "") -> Codec:
-    """A codec whose samples are cells: with unused bits around the stored ones."""
+def _refused() -> InstanceHeld:
+    return unreadable("a code stream that its codec refuses")
 
-    def frame(stream: Bytes, layout: Layout) -> Frame:
-        return values_of(module.cells(stream, layout), layout)
+
+def _of_cells(module: Any, encode: Any = None, lossless: str = "", *, proves: bool = False) -> Codec:
+    """A codec whose samples are cells: with unused bits around the stored ones."""
 
     def write(values: Frame, layout: Layout) -> bytes:
         stream: bytes = encode(cells_of(values, layout), layout)
         return stream
 
-    def hides(stream: Bytes, layout: Layout) -> tuple[str, ...]:
-        if not layout.shift and module.precision(stream, layout) <= layout.stored:
-            return ()
-        cells = module.cells(stream, layout)
+    def hides(cells: Frame, layout: Layout) -> tuple[str, ...]:
         return hidden.hidden_bits(memoryview(cells.astype(cells.dtype.newbyteorder("<"), copy=False).tobytes()), layout)
 
-    return Codec(frame, module.stripped, hides, write if encode else None, lossless)
+    def full(stream: Bytes, layout: Layout) -> bool:
+        return not layout.shift and module.precision(stream, layout) <= layout.stored
+
+    return Codec(module.cells, values_of, hides, full, module.stripped, proves, write if encode else None, lossless)
 
 
 def _deflated() -> Codec:
     return Codec(
-        lambda stream, layout: codec_plain.frame(codec_plain.inflated(stream, layout), layout),
+        codec_plain.inflated,
+        codec_plain.frame,
+        codec_plain.hides,
+        _never,
         codec_plain.stripped_deflated,
-        lambda stream, layout: codec_plain.hides(codec_plain.inflated(stream, layout), layout),
-        lambda values, layout: codec_plain.deflated(codec_plain.encode(values, layout)),
+        encode=lambda values, layout: codec_plain.deflated(codec_plain.encode(values, layout)),
     )
+
+
+def _plain() -> Codec:
+    return Codec(
+        lambda stream, _: stream, codec_plain.frame, codec_plain.hides, _never, codec_plain.stripped,
+        encode=codec_plain.encode,
+    )  # fmt: skip
+
+
+def _never(stream: Bytes, layout: Layout) -> bool:
+    return False
 
 
 _PREFIX = "1.2.840.10008.1.2."
@@ -167,14 +211,14 @@ _PLAIN = frozenset({f"{_PREFIX}1.98", f"{_PREFIX}8.1"})
 _JPEG_2000 = frozenset(f"{_PREFIX}4.{last}" for last in ("90", "91", "201", "202", "203"))
 _DCT = _of_cells(codec_jpeg, lossless=JPEG_LOSSLESS)
 _LOSSLESS = _of_cells(codec_jpeg, codec_jpeg.encode)
-_LS = _of_cells(codec_jls, codec_jls.encode)
+_LS = _of_cells(codec_jls, codec_jls.encode, proves=True)
 _J2K = _of_cells(codec_j2k, codec_j2k.encode)
 _HIGH = _of_cells(codec_j2k, partial(codec_j2k.encode_high, progressive=False))
 _RPCL = _of_cells(codec_j2k, partial(codec_j2k.encode_high, progressive=True))
 _XL = _of_cells(codec_jxl, codec_jxl.encode)
 #: PS3.5 section 10 and PS3.6 Table A-1; what is not here is not read
 _CODECS = {
-    f"{_PREFIX}1.98": Codec(codec_plain.frame, codec_plain.stripped, codec_plain.hides, codec_plain.encode),
+    f"{_PREFIX}1.98": _plain(),
     _BASELINE: _DCT,
     f"{_PREFIX}4.51": _DCT,
     f"{_PREFIX}4.53": _DCT,

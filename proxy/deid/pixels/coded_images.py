@@ -7,7 +7,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,35 +60,16 @@ class CodedImages:
 
     def frame(self, index: int) -> Frame:
         """As `Images.frame`."""
-        return codecs.decode(self._stream(index), self.layout, self._syntax.uid)
+        return self._open(index).frame()
 
     def written(self, areas: Sequence[Area]) -> Written:
         """As `Images.written`."""
-        uid = self._syntax.uid
         cut = [area for each in areas if (area := grown(each, self.layout)) is not None]
-        result, layout, hiding = _Result(), self.layout, self._hiding()
-        if cut and uid in _DCT and not hiding:  # what hides goes only with an encoding anew
-            try:
-                self._wipe(cut, result)
-            except InstanceHeld as held:
-                if held.reason is not Reason.NO_CODEC:
-                    raise
-                result = _Result()
-        touched = {} if result.areas else self._boxes(cut)
-        if touched or hiding:
-            target = codecs.lossless_syntax(uid)
-            if not target:
-                raise no_codec("nothing here writes this transfer syntax without loss")
-            layout = codecs.coded_layout(self.layout, target)
-            whole = target != uid or layout.photometric != self.layout.photometric
-            frames: Iterable[int] = range(self.layout.frames) if whole else sorted({*touched, *hiding})
-            for index in frames:
-                result.streams[index] = self._encoded(index, touched.get(index, ()), target)
-            result.areas = cut
-            result.cleared |= set().union(*hiding.values())
-            uid = target
-        if uid == self._syntax.uid:
-            self._strip(result)
+        wiped = self._wiped(cut) if cut and self._syntax.uid in _DCT else None
+        if wiped is not None:
+            self._strip(wiped)
+            return self._assembled(wiped, self._syntax, self.layout)
+        result, uid, layout = self._edited(cut)
         return self._assembled(result, self._syntaxes[uid], layout)
 
     def _stream(self, index: int) -> bytes | memoryview:
@@ -101,9 +82,23 @@ class CodedImages:
                 found.setdefault(frame, []).append(area.box)
         return found
 
-    def _wipe(self, areas: Sequence[Area], result: _Result) -> None:
-        """Blank in the DCT domain. Boxes grow with each frame's own MCUs, so the areas are by frame then."""
-        black = black_of(self.layout)
+    def _open(self, index: int) -> codecs.Opened:
+        return codecs.Opened(self._stream(index), self.layout, self._syntax.uid)
+
+    def _wiped(self, areas: Sequence[Area]) -> _Result | None:
+        """Blanked in the DCT domain; None where that cannot be, or something hides, which only encoding anew clears."""
+        if any(self._open(index).hides() for index in range(self.layout.frames)):
+            return None
+        try:
+            return self._wipe(areas)
+        except InstanceHeld as held:
+            if held.reason is not Reason.NO_CODEC:
+                raise
+            return None
+
+    def _wipe(self, areas: Sequence[Area]) -> _Result:
+        """Boxes grow with each frame's own MCUs, so the areas are by frame then."""
+        black, result = black_of(self.layout), _Result()
         darkest: jpeg.Darkest = "low" if self.layout.samples == 3 or black[0] == self.layout.lowest else "high"
         if self.layout.samples == 1 and black[0] not in (self.layout.lowest, self.layout.highest):
             raise no_codec("the darkest value is at neither end")
@@ -116,25 +111,45 @@ class CodedImages:
         for (area, box), frames in grown.items():
             every = area.frames is None and len(frames) == self.layout.frames
             result.areas.append(Area(box, area.source, None if every else tuple(frames)))
+        return result
 
-    def _hiding(self) -> dict[int, tuple[str, ...]]:
-        """Frames with something in unused bits of their samples."""
-        uid = self._syntax.uid
-        found = {n: codecs.hides(self._stream(n), self.layout, uid) for n in range(self.layout.frames)}
-        return {index: names for index, names in found.items() if names}
+    def _edited(self, areas: list[Area]) -> tuple[_Result, str, Layout]:
+        """Blanked frames and those in which something hides encoded anew, the others as they came, but for metadata."""
+        result, boxes = _Result(areas=areas), self._boxes(areas)
+        anew, target, layout = self._target()
+        for index in range(self.layout.frames):
+            opened = self._open(index)
+            hiding = opened.hides()
+            if hiding or index in boxes or (anew and boxes):
+                result.cleared |= set(hiding)
+                result.streams[index] = self._encoded(opened, boxes.get(index, ()), target)
+            elif (stripped := opened.stripped()) is not None:
+                result.streams[index] = stripped
+                result.cleared.add(METADATA)
+        coded = bool(boxes) or bool(result.cleared - {METADATA})
+        if coded and anew and not boxes:  # what hides in one frame makes all of them be written in another form
+            for index in range(self.layout.frames):
+                result.streams[index] = self._encoded(self._open(index), (), target)
+        return (result, target, layout) if coded else (result, self._syntax.uid, self.layout)
 
-    def _encoded(self, index: int, boxes: Sequence[Box], uid: str) -> bytes:
-        frame = np.array(self.frame(index))
+    def _target(self) -> tuple[bool, str, Layout]:
+        """Whether all frames have to be encoded when one is, the transfer syntax ("" for none) and layout they get."""
+        target = codecs.lossless_syntax(self._syntax.uid)
+        layout = codecs.coded_layout(self.layout, target) if target else self.layout
+        return target != self._syntax.uid or layout.photometric != self.layout.photometric, target, layout
+
+    def _encoded(self, opened: codecs.Opened, boxes: Sequence[Box], uid: str) -> bytes:
+        if not uid:
+            raise no_codec("nothing here writes this transfer syntax without loss")
+        frame = np.array(opened.frame())
         blank(frame, boxes, self.layout)
         return codecs.encode(frame, self.layout, uid)
 
     def _strip(self, result: _Result) -> None:
         for index in range(self.layout.frames):
-            if index not in result.streams:
-                stripped = codecs.strip(self._stream(index), self.layout, self._syntax.uid)
-                if stripped is not None:
-                    result.streams[index] = stripped
-                    result.cleared.add(METADATA)
+            if index not in result.streams and (stripped := self._open(index).stripped()) is not None:
+                result.streams[index] = stripped
+                result.cleared.add(METADATA)
 
     def _assembled(self, result: _Result, syntax: TransferSyntax, layout: Layout) -> Written:
         pixels, wrong = self._pixels, self._found.wrong
