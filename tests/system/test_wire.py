@@ -190,8 +190,8 @@ def test_senders_that_say_nothing_are_bounded_and_thrown_out(untouched: Site) ->
         (CONTENT_TYPE, BOUNDARY + b"\r\n" + b"X" * 2_000_000, {400}),
         (CONTENT_TYPE, BOUNDARY + b"\r\nContent-Type: text/html\r\n\r\n<html>\r\n" + BOUNDARY + b"--", {409}),
     ],
-    ids=["no boundary", "text", "single part", "HTML", "JSON of nothing", "no type", "empty", "no parts", "only an end", "cut off",
-         "many headers", "long header", "another type"],
+    ids=["no boundary", "text", "single part", "HTML", "JSON of nothing", "no type", "empty", "no parts",
+         "only an end", "cut off", "many headers", "long header", "another type"],
 )  # fmt: skip
 def test_a_body_that_is_no_store_request(untouched: Site, content_type: str, body: bytes, statuses: set[int]) -> None:
     answer = post(untouched.http_port, body, content_type)
