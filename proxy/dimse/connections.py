@@ -133,7 +133,7 @@ class Server(ThreadedAssociationServer):
         """Wait for the ends that `drain` began; hang up on peers that hold a thread in the middle of a PDU."""
         self._wait_for_handlers(1.0)
         for association in self.active_associations:
-            _hang_up(association)
+            hang_up(association)
         self._wait_for_handlers(1.0)
 
     def _wait_for_handlers(self, seconds: float) -> None:
@@ -146,10 +146,11 @@ def _end(association: Association) -> None:
     if association.is_established:
         association.abort(block=False)
     elif not association.is_aborted and not association.is_rejected:
-        _hang_up(association)  # before its A-ASSOCIATE-RQ there is nothing to abort
+        hang_up(association)  # before its A-ASSOCIATE-RQ there is nothing to abort
 
 
-def _hang_up(association: Association) -> None:
+def hang_up(association: Association) -> None:
+    """Close the connection without a word; who waits for it is woken."""
     connection = association.dul.socket
     client = connection.socket if connection is not None else None
     if client is not None:

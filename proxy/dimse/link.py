@@ -10,19 +10,18 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from pynetdicom import AE, build_context
+from pynetdicom import build_context
 from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket
 
-from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from proxy.dimse.contexts import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
+from proxy.dimse.requestor import Destination, application_entity
 from proxy.dimse.status import association_rejected, check_delivered
 from proxy.errors import DeliveryError, DeliveryTransient, InstanceRejected
 from proxy.service.ports import QueueRow
@@ -34,17 +33,6 @@ Pair = tuple[str, str]
 MOST_PAIRS = 127
 _LARGEST_PDU = 1 << 20  # for destinations that announce none, or an absurd one
 _PDUS_AHEAD = 16  # queued in pynetdicom, whose queue has no limit
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where, as whom and with how much patience; ``seconds`` bounds each wait for the other side."""
-
-    host: str
-    port: int
-    called_ae: str
-    calling_ae: str
-    seconds: float
 
 
 class LinkLost(DeliveryTransient):
@@ -140,11 +128,7 @@ class Link:
 
 def connect(to: Destination, pairs: Iterable[Pair]) -> Link:
     """Associate, proposing Verification and one presentation context for each of ``pairs``."""
-    ae = AE(to.calling_ae)
-    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    ae.acse_timeout = ae.connection_timeout = ae.dimse_timeout = to.seconds
-    ae.network_timeout = None  # an idle association is not a dead one; the sender releases it
+    ae = application_entity(to)
     proposed = frozenset(pairs)
     contexts = [build_context(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)]
     contexts += [build_context(sop_class, syntax) for sop_class, syntax in sorted(proposed)]

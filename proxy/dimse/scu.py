@@ -13,12 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from proxy.dimse import contexts, silence
-from proxy.dimse.link import MOST_PAIRS, Destination, Link, LinkLost, Pair, connect
+from proxy.dimse.idle import IdleTimer
+from proxy.dimse.link import MOST_PAIRS, Link, LinkLost, Pair, connect
+from proxy.dimse.requestor import Destination
 from proxy.errors import DeliveryTransient
 from proxy.service.ports import QueueRow
-
-#: An association on which nothing goes for so long is released.
-IDLE_SECONDS = 10.0
 
 
 class DimseSender:
@@ -41,8 +40,7 @@ class DimseSender:
         self._lock = threading.Lock()
         self._idle: list[Link] = []
         self._pairs: OrderedDict[Pair, None] = OrderedDict()
-        self._timer: asyncio.TimerHandle | None = None
-        self._releasing: set[asyncio.Future[None]] = set()
+        self._timer = IdleTimer(self._threads, self._release_idle)
         self._closed = False
 
     async def send(self, row: QueueRow, path: Path) -> None:
@@ -52,26 +50,14 @@ class DimseSender:
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._send, row, path)
         finally:
-            self._arm()
+            self._timer.arm()
 
     async def close(self) -> None:
         """Wait for what is under way and release every association."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.stop()
         await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self._release_idle)
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if not self._closed:
-            self._timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._on_idle)
-
-    def _on_idle(self) -> None:
-        work = asyncio.get_running_loop().run_in_executor(self._threads, self._release_idle)
-        self._releasing.add(work)
-        work.add_done_callback(self._releasing.discard)
 
     def _release_idle(self) -> None:
         with self._lock:

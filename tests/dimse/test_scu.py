@@ -23,7 +23,7 @@ from pydicom.uid import (
 from pynetdicom import AE, evt
 
 import proxy
-from proxy.dimse import contexts, scu
+from proxy.dimse import contexts, idle
 from proxy.dimse.scu import DimseSender
 from proxy.errors import DeliveryTransient, DestinationRefuses, InstanceRejected
 from proxy.service.ports import QueueRow
@@ -207,7 +207,7 @@ async def test_parallel_sends_use_parallel_associations_up_to_the_limit(pacs: An
 async def test_idle_associations_are_released_and_opened_again(
     pacs: Any, sender: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(scu, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(idle, "IDLE_SECONDS", 0.1)
     there = pacs()
     out = sender(there.port)
     wanted = part10(tmp_path / "a")

@@ -1,0 +1,30 @@
+"""Veil as the one who associates: as whom, where, with how much patience. Opens no connection itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pynetdicom import AE
+
+from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where, as whom and with how much patience; ``seconds`` bounds each wait for the other side."""
+
+    host: str
+    port: int
+    called_ae: str
+    calling_ae: str
+    seconds: float
+
+
+def application_entity(to: Destination) -> AE:
+    """pynetdicom's AE, with our name for it and our deadlines."""
+    ae = AE(to.calling_ae)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.acse_timeout = ae.connection_timeout = ae.dimse_timeout = to.seconds
+    ae.network_timeout = None  # an idle association is not a dead one; who opened it releases it
+    return ae
