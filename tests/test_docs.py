@@ -33,6 +33,14 @@ def test_verbs_exist(page: Path) -> None:
         assert verb in VERBS, f"{page.name} speaks of 'veil {verb}'"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_tests_that_are_named_exist(page: Path) -> None:
+    for file, name in re.findall(r"([\w/]+/test_\w+\.py)(?:::(\w+))?", page.read_text(encoding="utf-8")):
+        source = ROOT / "tests" / file.removeprefix("tests/")
+        assert source.exists(), f"{page.name} names {file}"
+        assert f"def {name}" in source.read_text(encoding="utf-8"), f"{page.name} names {file}::{name}"
+
+
 def test_every_verb_is_registered_under_its_name() -> None:
     for verb in VERBS:
         command = veil.get_command(None, verb)  # type: ignore[arg-type]
