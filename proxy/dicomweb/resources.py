@@ -97,6 +97,7 @@ RESOURCES: tuple[Resource, ...] = (
     Resource("GET", _INSTANCE + "/frames/{frames}", "frames", "RetrieveFrames", "10.4", (*_BULK, OCTETS), _RANGED),
     _store("/studies", "StoreInstances"),
     _store(_STUDY, "StoreStudyInstances"),
+    Resource("GET", "/openapi.json", "openapi", "DescribeService", "", ("application/json",), (200, 304, 404), ()),
     Resource("GET", "/wado", "uri", "RetrieveInstanceByUri", "9.4", (DICOM,), _RANGED, URI_PARAMETERS),
 )
 

@@ -14,6 +14,7 @@ from proxy.dicomweb.capabilities import Capabilities
 from proxy.dicomweb.cors import Cors
 from proxy.dicomweb.health import Health, Readiness
 from proxy.dicomweb.middleware import Handler, InFlight, errors, fixed_headers
+from proxy.dicomweb.openapi import OpenApi
 from proxy.dicomweb.projects import PREFIX, Projects
 from proxy.dicomweb.protocol import QuietProtocol
 from proxy.dicomweb.qido import Qido
@@ -59,6 +60,7 @@ class DicomwebServer:
         Health(readiness).add_to(app)
         self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)
         handlers = _reading(Qido(named, search), Source(named, retrieve, revision)) | {"store": self.stow.store}
+        handlers["openapi"] = OpenApi(named).serve
         add_resources(app, handlers, Capabilities(named))
         self._runner = web.AppRunner(
             app,
