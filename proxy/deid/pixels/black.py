@@ -99,7 +99,7 @@ def _judges(layout: Layout) -> list[Callable[[Values], Values]]:
     display = layout.display
     if not np.isfinite(display.slope):
         return []
-    windows = [_windowed(window) for window in display.windows]
+    windows = [windowed(window) for window in display.windows]
     return [*windows, *(_tabled(table) for table in display.tables)]
 
 
@@ -107,7 +107,7 @@ def _light(values: Values, layout: Layout, inverted: bool) -> Values:
     """What the least dark of the possible displays shows for each stored value."""
     display = layout.display
     if display.modality is not None:
-        output = _looked_up(values, display.modality)
+        output = looked_up(values, display.modality)
     elif np.isfinite(display.slope):
         output = display.slope * values + display.intercept
     else:
@@ -117,8 +117,8 @@ def _light(values: Values, layout: Layout, inverted: bool) -> Values:
     return light
 
 
-def _windowed(window: Window) -> Callable[[Values], Values]:
-    """PS3.3 C.11.2.1.2 and C.11.2.1.3."""
+def windowed(window: Window) -> Callable[[Values], Values]:
+    """A window as output of the Modality LUT → light (PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
     centre, width = window.centre, window.width
     if window.function == "SIGMOID":
         return lambda x: 1 / (1 + np.exp(np.clip(-4 * (x - centre) / width, -700, 700)))
@@ -133,10 +133,11 @@ def _window_edge(window: Window) -> float:
 
 def _tabled(table: Table) -> Callable[[Values], Values]:
     top = max(float(table.entries.max()), 1.0)
-    return lambda x: _looked_up(x, table) / top
+    return lambda x: looked_up(x, table) / top
 
 
-def _looked_up(values: Values, table: Table) -> Values:
+def looked_up(values: Values, table: Table) -> Values:
+    """What ``table`` has for ``values``."""
     at = np.clip(np.floor(values) - table.first, 0, len(table.entries) - 1)
     entries: Values = table.entries[at.astype(np.int64)]
     return entries

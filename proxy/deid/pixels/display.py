@@ -7,7 +7,7 @@ itself; frames that do not agree on which end is dark are refused. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -21,7 +21,7 @@ _CENTRE, _WIDTH, _FUNCTION, _VOI_LUT = 0x00281050, 0x00281051, 0x00281056, 0x002
 _LUT_DESCRIPTOR, _LUT_DATA = 0x00283002, 0x00283006
 _PRESENTATION_LUT_SHAPE = 0x20500020
 #: Shared and Per-Frame Functional Groups Sequence; Pixel Value Transformation and Frame VOI LUT Sequence in them
-_GROUPS, _TRANSFORMATION, _FRAME_VOI = (0x52009229, 0x52009230), 0x00289145, 0x00289132
+_SHARED, _PER_FRAME, _TRANSFORMATION, _FRAME_VOI = 0x52009229, 0x52009230, 0x00289145, 0x00289132
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A Modality or VOI LUT: ``entries``, float64, for the values from ``first`` on; what lies outside is clamped."""
+    """A Modality or VOI LUT: ``entries``, float64, for the values from ``first`` on; what lies outside is clamped.
+
+    ``top``: the largest entry that its bits allow.
+    """
 
     first: int
     entries: NDArray[np.float64] = field(compare=False, repr=False)
+    top: int = field(default=65535, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Display:
 
 def display_of(header: Header, *, signed: bool) -> Display:
     """Of the data set ``header``; ``signed`` is its Pixel Representation."""
-    groups = [item for tag in _GROUPS for item in header.items(tag)]
+    groups = [item for tag in (_SHARED, _PER_FRAME) for item in header.items(tag)]
     transformed = [header, *chain.from_iterable(group.items(_TRANSFORMATION) for group in groups)]
     viewed = [header, *chain.from_iterable(group.items(_FRAME_VOI) for group in groups)]
     slope, intercept = _rescale(transformed)
@@ -70,6 +74,19 @@ def display_of(header: Header, *, signed: bool) -> Display:
         tuple(_table(item, signed or intercept < 0) for item in header.items(_VOI_LUT)),
         header.code(_PRESENTATION_LUT_SHAPE) == "INVERSE",
     )
+
+
+def display_at(header: Header, frame: int, common: Display) -> Display:
+    """``common``, as `display_of` reads it, for one frame, from 0.
+
+    Its own functional group goes before the shared one, and that before the data set.
+    """
+    groups = [*header.items(_PER_FRAME)[frame : frame + 1], *header.items(_SHARED)]
+    transformed = [*chain.from_iterable(group.items(_TRANSFORMATION) for group in groups), header]
+    viewed = [*chain.from_iterable(group.items(_FRAME_VOI) for group in groups), header]
+    slope, intercept = next(filter(None, map(_slope, transformed)), (1.0, 0.0))
+    windows = next(filter(None, (tuple(_windows(each)) for each in viewed)), ())
+    return replace(common, slope=slope, intercept=intercept, windows=windows)
 
 
 def _rescale(headers: Sequence[Header]) -> tuple[float, float]:
@@ -121,7 +138,7 @@ def _table(header: Header, signed: bool) -> Table:
         entries = bytes_of_words(data, count, little=header.little)
     else:
         raise unreadable("a lookup table that is not as long as it says", _LUT_DATA)
-    return Table(first, entries.astype(np.float64))
+    return Table(first, entries.astype(np.float64), (1 << min(max(described[2], 1), 16)) - 1)
 
 
 def bytes_of_words(data: bytes, count: int, *, little: bool) -> NDArray[np.uint8]:

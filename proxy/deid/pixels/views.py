@@ -25,6 +25,8 @@ _ENDS, _DARK, _LIGHT = 0.01, 24, 231
 _RED_CR, _GREEN_CB, _GREEN_CR, _BLUE_CB = 1.402, -0.344136, -0.714136, 1.772
 #: photometric interpretations whose decoded samples are luminance and colour differences
 _YBR = ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_PARTIAL_422")
+#: of those, the ones that leave room below black and above white
+_PARTIAL = ("YBR_PARTIAL_420", "YBR_PARTIAL_422")
 
 
 def planes(frame: NDArray[Any], layout: Layout) -> tuple[Plane, ...]:
@@ -108,5 +110,7 @@ def _coloured(frame: NDArray[Any], layout: Layout) -> Picture:
         return np.ascontiguousarray(np.clip(narrow, 0, 255).astype(np.uint8))
     y, cb, cr = (narrow[..., sample].astype(np.float32) for sample in range(3))
     cb, cr = cb - 128, cr - 128
+    if layout.photometric in _PARTIAL:
+        y, cb, cr = (y - 16) * np.float32(255 / 219), cb * np.float32(255 / 224), cr * np.float32(255 / 224)
     red, green, blue = y + _RED_CR * cr, y + _GREEN_CB * cb + _GREEN_CR * cr, y + _BLUE_CB * cb
     return np.clip(np.stack((red, green, blue), axis=-1) + np.float32(0.5), 0, 255).astype(np.uint8)
