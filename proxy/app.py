@@ -26,12 +26,11 @@ from proxy.deid.verify import Gate
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.scp import DimseServer
 from proxy.errors import ConfigError, VeilError
+from proxy.reading import Parts, Readers
 from proxy.service.deliver import Deliver
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import AuditEvent, Peer
 from proxy.service.replay import Replay
-from proxy.service.retrieve import Retrieve
-from proxy.service.search import Search
 from proxy.site import application, key_values, load_policies, make_pool, make_sender
 from proxy.store.database import Database
 from proxy.store.keys import check_key, load_key
@@ -147,6 +146,8 @@ class App:
             self.judge, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify
         )
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
+        parts = Parts(config, self.archive, self.audit, self.database, self.judge, Gate(self._gate_key))
+        self.readers = Readers(parts, self.policies)
         self.operator = Operator(replay, self.quarantine, self.status, self.requeue, self.reload)
         stack.push_async_callback(self._stop_deliver)
 
@@ -165,14 +166,15 @@ class App:
             limits.instance_bytes,
             limits.memory_bytes,
         )
+        search, retrieve = await self.readers.open(stack)
         self.http = DicomwebServer(
             config.http.host,
             config.http.port,
             config.http.public_url,
             {p.path: name for name, p in config.projects.items()},
             intake,
-            Search(self.archive, self.audit),
-            Retrieve(self.archive, self.audit),
+            search,
+            retrieve,
             self.audit,
             self.readiness,
             limits.instance_bytes,
@@ -237,6 +239,7 @@ class App:
                 await pool.close()
                 raise
             self.policies = policies
+            self.readers.replace_policies(policies)
             await self.judge.replace(pool)
             return {name: policy.digest for name, policy in policies.items()}
 

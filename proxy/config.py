@@ -48,6 +48,7 @@ class Limits(Strict):
     elements: Annotated[int, Field(ge=100)] = 200_000
     spool_bytes: Annotated[int, Field(ge=1 << 20)] = 100 << 30
     quarantine_bytes: Annotated[int, Field(ge=1 << 20)] = 50 << 30
+    cache_bytes: Annotated[int, Field(ge=1 << 20)] = 20 << 30
     memory_bytes: Annotated[int, Field(ge=16 << 20)] = 6 << 30
 
 

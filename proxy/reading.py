@@ -1,0 +1,117 @@
+"""What a site's readers see, made: the embedded archive, a view of an upstream, or an upstream as it is.
+
+With `proxy.app` and `proxy.site` the only module that may import every room. It decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from proxy.archive.archive import EmbeddedArchive
+from proxy.archive.upstream import ArchiveUpstream
+from proxy.audit.trail import AuditLog
+from proxy.config import Config
+from proxy.config_upstreams import ARCHIVE, ArchiveSource, DicomwebSource, Source
+from proxy.deid.profile import Policy
+from proxy.deid.verify import Gate
+from proxy.dicomweb.upstream import DicomwebUpstream
+from proxy.errors import ConfigError
+from proxy.service.ports import Deidentifier
+from proxy.service.readers import Finds, RetrieveOfProject, Searches, SearchOfProject
+from proxy.service.upstream import Upstream
+from proxy.service.view import View
+from proxy.service.view_fetch import ViewFetch
+from proxy.service.view_known import Known
+from proxy.service.view_match import Matches
+from proxy.service.view_retrieve import ViewRetrieve
+from proxy.service.view_search import ViewSearch
+from proxy.store.crosswalk import Crosswalk
+from proxy.store.database import Database
+from proxy.store.keys import load_key
+from proxy.store.view_cache import ViewCache
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What readers need of a running proxy. ``policies`` is the one that a reload replaces: ask it each time."""
+
+    config: Config
+    archive: EmbeddedArchive
+    audit: AuditLog
+    database: Database
+    judge: Deidentifier
+    gate: Gate
+
+
+class Readers:
+    """Search and retrieval for every project of a site; what is opened for them is closed by the stack."""
+
+    def __init__(self, parts: Parts, policies: Mapping[str, Policy]) -> None:
+        """``policies`` are those in force; give others to `replace_policies`."""
+        self._parts, self._policies = parts, policies
+        self._upstreams: dict[str, Upstream] = {}
+
+    def replace_policies(self, policies: Mapping[str, Policy]) -> None:
+        """From now on views are made under ``policies``; what is cached of others is not served any more."""
+        self._policies = policies
+
+    async def open(self, stack: AsyncExitStack) -> tuple[SearchOfProject, RetrieveOfProject]:
+        """Make what the configuration says; `ConfigError` for an upstream that cannot be made."""
+        config, parts = self._parts.config, self._parts
+        for name in sorted({project.read.source for project in config.projects.values()} - {ARCHIVE}):
+            self._upstreams[name] = make_upstream(name, config.upstreams[name], parts.archive)
+            stack.push_async_callback(self._upstreams[name].close)
+        read = {name: project.read for name, project in config.projects.items() if project.read.source != ARCHIVE}
+        searches: dict[str, Searches] = {}
+        finds: dict[str, Finds] = {}
+        if views := [name for name, each in read.items() if each.mode == "view"]:
+            search, retrieve = await self._views(stack)
+            searches |= dict.fromkeys(views, search)
+            finds |= dict.fromkeys(views, retrieve)
+        if missing := sorted(read.keys() - searches.keys()):
+            raise ConfigError(f"projects.{missing[0]}.read.mode", "an upstream is read with mode: view")
+        return (
+            SearchOfProject(parts.archive, parts.audit, searches),
+            RetrieveOfProject(parts.archive, parts.audit, finds),
+        )
+
+    async def _views(self, stack: AsyncExitStack) -> tuple[ViewSearch, ViewRetrieve]:
+        parts, limits = self._parts, self._parts.config.limits
+        cache = ViewCache(parts.config.data_dir / "cache", parts.gate, limits.cache_bytes)
+        stack.callback(cache.close)
+        await cache.open()
+        crosswalk, known = Crosswalk(parts.database, load_key(parts.config.node_key_file)), Known()
+        matches = Matches(parts.judge, parts.gate)
+        fetch = ViewFetch(parts.judge, cache, crosswalk, known, parts.audit, limits.instance_bytes)
+        return (
+            ViewSearch(self._view, matches, crosswalk, known, parts.audit),
+            ViewRetrieve(self._view, fetch, crosswalk, parts.audit),
+        )
+
+    def _view(self, project: str) -> View:
+        source = self._parts.config.projects[project].read.source
+        return View(project, self._upstreams[source], self._policies[project])
+
+
+def make_upstream(name: str, source: Source, archive: EmbeddedArchive) -> Upstream:
+    """The transport of an upstream; `ConfigError` for a file that it needs."""
+    if isinstance(source, ArchiveSource):
+        return ArchiveUpstream(name, archive, source.project)
+    if isinstance(source, DicomwebSource):
+        headers = dict(source.headers)
+        if source.authorization_file is not None:
+            headers["Authorization"] = _secret(source)
+        return DicomwebUpstream(name, source.url, headers, source.connections, source.timeout_seconds)
+    raise ConfigError(f"upstreams.{name}.type", "no such upstream")
+
+
+def _secret(source: DicomwebSource) -> str:
+    path = source.authorization_file
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(str(path), "the value of an Authorization header cannot be read from it") from None
