@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from proxy.deid.dictionary import register
-from proxy.deid.pixels import codecs, kernels
+from proxy.deid.pixels import codecs, kernels, rendering_picture
+from proxy.deid.pixels.rendering import Rendered
 from proxy.deid.profile import Policy
 from proxy.deid.tables import Tables
 from proxy.deid.types import Claimed
@@ -55,6 +56,7 @@ class Bench:
             reader.load()  # 16 MB of models: now, not with the first instance
         kernels.warm()
         codecs.warm()
+        rendering_picture.warm()
         self._judge = Judge(setup.gate_key, setup.engine, setup.gate, reader)
         for policy in setup.policies.values():  # the first run imports and compiles what later ones need
             self._judge.judge(specimen(), Claimed(), policy)
@@ -62,8 +64,8 @@ class Bench:
         gc.freeze()
         self._base = confine.address_space()
 
-    def run(self, job: protocol.Job, fd: int) -> Verdict:
-        """Judge the instance in ``fd`` within its allowance of memory."""
+    def run(self, job: protocol.Job, fd: int) -> Verdict | Rendered:
+        """Judge or render the instance in ``fd`` within its allowance of memory."""
         policy = self._setup.policies.get(job.project)
         if policy is None:
             return Held(Reason.ENGINE_ERROR, "no policy")
@@ -72,6 +74,8 @@ class Bench:
         confine.limit_memory(self._base, self._setup.memory_bytes, job.size)
         mapping = mmap.mmap(fd, job.size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
         try:
+            if job.rendering is not None:
+                return self._judge.render(memoryview(mapping), job.rendering, policy)
             return self._judge.judge(memoryview(mapping), job.claimed, policy)
         finally:
             _unmap(mapping)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 
+from proxy.deid.pixels.rendering import Rendered, Rendering
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
 from proxy.errors import Reason, WorkersUnavailable
@@ -27,11 +29,22 @@ class InlineDeidentifier:
 
     async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
         """See `Deidentifier.run`. The arena must stay open until it returns."""
-        policy = self._policies.get(project)
-        if policy is None:
-            raise WorkersUnavailable("no policy for this project")
+        policy = self._policy(project)
         arena.freeze()
         if arena.size == 0:
             return Held(Reason.NOT_DICOM, "no bytes")
         async with self._one_at_a_time:
             return await asyncio.to_thread(self._judge.judge, arena.view(), claimed, policy)
+
+    async def render(self, project: str, fd: int, wanted: Rendering) -> Rendered | Held:
+        """See `proxy.service.render.Renderer`."""
+        policy = self._policy(project)
+        async with self._one_at_a_time:
+            data = await asyncio.to_thread(os.pread, fd, os.fstat(fd).st_size, 0)
+            return await asyncio.to_thread(self._judge.render, memoryview(data), wanted, policy)
+
+    def _policy(self, project: str) -> Policy:
+        policy = self._policies.get(project)
+        if policy is None:
+            raise WorkersUnavailable("no policy for this project")
+        return policy

@@ -1,4 +1,6 @@
-"""One instance through the engine and the gate: the verdict. The one place where any exception becomes `Held`.
+"""One instance through the engine and the gate: the verdict; or a picture of one that has left.
+
+The one place where any exception becomes `Held`.
 
 Runs inside a worker process (`proxy.workers.child`), or without one (`proxy.workers.inline`). Whatever foreign bytes
 make a parser or codec raise, MemoryError and RecursionError included, costs this instance only. An exception's own
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from proxy.deid.pixels.plan import TextReader
+from proxy.deid.pixels.rendering import Rendered, Rendering, render
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed, Deidentified, Original
 from proxy.deid.verify import Release
@@ -67,6 +70,12 @@ class Judge:
         if isinstance(release, Trouble):
             return _held(release, result.original, started)
         return Released(release, result.chunks, result.original, result.report, _since(started))
+
+    def render(self, data: memoryview, wanted: Rendering, policy: Policy) -> Rendered | Held:
+        """A picture of ``data``, which is de-identified. Raises nothing that an instance can cause."""
+        started = time.perf_counter()
+        found = _contained(lambda: render(data, policy, wanted))
+        return _held(found, None, started) if isinstance(found, Trouble) else found
 
     def _whose(self, data: memoryview, policy: Policy, trouble: Trouble) -> Original | None:
         """The sender's UIDs for the answer to it; not sought in what has just broken the engine."""

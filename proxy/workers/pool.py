@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from proxy.deid.pixels.rendering import Rendered, Rendering
 from proxy.deid.profile import Policy
 from proxy.deid.tables import Tables
 from proxy.deid.types import Claimed
 from proxy.errors import WorkersUnavailable
-from proxy.service.ports import Verdict
+from proxy.service.ports import Held, Verdict
 from proxy.workers.arena import Arena
 from proxy.workers.child import Setup
 from proxy.workers.judge import ENGINE, GATE
@@ -61,6 +62,7 @@ class WorkerPool:
         self._seconds, self._wait_seconds, self._most_waiting = seconds, wait_seconds, waiting
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="veil-worker")
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
+        self._renders = asyncio.Semaphore(max(count // 2, 1))
         self._waiting = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing = False
@@ -87,17 +89,34 @@ class WorkerPool:
 
     async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
         """See `Deidentifier.run`. The arena is frozen, and may be closed at any time after the call began."""
-        if project not in self._projects:
-            raise WorkersUnavailable("no policy for this project")
         arena.freeze()
-        fd = os.dup(arena.fd)
+        job = Job(project, claimed, arena.size)
+        # a caller who goes away does not take the worker along: the work ends by itself
+        return await asyncio.shield(await self._begin(job, arena.fd, lambda worker, fd: worker.run(job, fd)))
+
+    async def render(self, project: str, fd: int, wanted: Rendering) -> Rendered | Held:
+        """See `proxy.service.render.Renderer`. At most half of the workers render, so that the others can receive."""
+        job = Job(project, Claimed(), os.fstat(fd).st_size, wanted)
+        await self._in_time(self._renders.acquire)
         try:
-            worker = await self._free_worker()
+            task = await self._begin(job, fd, lambda worker, its: worker.render(job, its))
+        except BaseException:
+            self._renders.release()
+            raise
+        task.add_done_callback(lambda _: self._renders.release())
+        return await asyncio.shield(task)
+
+    async def _begin(self, job: Job, fd: int, act: Callable[[Worker, int], T]) -> asyncio.Task[T]:
+        """``act`` under way with a worker and a descriptor of its own, which is ``fd``."""
+        if job.project not in self._projects:
+            raise WorkersUnavailable("no policy for this project")
+        fd = os.dup(fd)
+        try:
+            worker = await self._in_time(self._free_worker)
         except BaseException:
             os.close(fd)
             raise
-        # a caller who goes away does not take the worker along: the work ends by itself
-        return await asyncio.shield(self._keep(self._work(worker, Job(project, claimed, arena.size), fd)))
+        return self._keep(self._work(worker, job, fd, act))
 
     async def close(self) -> None:
         """End all workers; what they work on is lost with them."""
@@ -111,25 +130,29 @@ class WorkerPool:
         await asyncio.gather(*(self._in_thread(worker.stop) for worker in self._workers))
         self._threads.shutdown(wait=False)
 
-    async def _free_worker(self) -> Worker:
+    async def _in_time(self, wait: Callable[[], Awaitable[T]]) -> T:
+        """What ``wait`` gives; not for long, and not for too many at once."""
         if self._closing or self._waiting >= self._most_waiting:
             raise WorkersUnavailable("too many instances wait for a worker")
         self._waiting += 1
         try:
             async with asyncio.timeout(self._wait_seconds):
-                while (worker := await self._idle.get()).worn:  # it died in its sleep: nobody's fault
-                    self._keep(self._replace(worker))
-                return worker
+                return await wait()
         except TimeoutError:
             raise WorkersUnavailable("no worker became free") from None
         finally:
             self._waiting -= 1
 
-    async def _work(self, worker: Worker, job: Job, fd: int) -> Verdict:
+    async def _free_worker(self) -> Worker:
+        while (worker := await self._idle.get()).worn:  # it died in its sleep: nobody's fault
+            self._keep(self._replace(worker))
+        return worker
+
+    async def _work(self, worker: Worker, job: Job, fd: int, act: Callable[[Worker, int], T]) -> T:
         deadline = self._seconds + job.size / _BYTES_PER_SECOND
         timer = asyncio.get_running_loop().call_later(deadline, worker.expire)
         try:
-            return await self._in_thread(lambda: worker.run(job, fd))
+            return await self._in_thread(lambda: act(worker, fd))
         finally:
             timer.cancel()
             os.close(fd)

@@ -16,6 +16,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from proxy.deid.pixels.rendering import Rendering
 from proxy.deid.types import Claimed
 
 _LENGTH = struct.Struct(">Q")
@@ -31,11 +32,15 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One instance for a worker; its bytes come as the descriptor beside the frame."""
+    """One instance for a worker; its bytes come as the descriptor beside the frame.
+
+    With ``rendering`` it is de-identified already, and a picture of it is wanted.
+    """
 
     project: str
     claimed: Claimed
     size: int
+    rendering: Rendering | None = None
 
 
 def send(sock: socket.socket, value: object, fd: int = -1) -> None:

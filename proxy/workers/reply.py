@@ -12,6 +12,7 @@ import socket
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from proxy.deid.pixels.rendering import Rendered
 from proxy.deid.types import Chunk, Original, Report, Slice
 from proxy.deid.verify import Release
 from proxy.errors import Reason
@@ -25,9 +26,9 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A verdict and the worker's resident memory afterwards, in bytes."""
+    """A verdict, or a picture, and the worker's resident memory afterwards, in bytes."""
 
-    verdict: Verdict
+    verdict: Verdict | Rendered
     resident: int
 
 
@@ -38,8 +39,11 @@ def send_reply(sock: socket.socket, reply: Reply) -> None:
         original = _plain_original(verdict.original)
         send(sock, (reply.resident, "held", (str(verdict.reason), verdict.detail, original, verdict.milliseconds)))
         return
-    chunks, fd = _spilled(verdict.chunks)
+    chunks, fd = _spilled((verdict.data,) if isinstance(verdict, Rendered) else verdict.chunks)
     try:
+        if isinstance(verdict, Rendered):
+            send(sock, (reply.resident, "rendered", (verdict.frames, verdict.uids, chunks, verdict.missing)), fd)
+            return
         report = {name: getattr(verdict.report, name) for name in Report.__dataclass_fields__}
         report["counts"] = dict(verdict.report.counts)
         original = _plain_original(verdict.original)
@@ -58,6 +62,8 @@ def receive_reply(sock: socket.socket, most: int) -> Reply:
         if kind == "held":
             reason, detail, original, spent = body
             return Reply(Held(Reason(reason), detail, _original(original), spent), resident)
+        if kind == "rendered":
+            return Reply(_rendered(body, fd, most), resident)
         release, chunks, original, report, spent = body
         pieces = _unspilled(chunks, fd, most)
         whose = _original(original)
@@ -69,6 +75,15 @@ def receive_reply(sock: socket.socket, most: int) -> Reply:
     finally:
         if fd >= 0:
             os.close(fd)
+
+
+def _rendered(body: Any, fd: int, most: int) -> Rendered:
+    frames, uids, chunks, missing = body
+    (data,) = _unspilled(chunks, fd, most)
+    if not isinstance(data, bytes):
+        raise ProtocolError("a picture that was not sent")
+    study, series, own = map(str, uids)
+    return Rendered(int(frames), (study, series, own), data, str(missing))
 
 
 def _plain_original(original: Original | None) -> tuple[str, ...] | None:

@@ -7,11 +7,16 @@ pool. Nothing is lost or judged twice. A pool that has not been started starts w
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from proxy.deid.pixels.rendering import Rendered, Rendering
 from proxy.deid.types import Claimed
-from proxy.service.ports import Verdict
+from proxy.service.ports import Held, Verdict
 from proxy.workers.arena import Arena
 from proxy.workers.pool import WorkerPool
+
+T = TypeVar("T")
 
 
 class _InUse:
@@ -25,12 +30,12 @@ class _InUse:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
+    async def use(self, act: Callable[[WorkerPool], Awaitable[T]]) -> T:
         self._under_way += 1
         self._idle.clear()
         try:
             await self._start()
-            return await self.pool.run(project, arena, claimed)
+            return await act(self.pool)
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -60,7 +65,11 @@ class Rotation:
 
     async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
         """See `Deidentifier.run`."""
-        return await self._current.run(project, arena, claimed)
+        return await self._current.use(lambda pool: pool.run(project, arena, claimed))
+
+    async def render(self, project: str, fd: int, wanted: Rendering) -> Rendered | Held:
+        """See `proxy.service.render.Renderer`."""
+        return await self._current.use(lambda pool: pool.render(project, fd, wanted))
 
     async def replace(self, pool: WorkerPool) -> None:
         """From now on ``pool`` judges; returns when the one before has finished and is closed."""

@@ -14,8 +14,9 @@ import threading
 from pathlib import Path
 
 import proxy
+from proxy.deid.pixels.rendering import Rendered
 from proxy.errors import Reason, WorkersUnavailable
-from proxy.service.ports import Held, Verdict
+from proxy.service.ports import Held, Released, Verdict
 from proxy.workers import protocol
 from proxy.workers.child import Setup
 from proxy.workers.protocol import Job
@@ -24,6 +25,7 @@ from proxy.workers.reply import receive_reply
 #: one thread per worker: the pool runs several workers instead
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 _PACKAGE = str(Path(proxy.__file__).resolve().parent.parent)
+_NONSENSE = "the worker's reply makes no sense"
 
 
 class Worker:
@@ -73,6 +75,15 @@ class Worker:
 
     def run(self, job: Job, fd: int) -> Verdict:
         """The verdict on the instance in ``fd``, whatever becomes of the process."""
+        answer = self._ask(job, fd)
+        return self._lost(_NONSENSE) if isinstance(answer, Rendered) else answer
+
+    def render(self, job: Job, fd: int) -> Rendered | Held:
+        """The picture of the instance in ``fd``, whatever becomes of the process."""
+        answer = self._ask(job, fd)
+        return self._lost(_NONSENSE) if isinstance(answer, Released) else answer
+
+    def _ask(self, job: Job, fd: int) -> Verdict | Rendered:
         sock = self._socket
         if sock is None:
             raise WorkersUnavailable("the worker is gone")
@@ -83,7 +94,7 @@ class Worker:
         except (OSError, EOFError):
             return self._lost("the worker died")
         except protocol.ProtocolError:
-            return self._lost("the worker's reply makes no sense")
+            return self._lost(_NONSENSE)
         self._resident = reply.resident
         return reply.verdict
 
