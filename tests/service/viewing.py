@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +49,13 @@ _TAGS = {"study": "0020000D", "series": "0020000E", "instance": "00080018"}
 
 
 def policy_of(project: str, **words: Any) -> Policy:
-    """The research profile under a key of this project's own."""
-    profile = {**load_profile("research", site=Path("/nonexistent")), **words}
+    """The research profile, with other ``words``, under a key of this project's own."""
+    return _policy_of(project, json.dumps(words))
+
+
+@cache
+def _policy_of(project: str, words: str) -> Policy:
+    profile = {**load_profile("research", site=Path("/nonexistent")), **json.loads(words)}
     key = (project * 32).encode()[:32]
     return compile_policy(load_tables(), PolicySpec(project, profile, key, patient_id_prefix="K-"))
 
@@ -70,35 +77,35 @@ class Pacs:
     def keep(self, data: bytes) -> None:
         """Store a Part 10 instance as a modality would."""
         dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
-        json = to_json(dataset, Source(lambda _: "", lambda _: b""))
-        uid = first_value(json, _TAGS["instance"])
-        self.files[uid], self.headers[uid] = data, json
+        header = to_json(dataset, Source(lambda _: "", lambda _: b""))
+        uid = first_value(header, _TAGS["instance"])
+        self.files[uid], self.headers[uid] = data, header
 
     async def search(self, question: Question) -> list[dict[str, Any]]:
         self._happen("search")
         self.questions.append(question)
         found: dict[tuple[str, ...], Json] = {}
         above = LEVELS[: LEVELS.index(question.level) + 1]
-        for json in sorted(self.headers.values(), key=lambda one: first_value(one, "00100010")):
-            if all(self._holds(json, key, value) for key, value in question.matches.items()):
-                uids = tuple(first_value(json, _TAGS[level]) for level in above)
-                found.setdefault(uids, self._match(json, question, uids))
+        for one in sorted(self.headers.values(), key=lambda one: first_value(one, "00100010")):
+            if all(self._holds(one, key, value) for key, value in question.matches.items()):
+                uids = tuple(first_value(one, _TAGS[level]) for level in above)
+                found.setdefault(uids, self._match(one, question, uids))
         rows = list(found.values())
         return rows[question.offset :][: question.limit or None]
 
-    def _holds(self, json: Json, keyword: str, value: str) -> bool:
+    def _holds(self, one: Json, keyword: str, value: str) -> bool:
         if keyword == "ModalitiesInStudy":
-            same = [one for one in self.headers.values() if _same_study(one, json)]
-            return any(holds("CS", one.get("00080060", {}), value) for one in same)
+            same = [other for other in self.headers.values() if _same_study(other, one)]
+            return any(holds("CS", other.get("00080060", {}), value) for other in same)
         tag = tag_for_keyword(keyword)
         assert tag is not None
-        return holds(dictionary_VR(tag), json.get(f"{tag:08X}", {}), value)
+        return holds(dictionary_VR(tag), one.get(f"{tag:08X}", {}), value)
 
-    def _match(self, json: Json, question: Question, uids: tuple[str, ...]) -> Json:
+    def _match(self, one: Json, question: Question, uids: tuple[str, ...]) -> Json:
         levels = LEVELS[: LEVELS.index(question.level) + 1] if self.relational else (question.level,)
         tags = {a.tag for level in levels for a in ATTRIBUTES[level] if a.keyword != REQUEST}
         tags |= {f"{tag_for_keyword(f):08X}" for f in question.fields if self.relational and tag_for_keyword(f)}
-        match = {tag: json[tag] for tag in sorted(tags) if tag in json}
+        match = {tag: one[tag] for tag in sorted(tags) if tag in one}
         inside = [
             one
             for one in self.headers.values()
@@ -118,9 +125,9 @@ class Pacs:
 
     async def metadata(self, study: str, series: str = "", instance: str = "") -> AsyncIterator[dict[str, Any]]:
         self._happen("metadata")
-        for json in self.headers.values():
-            if first_value(json, _TAGS["study"]) == study:
-                yield json
+        for one in self.headers.values():
+            if first_value(one, _TAGS["study"]) == study:
+                yield one
 
     async def fetch(self, reference: Reference, arena: Arena) -> bool:
         self._happen("fetch")
