@@ -65,11 +65,18 @@ def _stamp(status: os.stat_result) -> Stamp:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def opened(path: Path, expected: Stamp) -> int:
+    """A descriptor to read the file with; OSError when it was replaced since its `stamp`."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    if _stamp(os.fstat(fd)) != expected:
+        os.close(fd)
+        raise OSError("the stored file was replaced meanwhile")
+    return fd
+
+
 def blocks(path: Path, pieces: list[Piece], expected: Stamp) -> Iterator[bytes]:
     """The bytes of ``pieces``, a block at a time; OSError when the file was replaced since its `stamp`."""
-    with path.open("rb") as file:
-        if _stamp(os.fstat(file.fileno())) != expected:
-            raise OSError("the stored file was replaced meanwhile")
+    with os.fdopen(opened(path, expected), "rb") as file:
         for piece in pieces:
             if isinstance(piece, bytes):
                 yield piece

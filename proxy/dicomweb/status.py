@@ -11,7 +11,8 @@ from http import HTTPStatus
 from aiohttp.web import RequestPayloadError
 
 from proxy.archive.values import NoSuchValue, NotInThisForm
-from proxy.errors import MALFORMED_REASONS, AuditUnavailable, Reason, Unavailable
+from proxy.errors import MALFORMED_REASONS, AuditUnavailable, Reason, Unavailable, WorkersUnavailable
+from proxy.service.render import CannotRender, NotAnImage
 from proxy.service.upstream import UpstreamError
 from proxy.service.view import TooBroad
 from proxy.wire.media import MediaTypeError
@@ -37,6 +38,7 @@ class MemoryFull(Unavailable):
 STATUS: tuple[tuple[type[Exception], HTTPStatus, str | None], ...] = (
     (AuditUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "the audit trail cannot be written"),
     (MemoryFull, HTTPStatus.SERVICE_UNAVAILABLE, "too much is being received at once"),
+    (WorkersUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "no worker is free right now"),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "the instance cannot be kept right now"),
     (UpstreamError, HTTPStatus.BAD_GATEWAY, "the PACS behind this project did not answer as one"),
     (TooBroad, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, None),
@@ -45,6 +47,8 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus, str | None], ...] = (
     (MultipartError, HTTPStatus.BAD_REQUEST, None),
     (RequestPayloadError, HTTPStatus.BAD_REQUEST, "the request body ends early or is not framed as its headers say"),
     (NoSuchValue, HTTPStatus.NOT_FOUND, "the instance has no such value"),
+    (NotAnImage, HTTPStatus.NOT_ACCEPTABLE, "nothing here can be rendered as an image"),
+    (CannotRender, HTTPStatus.INTERNAL_SERVER_ERROR, "the stored image cannot be rendered"),
     (NotInThisForm, HTTPStatus.NOT_ACCEPTABLE, "the value cannot be given without decoding it"),
 )
 
