@@ -91,7 +91,7 @@ async def find_references(upstream: Upstream, study: str, series: str = "", inst
     return sorted(numbered, key=lambda one: numbered[one])
 
 
-def pour(upstream: str, block: bytes, arena: Arena) -> None:
+def pour(upstream: str, block: bytes | memoryview, arena: Arena) -> None:
     """Append what ``upstream`` sends of an instance; `UpstreamError` where it is too much."""
     try:
         arena.write(block)

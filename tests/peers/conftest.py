@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
-import os
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.peers.pacs import Orthanc, run_orthanc
 
 _PATH = Path(__file__).parents[1] / "dimse" / "conftest.py"
 
@@ -69,41 +64,6 @@ def _dicomweb() -> Any:
 
 
 site = _dicomweb().site
-_PLUGINS = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-
-
-@dataclass(frozen=True)
-class Orthanc:
-    """A running Orthanc: DIMSE as ``ORTHANC`` (any caller), DICOMweb and its REST interface, without passwords."""
-
-    dimse_port: int
-    http_port: int
-
-    @property
-    def rest(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
-
-    @property
-    def dicomweb(self) -> str:
-        return f"{self.rest}/dicom-web"
-
-    def get(self, path: str) -> Any:
-        """JSON of its REST interface."""
-        with urllib.request.urlopen(self.rest + path, timeout=10) as response:
-            return json.load(response)
-
-    def instances(self) -> dict[str, dict[str, str]]:
-        """SOP Instance UID → main DICOM tags of what it holds."""
-        found = [self.get(f"/instances/{key}")["MainDicomTags"] for key in self.get("/instances")]
-        return {tags["SOPInstanceUID"]: tags for tags in found}
-
-    def file(self, sop_instance_uid: str) -> bytes:
-        """The Part 10 file as it keeps it."""
-        request = urllib.request.Request(f"{self.rest}/tools/lookup", sop_instance_uid.encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=10) as response:
-            (match,) = json.load(response)
-        with urllib.request.urlopen(f"{self.rest}{match['Path']}/file", timeout=30) as response:
-            return bytes(response.read())
 
 
 @pytest.fixture
@@ -111,46 +71,6 @@ def orthanc(
     program: Callable[[str], Path], free_port: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Orthanc]:
     """Orthanc with its DICOMweb plugin on loopback, with an empty storage that goes away with the test."""
-    binary = program("orthanc")
-    if not _PLUGINS.exists():
-        message = "Orthanc's DICOMweb plugin is not installed: run tests/install-peers.sh"
-        pytest.fail(message) if os.environ.get("VEIL_REQUIRE_PEERS") == "1" else pytest.skip(message)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    running = Orthanc(free_port(), free_port())
-    folder = tmp_path / "orthanc"
-    folder.mkdir()
-    settings = {
-        "Name": "peer", "StorageDirectory": str(folder), "IndexDirectory": str(folder), "Plugins": [str(_PLUGINS)],
-        "HttpPort": running.http_port, "DicomPort": running.dimse_port, "DicomAet": "ORTHANC",
-        "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomAlwaysAllowStore": True,
-        "DicomCheckCalledAet": False, "UnknownSopClassAccepted": True, "OverwriteInstances": True,
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}, "StorageCompression": False,
-    }  # fmt: skip
-    configuration = tmp_path / "orthanc.json"
-    configuration.write_text(json.dumps(settings))
-    with (tmp_path / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen([str(binary), str(configuration)], stdout=log, stderr=log)
-    try:
-        _wait_for(running, process, tmp_path / "orthanc.log")
+    with run_orthanc(program("orthanc"), (free_port(), free_port()), tmp_path) as running:
         yield running
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_for(orthanc: Orthanc, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 40
-    while time.monotonic() < until:
-        assert process.poll() is None, log.read_text(errors="replace")[-2000:]
-        try:
-            orthanc.get("/system")
-            socket.create_connection(("127.0.0.1", orthanc.dimse_port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("Orthanc did not start: " + log.read_text(errors="replace")[-2000:])

@@ -1,0 +1,90 @@
+"""C-MOVE of one instance to ourselves (PS3.4 C.4.2): the PACS sends it to an AE title of ours, over an association of
+its own.
+
+`Arrivals` is what the Storage SCP hands such instances to, as it hands others to ingest: what somebody waits for is
+given to him, and what nobody waits for is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pynetdicom import build_context
+
+from proxy.deid.types import Claimed
+from proxy.dimse.asking import Proposal
+from proxy.dimse.finding import STUDY_ROOT_FIND
+from proxy.dimse.getting import outcome
+from proxy.dimse.sink import Sink
+from proxy.errors import Reason
+from proxy.service.ports import Arena, Peer
+from proxy.service.upstream import UpstreamError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+    from pynetdicom.association import Association
+
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the PACS is told: stored, or a processing failure."""
+
+    stored: bool
+    reason: Reason | None = None
+    answer: str = "accept"
+
+
+class Arrivals:
+    """Instances on their way to us, by the key of their destination and their UID."""
+
+    def __init__(self) -> None:
+        self._awaited: dict[tuple[str, str], list[Sink]] = {}
+
+    @contextmanager
+    def expect(self, destination: str, sink: Sink) -> Iterator[None]:
+        """Between these two moments ``sink`` waits for its instance. On the event loop."""
+        key = (destination, sink.instance)
+        self._awaited.setdefault(key, []).append(sink)
+        try:
+            yield
+        finally:
+            sink.detach()
+            left = [each for each in self._awaited.pop(key, []) if each is not sink]
+            if left:
+                self._awaited[key] = left
+
+    async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Arrival:
+        """What `proxy.dimse.scp` calls; ``project`` is the destination's key."""
+        waiting = self._awaited.get((project, claimed.sop_instance_uid))
+        if not waiting:
+            return Arrival(False)
+        return Arrival(await asyncio.to_thread(_copy, arena, waiting.pop(0)))
+
+
+def _copy(arena: Arena, sink: Sink) -> bool:
+    with arena.view() as view:
+        for at in range(0, len(view), _BLOCK):
+            if not sink.write(arena, sink.instance, view[at : at + _BLOCK]):
+                return False
+    return sink.finish(arena)
+
+
+def move_proposal() -> Proposal:
+    """C-FIND and C-MOVE: some PACSs want both."""
+    return Proposal("move", [build_context(STUDY_ROOT_FIND), build_context(STUDY_ROOT_MOVE)])
+
+
+def move(name: str, association: Association, identifier: Dataset, destination: str, sink: Sink) -> bool:
+    """C-MOVE what ``identifier`` names to the AE title ``destination``; False where the PACS has nothing of it."""
+    try:
+        responses = association.send_c_move(identifier, destination, STUDY_ROOT_MOVE)
+        return outcome(name, association, responses, sink)
+    except ValueError:
+        raise UpstreamError(name, "no-context") from None
