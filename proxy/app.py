@@ -27,11 +27,13 @@ from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.scp import DimseServer
 from proxy.errors import ConfigError, VeilError
 from proxy.reading import Parts, Readers
+from proxy.service.commitment import Commitment
 from proxy.service.deliver import Deliver
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import AuditEvent, Peer
 from proxy.service.replay import Replay
 from proxy.site import application, key_values, load_policies, make_pool, make_sender
+from proxy.store.commitments import Commitments
 from proxy.store.database import Database
 from proxy.store.keys import check_key, load_key
 from proxy.store.lock import DataLock
@@ -148,6 +150,8 @@ class App:
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
         parts = Parts(config, self.archive, self.audit, self.database, self.judge, Gate(self._gate_key))
         self.readers = Readers(parts, self.policies)
+        requests = Commitments(self.database, load_key(config.node_key_file))
+        self.commitment = Commitment(requests, self.queue, self.audit, lambda project: self.policies[project])
         self.operator = Operator(replay, self.quarantine, self.status, self.requeue, self.reload)
         stack.push_async_callback(self._stop_deliver)
 
@@ -179,8 +183,10 @@ class App:
             self.readiness,
             limits.instance_bytes,
             limits.memory_bytes,
+            renderer=self.judge,
             revision=lambda project: self.policies[project].digest,
             origins=config.http.cors_origins,
+            commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()
         control = ControlServer(config.data_dir, self.operator)

@@ -108,6 +108,7 @@ class Project(Strict):
     blank_patient_id: Literal["hold", "per-study"] = "hold"
     uninspected_pixels: Literal["hold", "forward"] = "hold"
     held_answer: Literal["accept", "refuse"] = "accept"
+    storage_commitment: Literal["answer", "off"] = "answer"
     date_shift_days: Annotated[int, Field(ge=1, le=36500)] = 365
     encrypt_originals: EncryptOriginals | None = None
     destinations: list[Name] = Field(min_length=1)

@@ -20,6 +20,8 @@ from proxy.dicomweb.resources import RESOURCES, SEGMENTS, Resource
 Schema = dict[str, Any]
 
 _NUMBER: Schema = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+_PERCENT: Schema = {"type": "integer", "minimum": 1, "maximum": 100}
+_SIDE: Schema = {"type": "integer", "minimum": 1, "maximum": 1024}
 _FLAG: Schema = {"type": "string", "enum": ["true", "false"]}
 #: query parameter → what may stand there; a text where nothing is said
 PARAMETERS: dict[str, Schema] = {
@@ -34,6 +36,18 @@ PARAMETERS: dict[str, Schema] = {
     "seriesUID": {"type": "string", "pattern": SEGMENTS["series"], "maxLength": 64},
     "objectUID": {"type": "string", "pattern": SEGMENTS["instance"], "maxLength": 64},
     "anonymize": {"type": "string", "enum": ["yes"]},
+    "annotation": {"type": "string", "enum": ["patient", "technique", "patient,technique"]},
+    "quality": _PERCENT,
+    "imageQuality": _PERCENT,
+    "viewport": {"type": "string", "pattern": r"^[1-9][0-9]{0,2},[1-9][0-9]{0,2}$"},
+    "window": {"type": "string", "pattern": r"^-?[0-9]{1,4},[1-9][0-9]{0,3},(linear|linear-exact|sigmoid)$"},
+    "iccprofile": {"type": "string", "enum": ["no", "yes", "srgb", "adobergb", "rommrgb"]},
+    "rows": _SIDE,
+    "columns": _SIDE,
+    "frameNumber": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    "region": {"type": "string", "pattern": r"^0\.[0-4],0\.[0-4],0\.[5-9],0\.[5-9]$"},
+    "windowCenter": {"type": "integer", "minimum": -4096, "maximum": 4096},
+    "windowWidth": {"type": "integer", "minimum": 1, "maximum": 4096},
 }
 #: without which a request by URI is none (PS3.18 9.4.1.1)
 REQUIRED = frozenset({"requestType", "studyUID", "seriesUID", "objectUID"})
@@ -103,7 +117,7 @@ def _operation(row: Resource) -> Schema:
 
 
 def _segment(name: str) -> Schema:
-    longest = {"maxLength": 64} if name in ("study", "series", "instance") else {}
+    longest = {"maxLength": 64} if name in ("study", "series", "instance", "transaction") else {}
     return {"type": "string", "pattern": SEGMENTS[name], "minLength": 1, **longest}
 
 

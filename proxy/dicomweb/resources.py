@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from proxy.deid.pixels.rendering_picture import MEDIA
+from proxy.dicomweb import rendering_parameters
+
 DICOM, JSON, XML = "application/dicom", "application/dicom+json", "application/dicom+xml"
 OCTETS = "application/octet-stream"
 _MULTI = "multipart/related"
@@ -17,6 +20,7 @@ SEGMENTS = {
     "study": UID_PATTERN,
     "series": UID_PATTERN,
     "instance": UID_PATTERN,
+    "transaction": UID_PATTERN,
     "frames": r"^[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*$",
     "where": r"^[0-9A-Fa-f]{8}(/[0-9]{1,6}/[0-9A-Fa-f]{8})*$",
 }
@@ -30,7 +34,12 @@ SEARCH_PARAMETERS = (
     "accept",
     "charset",
 )
-URI_PARAMETERS = ("requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "anonymize")
+RENDERING_PARAMETERS = ("accept", "charset", *rendering_parameters.RENDERED)
+THUMBNAIL_PARAMETERS = ("accept", "charset", *rendering_parameters.THUMBNAIL)
+URI_PARAMETERS = (
+    *("requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "anonymize"),
+    *rendering_parameters.URI,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,12 @@ class Resource:
 _STUDY = "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
+_FRAMES = _INSTANCE + "/frames/{frames}"
 LEVELS = {"Study": _STUDY, "Series": _SERIES, "Instance": _INSTANCE}
 _MODELS = (JSON, "application/json", f'{_MULTI}; type="{XML}"')
 _FILES = (f'{_MULTI}; type="{DICOM}"',)
 _BULK = (f'{_MULTI}; type="{OCTETS}"', f'{_MULTI}; type="image/*"', f'{_MULTI}; type="video/*"')
+_PICTURES = tuple(f'{_MULTI}; type="{media}"' for media in MEDIA)
 _FOUND = (200, 304, 400, 404, 406, 503)
 _RANGED = (200, 206, 304, 400, 404, 406, 416, 503)
 
@@ -73,6 +84,19 @@ def _store(path: str, name: str) -> Resource:
     kinds = tuple(f'{_MULTI}; type="{media}"' for media in (DICOM, JSON, XML))
     statuses = (200, 202, 400, 404, 406, 408, 409, 413, 415, 503)
     return Resource("POST", path, "store", name, "10.5", (JSON,), statuses, (), kinds)
+
+
+def _shown(level: str, path: str) -> tuple[Resource, Resource]:
+    several = level in ("Study", "Series")
+    gives = (*_PICTURES, *MEDIA) if several else (*MEDIA, *_PICTURES)
+    name, found = f"RetrieveRendered{level}", (*_FOUND, 500)
+    return (
+        Resource("GET", f"{path}/rendered", "rendered", name, "10.4", gives, found, RENDERING_PARAMETERS),
+        Resource(
+            "GET", f"{path}/thumbnail", "thumbnail", f"Retrieve{level}Thumbnail", "10.4", MEDIA, found,
+            THUMBNAIL_PARAMETERS,
+        ),
+    )  # fmt: skip
 
 
 RESOURCES: tuple[Resource, ...] = (
@@ -95,10 +119,18 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource("GET", _INSTANCE + "/bulkdata/{where}", "value", "RetrieveBulkdata", "10.4", (*_BULK, OCTETS), _RANGED),
     Resource("GET", _INSTANCE + "/frames/{frames}", "frames", "RetrieveFrames", "10.4", (*_BULK, OCTETS), _RANGED),
+    *(row for level, path in (LEVELS | {"Frames": _FRAMES}).items() for row in _shown(level, path)),
     _store("/studies", "StoreInstances"),
     _store(_STUDY, "StoreStudyInstances"),
+    *(
+        Resource(method, "/commitment-requests/{transaction}", operation, name, "13", (JSON,), statuses, (), takes)
+        for method, operation, name, statuses, takes in (
+            ("POST", "ask", "RequestStorageCommitment", (200, 202, 400, 404, 409, 413, 415, 503), (JSON,)),
+            ("GET", "asked", "RetrieveStorageCommitment", (200, 202, 400, 404, 503), ()),
+        )
+    ),
     Resource("GET", "/openapi.json", "openapi", "DescribeService", "", ("application/json",), (200, 304, 404), ()),
-    Resource("GET", "/wado", "uri", "RetrieveInstanceByUri", "9.4", (DICOM,), _RANGED, URI_PARAMETERS),
+    Resource("GET", "/wado", "uri", "RetrieveInstanceByUri", "9.4", (DICOM, *MEDIA), (*_RANGED, 500), URI_PARAMETERS),
 )
 
 

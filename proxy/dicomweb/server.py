@@ -11,6 +11,7 @@ from aiohttp import web
 
 from proxy.dicomweb.bulk import BulkData
 from proxy.dicomweb.capabilities import Capabilities
+from proxy.dicomweb.commitment import StorageCommitment
 from proxy.dicomweb.cors import Cors
 from proxy.dicomweb.health import Health, Readiness
 from proxy.dicomweb.middleware import Handler, InFlight, errors, fixed_headers
@@ -18,11 +19,14 @@ from proxy.dicomweb.openapi import OpenApi
 from proxy.dicomweb.projects import PREFIX, Projects
 from proxy.dicomweb.protocol import QuietProtocol
 from proxy.dicomweb.qido import Qido
+from proxy.dicomweb.rendered import Pictures
 from proxy.dicomweb.resources import RESOURCES, paths
 from proxy.dicomweb.stow import Receiver, Stow
 from proxy.dicomweb.wado import Revision, Source, Wado
 from proxy.dicomweb.wado_uri import WadoUri
+from proxy.service.commitment import Commitment
 from proxy.service.ports import AuditTrail
+from proxy.service.render import Render, Renderer
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
 
@@ -47,10 +51,15 @@ class DicomwebServer:
         instance_limit: int,
         memory_limit: int,
         *,
+        renderer: Renderer | None = None,
         revision: Revision = str,
         origins: Sequence[str] = (),
+        commitment: Mapping[str, Commitment] | None = None,
     ) -> None:
-        """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS)."""
+        """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS).
+
+        ``commitment``: project → who answers requests for storage commitment.
+        """
         self._host, self.port = host, port
         self._in_flight = InFlight()
         cors = Cors(origins)
@@ -59,8 +68,10 @@ class DicomwebServer:
         named = Projects(projects, public_url)
         Health(readiness).add_to(app)
         self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)
-        handlers = _reading(Qido(named, search), Source(named, retrieve, revision)) | {"store": self.stow.store}
-        handlers["openapi"] = OpenApi(named).serve
+        source, render = Source(named, retrieve, revision), Render(renderer, audit)
+        handlers = _reading(Qido(named, search), source, render) | {"store": self.stow.store}
+        promises = StorageCommitment(named, commitment or {})
+        handlers |= {"openapi": OpenApi(named).serve, "ask": promises.ask, "asked": promises.result}
         add_resources(app, handlers, Capabilities(named))
         self._runner = web.AppRunner(
             app,
@@ -98,9 +109,9 @@ class DicomwebServer:
         return cast(QuietProtocol, protocol)
 
 
-def _reading(qido: Qido, source: Source) -> dict[str, Handler]:
+def _reading(qido: Qido, source: Source, render: Render) -> dict[str, Handler]:
     """operation of `resources.RESOURCES` → who serves it."""
-    wado, bulk = Wado(source), BulkData(source)
+    wado, bulk, pictures = Wado(source), BulkData(source), Pictures(source, render)
     return {
         **{f"search-{level}": qido.at(level) for level in ("study", "series", "instance")},
         "instances": wado.instances,
@@ -109,7 +120,9 @@ def _reading(qido: Qido, source: Source) -> dict[str, Handler]:
         "pixeldata": bulk.all_pixels,
         "value": bulk.value,
         "frames": bulk.frames,
-        "uri": WadoUri(source, wado).instance,
+        "rendered": pictures.rendered,
+        "thumbnail": pictures.thumbnail,
+        "uri": WadoUri(source, wado, pictures).instance,
     }
 
 

@@ -19,6 +19,8 @@ from proxy.store.database import Database
 from proxy.store.schema import DELIVERED, FAILED, IN_FLIGHT, WAITING, delivery
 
 _ROW = [delivery.c[name] for name in QueueRow.__dataclass_fields__]
+#: values in one statement
+_CHUNK = 400
 _COPIED = ("sop_class_uid", "transfer_syntax_uid", "study_instance_uid", "series_instance_uid", "patient_id")
 
 
@@ -105,6 +107,25 @@ class Queue:
             .values(state=WAITING, due_at=self._clock(), attempts=0)
         )
         return await self._db.run(lambda connection: int(connection.execute(again).rowcount))
+
+    async def standing(self, project: str, uids: Sequence[str]) -> Mapping[str, tuple[str, frozenset[str]]]:
+        """Pseudonymous SOP Instance UID → SOP class, and the states of its latest row at each destination."""
+        columns = (delivery.c.sop_instance_uid, delivery.c.sop_class_uid, delivery.c.destination, delivery.c.state)
+
+        def work(connection: sa.Connection) -> list[Any]:
+            found: list[Any] = []
+            for start in range(0, len(uids), _CHUNK):
+                some = delivery.c.sop_instance_uid.in_(uids[start : start + _CHUNK])
+                query = sa.select(*columns).where(delivery.c.project == project, some).order_by(delivery.c.id)
+                found += connection.execute(query).all()
+            return found
+
+        latest: dict[str, dict[str, str]] = {}
+        classes: dict[str, str] = {}
+        for uid, kind, destination, state in await self._db.run(work):
+            latest.setdefault(uid, {})[destination] = state
+            classes[uid] = kind
+        return {uid: (classes[uid], frozenset(states.values())) for uid, states in latest.items()}
 
     async def counts(self) -> Mapping[str, Mapping[str, int]]:
         """destination → state → rows; states without rows are left out."""

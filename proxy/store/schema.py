@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 #: The newest migration. Kept here so that an up-to-date database opens without importing alembic.
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -66,5 +66,16 @@ translation = sa.Table(
     sa.Column("key_epoch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("pseudonym", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+#: Requests for storage commitment. They name originals: ``request`` is a keyed value of the transaction UID, what was
+#: asked for is sealed under the node key (see `proxy.store.commitments`).
+commitment = sa.Table(
+    "commitment",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("request", sa.Text, primary_key=True),
+    sa.Column("asked_at", sa.Double, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
