@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from proxy.dimse.connections import hang_up
 from proxy.dimse.requestor import Destination, application_entity
+from proxy.dimse.waiting import Waiting
 from proxy.service.upstream import UpstreamError
 
 if TYPE_CHECKING:
@@ -39,18 +40,22 @@ class Call:
         self._ended = False
 
     def on(self, association: Association | None) -> None:
-        """The call now waits on this association, or on none; one that has ended aborts it at once."""
+        """The call now works on this association, or on none. `Ended` where nobody wants it to."""
         with self._lock:
             self._association = association
             if self._ended and association is not None:
-                _abort(association)
+                raise Ended
 
     def end(self) -> None:
         """Nobody wants the answer any more: abort the association, which wakes the thread."""
         with self._lock:
             self._ended = True
             if self._association is not None:
-                _abort(self._association)
+                self._association.abort(block=False)
+
+
+class Ended(Exception):
+    """Nobody waits for the answer any more, so nobody sees this."""
 
 
 class Proposal:
@@ -61,10 +66,10 @@ class Proposal:
         kind: str,
         contexts: Sequence[PresentationContext],
         roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
-        prepare: Callable[[Association], None] = lambda association: None,
+        provider: type[Waiting] = Waiting,
     ) -> None:
-        """``prepare`` is called with an association that has just been established."""
-        self.kind, self.contexts, self.roles, self.prepare = kind, list(contexts), list(roles), prepare
+        """``provider`` takes what comes over the association."""
+        self.kind, self.contexts, self.roles, self.provider = kind, list(contexts), list(roles), provider
 
 
 class Associations:
@@ -102,8 +107,8 @@ class Associations:
 
     def _on(self, association: Association, call: Call, kind: str, work: Callable[[Association], _T]) -> _T:
         done = False
-        call.on(association)
         try:
+            call.on(association)
             result = work(association)
             done = True
             return result
@@ -145,7 +150,7 @@ class Associations:
             raise UpstreamError(self._name, "no-connection") from None
         if not association.is_established:
             raise UpstreamError(self._name, _refusal(association))
-        proposal.prepare(association)
+        association.dimse = proposal.provider(association)
         return association
 
 
@@ -160,11 +165,6 @@ def _usable(association: Association) -> bool:
     return association.is_established and association.dul.is_alive() and not association.acse.is_aborted()
 
 
-def _abort(association: Association) -> None:
-    association.abort(block=False)
-    association.dimse.msg_queue.put((None, None))  # who waits for a message learns of it at once
-
-
 def _end(association: Association) -> None:
     """Give back socket and threads, after an A-ABORT where the association stands."""
     if association.is_established:
@@ -172,5 +172,9 @@ def _end(association: Association) -> None:
     until = time.monotonic() + _ABORT_SECONDS
     while not association.dul.to_provider_queue.empty() and time.monotonic() < until:
         time.sleep(0.001)
+    connection = cast(Any, association.dul.socket)
+    client = connection.socket if connection is not None else None
     hang_up(association)
     association.kill()
+    if client is not None:
+        client.close()

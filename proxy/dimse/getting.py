@@ -10,7 +10,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
 from pynetdicom import StoragePresentationContexts, build_context, build_role, evt
-from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 
 from proxy.dimse.asking import AssociationLost, Proposal
@@ -18,12 +17,12 @@ from proxy.dimse.contexts import TRANSFER_SYNTAXES
 from proxy.dimse.finding import STUDY_ROOT_FIND
 from proxy.dimse.receiving import COMMAND_SET_BYTES, part10_header
 from proxy.dimse.sink import Sink
+from proxy.dimse.waiting import Waiting
 from proxy.service.upstream import UpstreamError
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
     from pynetdicom.association import Association
-    from pynetdicom.dimse import _QueueItem
     from pynetdicom.pdu_primitives import P_DATA
     from pynetdicom.presentation import PresentationContext
 
@@ -65,7 +64,7 @@ def ladder(sop_class: str) -> list[Proposal]:
 def _proposal(kind: str, storage: list[PresentationContext]) -> Proposal:
     query = [build_context(STUDY_ROOT_FIND), build_context(STUDY_ROOT_GET)]
     classes = sorted({str(context.abstract_syntax) for context in storage})
-    return Proposal(kind, [*query, *storage], [build_role(uid, scp_role=True) for uid in classes], _receive)
+    return Proposal(kind, [*query, *storage], [build_role(uid, scp_role=True) for uid in classes], Receiver)
 
 
 def get(name: str, association: Association, identifier: Dataset, sink: Sink) -> bool:
@@ -98,11 +97,6 @@ def outcome(name: str, association: Association, responses: Any, sink: Sink) -> 
     if last != _STORED or failed:
         raise NotSent(name, f"{last:04X}")
     return False
-
-
-def _receive(association: Association) -> None:
-    association.dimse = Receiver(association)
-    association.bind(evt.EVT_C_STORE, _stored)
 
 
 def _stored(event: evt.Event) -> int:
@@ -142,17 +136,16 @@ class Incoming(BytesIO):
         return part10_header(str(message.command_set.AffectedSOPClassUID), instance, str(context.transfer_syntax[0]))
 
 
-class Receiver(DIMSEServiceProvider):
-    """The DIMSE provider of an association that instances come back on. A time-out is one without any progress."""
+class Receiver(Waiting):
+    """The DIMSE provider of an association that instances come back on."""
 
     def __init__(self, assoc: Association) -> None:
         super().__init__(assoc)
         self.sink: Sink | None = None
-        self._progress = 0
+        assoc.bind(evt.EVT_C_STORE, _stored)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take fragments (PS3.8 E.2). Whatever is wrong with them ends the association, and only it."""
-        self._progress += 1
         try:
             if self.message is None:
                 self.message = DIMSEMessage()
@@ -162,12 +155,3 @@ class Receiver(DIMSEServiceProvider):
             super().receive_primitive(primitive)
         except Exception:  # noqa: BLE001  # nothing a peer sends may end pynetdicom's thread
             self.dul.event_queue.put("Evt19")  # PS3.8 9.2.3: invalid PDU; the state machine sends A-ABORT
-
-    def get_msg(self, block: bool = False) -> _QueueItem:
-        """The next message; while an instance is on its way, whatever time it takes."""
-        while True:
-            before = self._progress
-            item = super().get_msg(block)
-            over = self.assoc._sent_abort or self.assoc.acse.is_aborted() or not self.dul.is_alive()
-            if not block or over or item[1] is not None or self._progress == before:
-                return item
