@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -153,16 +154,15 @@ class Assembly:
 
     async def _whole(self, waiting: _Waiting, syntax: str) -> Part:
         whole = Part({}, self._limit, self._budget)
-        try:
+        with ExitStack() as undo:
+            undo.callback(whole.close)
             whole.write(head(*waiting.names, syntax))
             for piece in waiting.pieces:
                 blocks = [piece] if isinstance(piece, bytes) else self._filled(piece, syntax not in NATIVE)
                 for block in blocks:
                     whole.write(block)
                     await asyncio.sleep(0)
-        except BaseException:
-            whole.close()
-            raise
+            undo.pop_all()
         whole.names = waiting.names
         return whole
 
