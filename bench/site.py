@@ -7,9 +7,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -29,15 +30,20 @@ class Site:
     log: Path
 
     @property
+    def base(self) -> str:
+        """Of DICOMweb."""
+        return f"http://127.0.0.1:{self.http}/dicomweb/research"
+
+    @property
     def stow(self) -> str:
         """Where STOW-RS is taken (PS3.18 10.5)."""
         return f"http://127.0.0.1:{self.http}/dicomweb/research/studies"
 
 
 @contextlib.contextmanager
-def veil(folder: Path, destination_port: int) -> Iterator[Site]:
-    """Serve from ``folder``/site to one DIMSE destination; drained and ended on the way out."""
-    path, dimse, http = make(folder, destination_port)
+def veil(folder: Path, destination_port: int = 0, changes: Mapping[str, Any] | None = None) -> Iterator[Site]:
+    """Serve from ``folder``/site; drained and ended on the way out. See `make`."""
+    path, dimse, http = make(folder, destination_port, changes or {})
     log = folder / "serve.log"
     with running([*_VEIL, "serve", "-c", str(path), "--drain", "10"], log, grace=40) as process:
         site = Site(process.pid, dimse, http, log)
@@ -45,8 +51,12 @@ def veil(folder: Path, destination_port: int) -> Iterator[Site]:
         yield site
 
 
-def make(folder: Path, destination_port: int) -> tuple[Path, int, int]:
-    """Write the site; returns veil.yaml and the two ports."""
+def make(folder: Path, destination_port: int = 0, changes: Mapping[str, Any] | None = None) -> tuple[Path, int, int]:
+    """Write the site; returns veil.yaml and the two ports.
+
+    It delivers to a DIMSE destination on ``destination_port``, or, without one, into its archive. ``changes``: words of
+    the project on top of that; ``upstreams`` goes to where it belongs.
+    """
     site = folder / "site"
     made = subprocess.run([*_VEIL, "init", str(site)], capture_output=True, timeout=60, check=False)
     if made.returncode != 0:
@@ -55,10 +65,11 @@ def make(folder: Path, destination_port: int) -> tuple[Path, int, int]:
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     dimse, http = free_port(), free_port()
     document["dimse"]["port"], document["http"]["port"] = dimse, http
-    document["destinations"] = {
-        "pacs": {"type": "dimse", "host": "127.0.0.1", "port": destination_port, "called_ae": "STORESCP"}
-    }
+    there = {"type": "dimse", "host": "127.0.0.1", "port": destination_port, "called_ae": "STORESCP"}
+    document["destinations"] = {"pacs": there if destination_port else {"type": "archive"}}
     document["projects"]["research"] |= {"ae_titles": [CALLED], "path": "research", "destinations": ["pacs"]}
+    for key, value in (changes or {}).items():
+        (document if key == "upstreams" else document["projects"]["research"])[key] = value
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path, dimse, http
 
