@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from proxy.wire.uri import Target
 
 _T = TypeVar("_T")
 _END: Any = object()
+_THREADS = 2
 
 
 class Retrieve:
@@ -27,6 +29,8 @@ class Retrieve:
 
     def __init__(self, archive: Archive, audit: AuditTrail) -> None:
         self._archive, self._audit = archive, audit
+        # threads of its own: what readers want must not stand in line before what senders wait for
+        self._threads = ThreadPoolExecutor(_THREADS, "veil-reading")
 
     async def find(self, project: str, target: Target, what: str, peer: Peer) -> list[Path]:
         """The files of a study, series or instance, [] for none; ``what`` (instances, metadata, ...) is recorded.
@@ -37,13 +41,17 @@ class Retrieve:
         await self._audit.record(retrieved(project, target, what, len(paths), peer))
         return paths
 
+    async def described(self, project: str, target: Target, peer: Peer) -> list[dict[str, Any]] | None:
+        """The instances' DICOM JSON where it can be had without files, recorded; None (and no record) where not."""
+        return None
+
     async def metadata(self, path: Path) -> dict[str, Any]:
         """One instance's DICOM JSON; bulk data is named relative to the instance."""
         return await self._archive.metadata(path)
 
     async def syntax(self, path: Path) -> str:
         """The transfer syntax in which `instance` gives the file."""
-        return encoded.web_syntax(await asyncio.to_thread(encoded.stored_syntax, path))
+        return encoded.web_syntax(await self._thread(encoded.stored_syntax, path))
 
     async def instance(self, path: Path) -> AsyncIterator[bytes]:
         """The Part 10 file, a block at a time: as stored, or in explicit VR little endian where it must be."""
@@ -53,35 +61,37 @@ class Retrieve:
 
     async def pieces(self, path: Path) -> tuple[Stamp, list[Piece]]:
         """What `instance` is made of, and of which file."""
-        stamp = await asyncio.to_thread(encoded.stamp, path)
-        return stamp, await asyncio.to_thread(encoded.instance, path)
+        stamp = await self._thread(encoded.stamp, path)
+        return stamp, await self._thread(encoded.instance, path)
 
     async def stamps(self, paths: list[Path]) -> list[Stamp]:
         """Which files these are just now; OSError when one has gone."""
-        return await asyncio.to_thread(lambda: [encoded.stamp(path) for path in paths])
+        return await self._thread(lambda: [encoded.stamp(path) for path in paths])
 
     async def bulk(self, path: Path, where: tuple[int, ...]) -> Bulk:
         """The value at an element path; raises `NoSuchValue`, `NotInThisForm`."""
-        return await asyncio.to_thread(values.bulk, path, where)
+        return await self._thread(values.bulk, path, where)
 
     async def frames(self, path: Path, numbers: tuple[int, ...]) -> Bulk:
         """Frames as they are stored; raises `NoSuchValue`, `NotInThisForm`."""
-        return await asyncio.to_thread(values.frames, path, numbers)
+        return await self._thread(values.frames, path, numbers)
 
     def parts(self, bulk: Bulk) -> AsyncIterator[list[Piece]]:
         """The parts of bulk data, one at a time."""
-        return _threaded(lambda: bulk.parts)
+        return self._threaded(lambda: bulk.parts)
 
     def blocks(self, path: Path, pieces: list[Piece], stamp: Stamp) -> AsyncIterator[bytes]:
         """The bytes of pieces, a block at a time; OSError when the file is no longer the one of ``stamp``."""
-        return _threaded(lambda: encoded.blocks(path, pieces, stamp))
+        return self._threaded(lambda: encoded.blocks(path, pieces, stamp))
 
+    async def _threaded(self, make: Callable[[], Iterator[_T]]) -> AsyncIterator[_T]:
+        """Walk a blocking iterator in threads, one step at a time."""
+        iterator = make()
+        while (item := await self._thread(next, iterator, _END)) is not _END:
+            yield item
 
-async def _threaded(make: Callable[[], Iterator[_T]]) -> AsyncIterator[_T]:
-    """Walk a blocking iterator in threads, one step at a time."""
-    iterator = make()
-    while (item := await asyncio.to_thread(next, iterator, _END)) is not _END:
-        yield item
+    async def _thread(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
 
 def retrieved(project: str, target: Target, what: str, count: int, peer: Peer) -> AuditEvent:
