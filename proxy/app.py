@@ -24,6 +24,7 @@ from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
 from proxy.dicomweb.server import DicomwebServer
+from proxy.dimse.moving import Reception
 from proxy.dimse.scp import DimseServer
 from proxy.errors import ConfigError, VeilError
 from proxy.reading import Parts, Readers
@@ -164,8 +165,8 @@ class App:
             config.dimse.max_pdu,
             config.dimse.associations,
             config.dimse.idle_seconds,
-            {title: name for name, p in config.projects.items() for title in p.ae_titles},
-            intake,
+            {t: name for name, p in config.projects.items() for t in p.ae_titles} | self.readers.destinations,
+            Reception(intake, self.readers.arrivals),
             asyncio.get_running_loop(),
             limits.instance_bytes,
             limits.memory_bytes,

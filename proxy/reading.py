@@ -13,15 +13,18 @@ from proxy.archive.archive import EmbeddedArchive
 from proxy.archive.upstream import ArchiveUpstream
 from proxy.audit.trail import AuditLog
 from proxy.config import Config
-from proxy.config_upstreams import ARCHIVE, ArchiveSource, DicomwebSource, Source
+from proxy.config_upstreams import ARCHIVE, ArchiveSource, DicomwebSource, DimseSource, Source
 from proxy.deid.profile import Policy
 from proxy.deid.verify import Gate
 from proxy.dicomweb.upstream import DicomwebUpstream
+from proxy.dimse.moving import Arrivals
+from proxy.dimse.requestor import Destination
+from proxy.dimse.upstream import DimseUpstream, MoveTo
 from proxy.errors import ConfigError
-from proxy.service.ports import Deidentifier
-from proxy.service.readers import Finds, RetrieveOfProject, Searches, SearchOfProject
+from proxy.service.readers import Describes, Finds, RetrieveOfProject, Searches, SearchOfProject
 from proxy.service.upstream import Upstream
 from proxy.service.view import View
+from proxy.service.view_describe import ViewDescribe
 from proxy.service.view_fetch import ViewFetch
 from proxy.service.view_known import Known
 from proxy.service.view_match import Matches
@@ -31,6 +34,7 @@ from proxy.store.crosswalk import Crosswalk
 from proxy.store.database import Database
 from proxy.store.keys import load_key
 from proxy.store.view_cache import ViewCache
+from proxy.workers.rotation import Rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Parts:
     archive: EmbeddedArchive
     audit: AuditLog
     database: Database
-    judge: Deidentifier
+    judge: Rotation
     gate: Gate
 
 
@@ -52,6 +56,14 @@ class Readers:
         """``policies`` are those in force; give others to `replace_policies`."""
         self._parts, self._policies = parts, policies
         self._upstreams: dict[str, Upstream] = {}
+        #: what PACSs send to us because we asked them to, by C-MOVE
+        self.arrivals = Arrivals()
+
+    @property
+    def destinations(self) -> dict[str, str]:
+        """AE titles of ours that C-MOVE names, each with the key that `arrivals` knows it by."""
+        sources = self._parts.config.upstreams.items()
+        return {s.move_ae: _moved(name) for name, s in sources if isinstance(s, DimseSource) and s.move_ae is not None}
 
     def replace_policies(self, policies: Mapping[str, Policy]) -> None:
         """From now on views are made under ``policies``; what is cached of others is not served any more."""
@@ -61,23 +73,25 @@ class Readers:
         """Make what the configuration says; `ConfigError` for an upstream that cannot be made."""
         config, parts = self._parts.config, self._parts
         for name in sorted({project.read.source for project in config.projects.values()} - {ARCHIVE}):
-            self._upstreams[name] = make_upstream(name, config.upstreams[name], parts.archive)
+            self._upstreams[name] = make_upstream(name, config.upstreams[name], parts.archive, self.arrivals)
             stack.push_async_callback(self._upstreams[name].close)
         read = {name: project.read for name, project in config.projects.items() if project.read.source != ARCHIVE}
         searches: dict[str, Searches] = {}
         finds: dict[str, Finds] = {}
+        describes: dict[str, Describes] = {}
         if views := [name for name, each in read.items() if each.mode == "view"]:
-            search, retrieve = await self._views(stack)
+            search, retrieve, describe = await self._views(stack)
             searches |= dict.fromkeys(views, search)
             finds |= dict.fromkeys(views, retrieve)
+            describes |= dict.fromkeys(views, describe)
         if missing := sorted(read.keys() - searches.keys()):
             raise ConfigError(f"projects.{missing[0]}.read.mode", "an upstream is read with mode: view")
         return (
             SearchOfProject(parts.archive, parts.audit, searches),
-            RetrieveOfProject(parts.archive, parts.audit, finds),
+            RetrieveOfProject(parts.archive, parts.audit, finds, describes),
         )
 
-    async def _views(self, stack: AsyncExitStack) -> tuple[ViewSearch, ViewRetrieve]:
+    async def _views(self, stack: AsyncExitStack) -> tuple[ViewSearch, ViewRetrieve, ViewDescribe]:
         parts, limits = self._parts, self._parts.config.limits
         cache = ViewCache(parts.config.data_dir / "cache", parts.gate, limits.cache_bytes)
         stack.callback(cache.close)
@@ -88,6 +102,7 @@ class Readers:
         return (
             ViewSearch(self._view, matches, crosswalk, known, parts.audit),
             ViewRetrieve(self._view, fetch, crosswalk, parts.audit),
+            ViewDescribe(self._view, parts.judge, fetch, crosswalk, known, parts.audit),
         )
 
     def _view(self, project: str) -> View:
@@ -95,7 +110,11 @@ class Readers:
         return View(project, self._upstreams[source], self._policies[project])
 
 
-def make_upstream(name: str, source: Source, archive: EmbeddedArchive) -> Upstream:
+def _moved(name: str) -> str:
+    return f"upstream:{name}"  # no project can be called so
+
+
+def make_upstream(name: str, source: Source, archive: EmbeddedArchive, arrivals: Arrivals) -> Upstream:
     """The transport of an upstream; `ConfigError` for a file that it needs."""
     if isinstance(source, ArchiveSource):
         return ArchiveUpstream(name, archive, source.project)
@@ -104,7 +123,9 @@ def make_upstream(name: str, source: Source, archive: EmbeddedArchive) -> Upstre
         if source.authorization_file is not None:
             headers["Authorization"] = _secret(source)
         return DicomwebUpstream(name, source.url, headers, source.connections, source.timeout_seconds)
-    raise ConfigError(f"upstreams.{name}.type", "no such upstream")
+    to = Destination(source.host, source.port, source.called_ae, source.calling_ae, source.timeout_seconds)
+    move_to = MoveTo(source.move_ae, _moved(name), arrivals) if source.move_ae is not None else None
+    return DimseUpstream(name, to, source.retrieve_seconds, source.associations, move_to)
 
 
 def _secret(source: DicomwebSource) -> str:

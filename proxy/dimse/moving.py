@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pynetdicom import build_context
 
@@ -20,6 +20,7 @@ from proxy.dimse.asking import Proposal
 from proxy.dimse.finding import STUDY_ROOT_FIND
 from proxy.dimse.getting import outcome
 from proxy.dimse.sink import Sink
+from proxy.dimse.status import Outcome
 from proxy.errors import Reason
 from proxy.service.ports import Arena, Peer
 from proxy.service.upstream import UpstreamError
@@ -66,6 +67,26 @@ class Arrivals:
         if not waiting:
             return Arrival(False)
         return Arrival(await asyncio.to_thread(_copy, arena, waiting.pop(0)))
+
+
+class Ingest(Protocol):
+    """Where all other instances go: see `proxy.dimse.scp.Ingest`."""
+
+    async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
+        """The instance is stored or held."""
+        ...
+
+
+class Reception:
+    """What the Storage SCP hands instances to, where both may come: those sent to us, and those we asked for."""
+
+    def __init__(self, ingest: Ingest, arrivals: Arrivals) -> None:
+        self._ingest, self._arrivals = ingest, arrivals
+
+    async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
+        """``project``: of a project's AE title its name, of a destination of C-MOVE its key, which has a colon."""
+        to = self._arrivals if ":" in project else self._ingest
+        return await to.receive(project, arena, claimed, peer)
 
 
 def _copy(arena: Arena, sink: Sink) -> bool:
