@@ -51,7 +51,7 @@ class Pictures:
             wanted = replace(asked.rendering, media=offer.essence, frame=max(numbers, default=0), whole=not numbers)
             return await self.one(request, paths, replace(asked, rendering=wanted))
         wanted = replace(asked.rendering, media=offer.root)
-        files, tag = await self._files(request, paths, wanted, "several")
+        files, tag = await self._files(request, paths, wanted)
         headers = _headers(asked, tag)
         if unchanged(request.headers, tag):
             return web.Response(status=304, headers=headers)
@@ -69,7 +69,7 @@ class Pictures:
 
     async def one(self, request: web.Request, paths: list[Path], asked: Asked) -> web.Response:
         """The one picture that stands for ``paths``."""
-        files, tag = await self._files(request, paths, asked.rendering, "one")
+        files, tag = await self._files(request, paths, asked.rendering)
         headers = _headers(asked, tag)
         if unchanged(request.headers, tag):
             return web.Response(status=304, headers=headers)
@@ -77,11 +77,9 @@ class Pictures:
         found = await self._render.representative(project, files, asked.rendering, peer(request))
         return web.Response(body=found.data, content_type=asked.rendering.media, headers=headers)
 
-    async def _files(
-        self, request: web.Request, paths: list[Path], wanted: Rendering, form: str
-    ) -> tuple[list[_File], str]:
+    async def _files(self, request: web.Request, paths: list[Path], wanted: Rendering) -> tuple[list[_File], str]:
         stamps = await self._source.retrieve.stamps(paths)  # before the tag, which must not be of an older file
-        return list(zip(paths, stamps, strict=True)), await self._source.tag(request, paths, wanted, form)
+        return list(zip(paths, stamps, strict=True)), await self._source.tag(request, paths, wanted)
 
     async def _parts(
         self, request: web.Request, boundary: str, files: list[_File], wanted: Rendering, numbers: tuple[int, ...]

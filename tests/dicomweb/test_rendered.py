@@ -20,8 +20,11 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
+from proxy.deid.pixels.rendering import Rendered, Rendering
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.dicomweb.server import DicomwebServer
+from proxy.errors import Reason
+from proxy.service.ports import Held
 from proxy.service.render import Renderer
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
@@ -269,6 +272,24 @@ async def test_a_damaged_frame_is_seen_and_recorded(gallery: Gallery) -> None:
     assert (event.type, event.outcome, event.reason) == ("retrieved", "failure", "pixels-unreadable")
     with pytest.raises(aiohttp.ClientError):  # begun, so it breaks: never short and whole-looking
         await gallery.get(INSTANCE + "2.25.14/rendered", "multipart/related")
+
+
+class OneFrameOnly:
+    """Renders the first of two frames, and has no codec for the other."""
+
+    async def render(self, project: str, fd: int, wanted: Rendering) -> Rendered | Held:
+        found = Rendered(2, ("2.25.1", "2.25.2", "2.25.11"), b"picture")
+        return found if wanted.frame == 1 else Held(Reason.NO_CODEC)
+
+
+async def test_a_frame_that_nothing_reads_is_not_left_out(site: Any) -> None:
+    await site.keep(bundled(CT, "2.25.11"))
+    server = await served(site, OneFrameOnly())
+    try:
+        with pytest.raises(aiohttp.ClientError):
+            await Gallery(site, server.port).get(INSTANCE + "2.25.11/rendered", "multipart/related")
+    finally:
+        await server.stop(0)
 
 
 async def test_without_a_renderer_nothing_is_an_image(site: Any) -> None:
