@@ -54,8 +54,13 @@ class Orthanc:
 
 
 @contextmanager
-def run_orthanc(binary: Path, ports: tuple[int, int], folder: Path) -> Iterator[Orthanc]:
-    """Orthanc with its DICOMweb plugin on loopback, with an empty storage below ``folder``."""
+def run_orthanc(
+    binary: Path, ports: tuple[int, int], folder: Path, servers: Mapping[str, list[str]] | None = None
+) -> Iterator[Orthanc]:
+    """Orthanc with its DICOMweb plugin on loopback, with an empty storage below ``folder``.
+
+    ``servers``: those that it asks as a client, name → URL, user, password.
+    """
     if not _PLUGINS.exists():
         message = "Orthanc's DICOMweb plugin is not installed: run tests/install-peers.sh"
         pytest.fail(message) if os.environ.get("VEIL_REQUIRE_PEERS") == "1" else pytest.skip(message)
@@ -67,7 +72,8 @@ def run_orthanc(binary: Path, ports: tuple[int, int], folder: Path) -> Iterator[
         "HttpPort": running.http_port, "DicomPort": running.dimse_port, "DicomAet": "ORTHANC",
         "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomAlwaysAllowStore": True,
         "DicomCheckCalledAet": False, "UnknownSopClassAccepted": True, "OverwriteInstances": True,
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}, "StorageCompression": False,
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Servers": dict(servers or {})},
+        "StorageCompression": False,
     }  # fmt: skip
     configuration = folder / "orthanc.json"
     configuration.write_text(json.dumps(settings))

@@ -47,9 +47,9 @@ def post(
         connection.close()
 
 
-def stow(port: int, *instances: bytes, timeout: float = 60) -> Stored:
-    """Store ``instances`` in one request."""
-    return post(port, multipart(instances), timeout=timeout)
+def stow(port: int, *instances: bytes, timeout: float = 60, path: str = "research") -> Stored:
+    """Store ``instances`` in one request, in the project at ``path``."""
+    return post(port, multipart(instances), path=f"/dicomweb/{path}/studies", timeout=timeout)
 
 
 def _parsed(status: int, body: bytes) -> Stored:
