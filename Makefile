@@ -11,7 +11,7 @@ help:
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types, layers"
 	@echo "make bench   measure, print a table, write bench/results.json"
-	@echo "make soak    the long runs: 300 kills, 200 000 mutated data sets, 3 000 code streams, every canary, a fault at each call (hours)"
+	@echo "make soak    the long runs: 300 kills, 200 000 mutated data sets, 3 000 code streams, 20 000 requests, every canary, a fault at each call (hours)"
 	@echo "make mutants break the gate and the profile on purpose and see whether a test notices"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -43,6 +43,7 @@ bench: $(STAMP)
 soak: $(STAMP)
 	VEIL_KILLS=300 $(BIN)/python -m pytest --timeout 7200 tests/system/test_kill.py tests/peers/test_system_kill.py tests/store/test_crash.py
 	VEIL_FUZZ=200000 $(BIN)/python -m pytest --timeout 7200 tests/deid/test_scanner_fuzz.py
+	VEIL_REQUESTS=20000 $(BIN)/python -m pytest --timeout 7200 tests/system/test_openapi_fuzz.py
 	VEIL_STREAMS=3000 $(BIN)/python -m pytest --timeout 7200 tests/deid/pixels/test_fuzz_streams.py
 	VEIL_OBJECTS=all VEIL_CANARIES=all $(BIN)/python -m pytest --timeout 7200 tests/peers/test_dciodvfy.py tests/deid/test_canaries.py
 	VEIL_FAULTS=all $(BIN)/python -m pytest --timeout 30000 tests/deid/test_faults.py
