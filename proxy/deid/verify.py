@@ -8,12 +8,14 @@ A `Release` carries a MAC under a key of this run: one made elsewhere admits not
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from proxy.deid import deidentified
 from proxy.deid.allowed import Rules
 from proxy.deid.allowed_documents import is_dummied
 from proxy.deid.assembly import Output, read_output
@@ -29,7 +31,7 @@ from proxy.deid.rows import FORM
 from proxy.deid.said import CODE_VALUE, Said, check_markers, check_report
 from proxy.deid.searches import Searches
 from proxy.deid.sieve import Sieve
-from proxy.deid.types import Deidentified
+from proxy.deid.types import Claimed, Deidentified, Report
 from proxy.deid.view import View, view_of
 from proxy.deid.witness import CLEAN_PIXELS, check_claims, check_legible, check_pixels, is_told, named
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
@@ -73,6 +75,15 @@ class Gate:
                 raise InstanceHeld(Reason.OUTPUT_UNREADABLE, held.detail, held.tag) from None
             raise
         return Release(output.sha256, output.size, self._mac(output.sha256, output.size))
+
+    def let_pass(self, data: memoryview, claimed: Claimed, policy: Policy, check: bool) -> tuple[Release, Report]:
+        """For an instance that a PACS holds de-identified: there is no input. ``check``: see `deidentified.check`."""
+        view = _read_input(data, policy)
+        report = deidentified.describe(view, read_part10(data), claimed, policy)
+        if check:
+            deidentified.check(view, data, policy)
+        digest = hashlib.sha256(data).hexdigest()
+        return Release(digest, len(data), self._mac(digest, len(data))), report
 
     def admits(self, release: Release) -> bool:
         """Whether ``release`` came from a gate with this key."""
