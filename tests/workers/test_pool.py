@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +19,6 @@ from proxy.errors import Reason, WorkersUnavailable
 from proxy.service.ports import Held, Released, Verdict
 from proxy.workers.arena import Arena
 from proxy.workers.pool import WorkerPool
-
-POLICIES: Any = {"research": "a policy"}
-
-
-@pytest.fixture
-async def pool(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Any]]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    pools: list[WorkerPool] = []
-
-    async def make(count: int = 1, memory_mib: int = 256, seconds: float = 30.0, **more: Any) -> WorkerPool:
-        defaults = {"engine": "fake_engine", "gate": "fake_engine"}
-        made = WorkerPool(POLICIES, b"k" * 32, count, memory_mib, seconds, **(defaults | more))
-        pools.append(made)
-        await made.start()
-        return made
-
-    yield make
-    for made in pools:
-        await made.close()
 
 
 async def ask(pool: WorkerPool, data: bytes) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,26 +31,14 @@ HUGE = Rendering("image/png", viewport=Viewport(3000, 3000))
 
 
 @pytest.fixture(scope="module")
+def policies(policy: Policy) -> dict[str, Policy]:
+    """What the pools of this file know."""
+    return {"research": policy}
+
+
+@pytest.fixture(scope="module")
 def policy() -> Policy:
     return compile_policy(load_tables(), PolicySpec("research", load_profile("basic"), bytes(32)))
-
-
-@pytest.fixture
-async def pool(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Any]]:
-    """Pools whose engine does as the instance says."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    pools: list[WorkerPool] = []
-
-    async def make(count: int = 1, seconds: float = 30.0, **more: Any) -> WorkerPool:
-        fake = {"engine": "fake_engine", "gate": "fake_engine"}
-        made = WorkerPool({"research": policy}, b"k" * 32, count, 256, seconds, **(fake | more))
-        pools.append(made)
-        await made.start()
-        return made
-
-    yield make
-    for made in pools:
-        await made.close()
 
 
 def path_of(name: str) -> str:
