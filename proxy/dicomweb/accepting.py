@@ -19,10 +19,15 @@ def accepted(request: web.Request, offers: tuple[Offer, ...]) -> Choice:
     """What the client takes of ``offers``, or 406."""
     if request.query.get("charset", "utf-8").strip().lower() not in ("utf-8", "utf8", "*"):
         raise Refused(HTTPStatus.NOT_ACCEPTABLE, "answers are in UTF-8 only")
-    choice = negotiate(request.headers.getall("Accept", []), request.query.get("accept"), offers)
+    choice = taken(request, offers)
     if choice is None:
         raise Refused(HTTPStatus.NOT_ACCEPTABLE, "none of the accepted media types can be given")
     return choice
+
+
+def taken(request: web.Request, offers: tuple[Offer, ...]) -> Choice | None:
+    """The same, None where the client takes none of ``offers``."""
+    return negotiate(request.headers.getall("Accept", []), request.query.get("accept"), offers)
 
 
 def takes_gzip(request: web.Request) -> bool:

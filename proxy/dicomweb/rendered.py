@@ -1,7 +1,8 @@
 """Rendered resources and thumbnails (PS3.18 10.4.1.1.3, 10.4.1.1.4; by URI 9.4): pictures of de-identified instances.
 
 Several pictures come in a multipart/related, one as itself. Of an instance with many frames, asked for without a
-multipart, image/gif moves and the others show the frame in the middle. Nothing is decoded in this process.
+multipart, image/gif moves and the others show the frame in the middle; a report comes as text. Nothing is decoded in
+this process.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from multidict import CIMultiDict
 from proxy.archive.encoded import Stamp
 from proxy.deid.pixels.rendering import Rendered, Rendering
 from proxy.deid.pixels.rendering_picture import MEDIA
-from proxy.dicomweb.accepting import accepted
+from proxy.deid.pixels.rendering_report import TEXTS
+from proxy.dicomweb.accepting import accepted, taken
 from proxy.dicomweb.conditions import digest, unchanged
 from proxy.dicomweb.projects import peer
 from proxy.dicomweb.rendering_parameters import Asked, rendered, thumbnail
@@ -25,11 +27,12 @@ from proxy.dicomweb.sending import stream
 from proxy.dicomweb.status import Refused
 from proxy.dicomweb.wado import Source
 from proxy.service.render import NotAnImage, Render
-from proxy.wire.media import RELATED, Offer
+from proxy.wire.media import RELATED, Offer, negotiate
 from proxy.wire.multipart import closing, part_head, part_tail
 from proxy.wire.uri import Target, parse_frames
 
 _ONE, _MANY = tuple(Offer(media) for media in MEDIA), tuple(Offer(RELATED, media) for media in MEDIA)
+_REPORT, _NO_IMAGE = tuple(map(Offer, TEXTS)), Offer("")
 _File = tuple[Path, Stamp]
 
 
@@ -43,12 +46,16 @@ class Pictures:
         """All pictures of a study, series or instance, or those of some frames."""
         asked, numbers = rendered(request.query), _numbers(request)
         of_one = "instance" in request.match_info and len(numbers) <= 1
-        offer = accepted(request, (*_ONE, *_MANY) if of_one else (*_MANY, *_ONE)).offer
+        offers, text = (*_ONE, *_MANY) if of_one else (*_MANY, *_ONE), ""
+        if of_one and not numbers:
+            text = _text(request)
+        offer = _NO_IMAGE if text and taken(request, offers) is None else accepted(request, offers).offer
         _, paths = await self._source.find(request, "rendered")
         if offer.essence != RELATED:
             if len(paths) > 1 or len(numbers) > 1:
                 raise Refused(HTTPStatus.NOT_ACCEPTABLE, "several images are given in a multipart/related only")
-            wanted = replace(asked.rendering, media=offer.essence, frame=max(numbers, default=0), whole=not numbers)
+            frame = max(numbers, default=0)
+            wanted = replace(asked.rendering, media=offer.essence, frame=frame, whole=not numbers, text=text)
             return await self.one(request, paths, replace(asked, rendering=wanted))
         wanted = replace(asked.rendering, media=offer.root)
         files, tag = await self._files(request, paths, wanted)
@@ -75,6 +82,9 @@ class Pictures:
             return web.Response(status=304, headers=headers)
         project = self._source.projects.name(request)
         found = await self._render.representative(project, files, asked.rendering, peer(request))
+        if not found.frames:
+            headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+            return web.Response(body=found.data, content_type=asked.rendering.text, charset="utf-8", headers=headers)
         return web.Response(body=found.data, content_type=asked.rendering.media, headers=headers)
 
     async def _files(self, request: web.Request, paths: list[Path], wanted: Rendering) -> tuple[list[_File], str]:
@@ -109,6 +119,13 @@ class Pictures:
         yield first, picture
         for number in numbers[1:] if numbers else range(2, picture.frames + 1):
             yield number, await self._render.picture(project, *file, replace(wanted, frame=number), caller)
+
+
+def _text(request: web.Request) -> str:
+    """What a report may come as, "" where no text is taken. The accept parameter alone says so where it is there."""
+    parameter = request.query.get("accept")
+    choice = negotiate([parameter] if parameter else request.headers.getall("Accept", []), None, _REPORT)
+    return "" if choice is None else choice.offer.essence
 
 
 def _numbers(request: web.Request) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from proxy.deid.pixels.rendering_picture import MEDIA
+from proxy.deid.pixels.rendering_report import TEXTS
 from proxy.dicomweb import rendering_parameters
 
 DICOM, JSON, XML = "application/dicom", "application/dicom+json", "application/dicom+xml"
@@ -88,7 +89,7 @@ def _store(path: str, name: str) -> Resource:
 
 def _shown(level: str, path: str) -> tuple[Resource, Resource]:
     several = level in ("Study", "Series")
-    gives = (*_PICTURES, *MEDIA) if several else (*MEDIA, *_PICTURES)
+    gives = (*_PICTURES, *MEDIA) if several else (*MEDIA, *_PICTURES, *(TEXTS if level == "Instance" else ()))
     name, found = f"RetrieveRendered{level}", (*_FOUND, 500)
     return (
         Resource("GET", f"{path}/rendered", "rendered", name, "10.4", gives, found, RENDERING_PARAMETERS),
@@ -130,7 +131,9 @@ RESOURCES: tuple[Resource, ...] = (
         )
     ),
     Resource("GET", "/openapi.json", "openapi", "DescribeService", "", ("application/json",), (200, 304, 404), ()),
-    Resource("GET", "/wado", "uri", "RetrieveInstanceByUri", "9.4", (DICOM, *MEDIA), (*_RANGED, 500), URI_PARAMETERS),
+    Resource(
+        "GET", "/wado", "uri", "RetrieveInstanceByUri", "9.4", (DICOM, *MEDIA, *TEXTS), (*_RANGED, 500), URI_PARAMETERS
+    ),
 )
 
 

@@ -47,7 +47,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus, str | None], ...] = (
     (MultipartError, HTTPStatus.BAD_REQUEST, None),
     (RequestPayloadError, HTTPStatus.BAD_REQUEST, "the request body ends early or is not framed as its headers say"),
     (NoSuchValue, HTTPStatus.NOT_FOUND, "the instance has no such value"),
-    (NotAnImage, HTTPStatus.NOT_ACCEPTABLE, "nothing here can be rendered as an image"),
+    (NotAnImage, HTTPStatus.NOT_ACCEPTABLE, "nothing here can be rendered as what is accepted"),
     (CannotRender, HTTPStatus.INTERNAL_SERVER_ERROR, "the stored image cannot be rendered"),
     (NotInThisForm, HTTPStatus.NOT_ACCEPTABLE, "the value cannot be given without decoding it"),
 )

@@ -1,4 +1,4 @@
-"""WADO-URI (PS3.18 9): one instance by query parameters, as application/dicom or as a picture."""
+"""WADO-URI (PS3.18 9): one instance by query parameters, as application/dicom or rendered."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aiohttp import web
 
 from proxy.archive.values import NoSuchValue
 from proxy.deid.pixels.rendering_picture import MEDIA
+from proxy.deid.pixels.rendering_report import TEXTS
 from proxy.dicomweb.accepting import accepted
 from proxy.dicomweb.conditions import unchanged
 from proxy.dicomweb.rendered import Pictures
@@ -20,7 +21,7 @@ from proxy.wire.uri import Target, UriError, parse_target
 
 #: parameter → name in a path, all mandatory (PS3.18 9.4.1.1)
 _NAMES = {"studyUID": "study", "seriesUID": "series", "objectUID": "instance"}
-_OFFERS = (Offer(DICOM), *map(Offer, MEDIA))
+_OFFERS = (Offer(DICOM), *map(Offer, MEDIA), *map(Offer, TEXTS))
 
 
 class WadoUri:
@@ -41,7 +42,7 @@ class WadoUri:
         target = parse_target({name: query.get(parameter, "") for parameter, name in _NAMES.items()})
         choice = negotiate([query.get("contentType") or "*/*"], None, _OFFERS)
         if choice is None:
-            raise Refused(HTTPStatus.NOT_ACCEPTABLE, f"only {DICOM} and images are given")
+            raise Refused(HTTPStatus.NOT_ACCEPTABLE, f"only {DICOM}, images and texts are given")
         accepted(request, (choice.offer,))
         if choice.offer is not _OFFERS[0]:
             return await self._picture(request, target, choice.offer.essence)
@@ -53,12 +54,13 @@ class WadoUri:
         return not_modified(tag) if unchanged(request.headers, tag) else await self._wado.single(request, tag, paths[0])
 
     async def _picture(self, request: web.Request, target: Target, media: str) -> web.StreamResponse:
-        """As an image (PS3.18 9.4.1.2); a loop only where no frame is named."""
+        """As an image (PS3.18 9.4.1.2), a loop only where no frame is named; a report as a text."""
         if {"presentationUID", "presentationSeriesUID"} & set(request.query):
             raise Refused(HTTPStatus.NOT_ACCEPTABLE, "presentation states are not applied")
         asked = by_uri(request.query)
         _, paths = await self._source.find_target(request, target, "rendered")
-        wanted = replace(asked.rendering, media=media, whole=not asked.rendering.frame)
+        text = media if media in TEXTS else ""
+        wanted = replace(asked.rendering, media="" if text else media, whole=not asked.rendering.frame, text=text)
         try:
             return await self._pictures.one(request, paths, replace(asked, rendering=wanted))
         except NoSuchValue:

@@ -36,7 +36,7 @@ class Renderer(Protocol):
 
 
 class NotAnImage(Exception):
-    """There is nothing to render, or nothing that renders it."""
+    """There is nothing to render, or nothing that renders it as what is wanted."""
 
 
 class CannotRender(Exception):

@@ -190,9 +190,26 @@ async def test_thumbnails(gallery: Gallery) -> None:
     assert (await gallery.picture(SERIES + "/thumbnail?viewport=50,20&annotation=patient", PNG)).size == (20, 20)
 
 
+async def test_a_report_is_a_text(gallery: Gallery) -> None:
+    path = INSTANCE + "2.25.10/rendered"
+    browser = "text/html,application/xhtml+xml,image/avif,*/*;q=0.8"
+    for accept, media in (("", "text/html"), (browser, "text/html"), ("text/plain, image/*", "text/plain")):
+        status, body, headers = await gallery.get(path, accept)
+        assert (status, headers["Content-Type"]) == (200, f"{media}; charset=utf-8")
+        assert b"Document Title" in body
+        assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+        assert (await gallery.get(path, accept, **{"If-None-Match": headers["ETag"]}))[0] == 304
+    assert (await gallery.get(path + "?accept=text/plain", "*/*"))[2]["Content-Type"].startswith("text/plain")
+    assert (await gallery.get(path + "?accept=image/jpeg", "*/*"))[0] == 406
+    assert (await gallery.get(path, "image/*"))[0] == 406
+    assert (await gallery.get(URI + "2.25.10&contentType=text/html"))[1].startswith(b"<!DOCTYPE html>")
+    assert (await gallery.picture(INSTANCE + "2.25.11/rendered", browser)).format == "JPEG"
+    assert (await gallery.get(INSTANCE + "2.25.11/rendered", "text/html"))[0] == 406
+
+
 async def test_what_is_no_image(gallery: Gallery) -> None:
     for path in (
-        INSTANCE + "2.25.10/rendered",
+        INSTANCE + "2.25.10/frames/1/rendered",
         INSTANCE + "2.25.10/thumbnail",
         "/studies/2.25.1/series/2.25.3/rendered",
     ):

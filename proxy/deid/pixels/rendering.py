@@ -17,6 +17,7 @@ from proxy.deid.pixels.header import Header
 from proxy.deid.pixels.images import Images
 from proxy.deid.pixels.rendering_light import light_of
 from proxy.deid.pixels.rendering_picture import ANIMATED, OutsideImage, Viewport, animation, drawn, still
+from proxy.deid.pixels.rendering_report import is_report, report
 from proxy.deid.pixels.rendering_words import lines_of, milliseconds_of
 from proxy.deid.pixels.stage import images_of
 from proxy.deid.pixels.views import Picture
@@ -34,7 +35,8 @@ class Rendering:
     """What is asked for. ``frame``: counted from 1, 0 for the one in the middle.
 
     ``whole``: all frames in one picture that moves, where the media type has such and there is more than one frame.
-    ``annotations``: names of `rendering_words.KINDS`.
+    ``annotations``: names of `rendering_words.KINDS`. ``text``: what a report may come as, of `rendering_report.TEXTS`.
+    Either media type may be "": then none is wanted.
     """
 
     media: str = "image/jpeg"
@@ -44,11 +46,12 @@ class Rendering:
     window: Window | None = None
     quality: int = 90
     annotations: tuple[str, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The picture, encoded; ``frames`` of the instance and its study, series and SOP Instance UID.
+    """The picture, encoded; ``frames`` of the instance, 0 of a report, and its study, series and SOP Instance UID.
 
     ``data`` is empty where ``missing`` is "frame" or "region": there is no such thing in the instance.
     """
@@ -63,13 +66,15 @@ def render(data: memoryview, policy: Policy, wanted: Rendering) -> Rendered:
     """The picture of a Part 10 file. ``policy`` gives limits and transfer syntaxes, and decides nothing here."""
     with strict_text():
         instance = read_instance(data, policy)
-        if instance.pixels is None:
-            raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "there are no pixels to render")
+        study, series, own = (plain_of(instance.root, tag) or "" for tag in _UIDS)
+        if instance.pixels is None and wanted.text and is_report(instance.root):
+            return Rendered(0, (study, series, own), report(instance.root, wanted.text))
+        if instance.pixels is None or not wanted.media:
+            raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "there are no pixels to render, or none are wanted")
         if instance.syntax.handling == "video":
             raise InstanceHeld(Reason.NO_CODEC, "video is not rendered")
         images = images_of(instance, policy)
         frames = images.layout.frames
-        study, series, own = (plain_of(instance.root, tag) or "" for tag in _UIDS)
         if wanted.frame > frames:
             return Rendered(frames, (study, series, own), missing="frame")
         try:
