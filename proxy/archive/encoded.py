@@ -21,7 +21,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_file_meta_info
 from pydicom.filewriter import write_file_meta_info
 
-from proxy.wire.dicom_json import Json, Source, is_signed, raw_elements, to_json
+from proxy.wire.dicom_json import Json, Source, bulk_name, is_signed, raw_elements, to_json
 from proxy.wire.vr import DEFLATED_LE, EXPLICIT_LE, NOT_FOR_WEB, WORD, element_vr, explicit_header, swap
 
 _DEFER = 64 * 1024
@@ -137,10 +137,7 @@ def _source(path: Path) -> Source:
             file.seek(element.value_tell)
             return file.read(element.length)
 
-    def name(where: tuple[int, ...]) -> str:
-        return "bulkdata/" + "/".join(f"{n:08X}" if i % 2 == 0 else str(n) for i, n in enumerate(where))
-
-    return Source(name, fetch)
+    return Source(bulk_name, fetch)
 
 
 def read(path: Path) -> Dataset:

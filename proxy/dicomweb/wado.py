@@ -6,6 +6,7 @@ an entity tag that changes with the stored file and with the rules of the projec
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -48,6 +49,15 @@ class Source:
         if not paths:
             raise Refused(HTTPStatus.NOT_FOUND, f"no such {target.level}")
         return target, paths
+
+    async def described(self, request: web.Request) -> list[Any] | None:
+        """The metadata of what the path names where no file is needed for it, recorded; None where there is."""
+        uids = {name: uid for name, uid in request.match_info.items() if name in ("study", "series", "instance")}
+        target = parse_target(uids)
+        ready = await self.retrieve.described(self.projects.name(request), target, peer(request))
+        if ready is not None and not ready:
+            raise Refused(HTTPStatus.NOT_FOUND, f"no such {target.level}")
+        return ready
 
     async def tag(self, request: web.Request, paths: list[Path], *chosen: object) -> str:
         """The entity tag of what ``chosen`` makes of these files at this address."""
@@ -117,20 +127,44 @@ class Wado:
     async def metadata(self, request: web.Request) -> web.StreamResponse:
         """The data sets without their bulk data, in the DICOM JSON Model or the Native DICOM Model."""
         offer = accepted(request, MODEL_OF_ONE if "instance" in request.match_info else MODELS).offer
-        _, paths = await self._source.find(request, "metadata")
         zipped = zip_text(request)
+        if (ready := await self._source.described(request)) is not None:
+            return await self._send(request, offer, _each(ready), secrets.token_hex(16), {}, zipped)
+        _, paths = await self._source.find(request, "metadata")
         tag = await self._source.tag(request, paths, offer.essence, zipped)
         if unchanged(request.headers, tag):
             return not_modified(tag)
-        base, boundary = self._source.projects.base(request), digest("boundary", tag)[:32]
-        body = written(self._objects(paths, base), offer, boundary, lambda instance: f"{base}/{_place(instance)}")
-        return await stream(request, described(offer, boundary), body, {"ETag": tag}, zipped=zipped)
+        return await self._send(
+            request, offer, self._objects(paths), digest("boundary", tag)[:32], {"ETag": tag}, zipped
+        )
 
-    async def _objects(self, paths: list[Path], base: str) -> AsyncIterator[Any]:
+    async def _send(
+        self,
+        request: web.Request,
+        offer: Offer,
+        objects: AsyncIterator[Any],
+        boundary: str,
+        headers: dict[str, str],
+        zipped: bool,
+    ) -> web.StreamResponse:
+        base = self._source.projects.base(request)
+        body = written(_named(objects, base), offer, boundary, lambda instance: f"{base}/{_place(instance)}")
+        return await stream(request, described(offer, boundary), body, headers, zipped=zipped)
+
+    async def _objects(self, paths: list[Path]) -> AsyncIterator[Any]:
         for path in paths:
-            instance = await self._retrieve.metadata(path)
-            _name_bulk_data(instance, f"{base}/{_place(instance)}/")
-            yield instance
+            yield await self._retrieve.metadata(path)
+
+
+async def _each(instances: list[Any]) -> AsyncIterator[Any]:
+    for instance in instances:
+        yield instance
+
+
+async def _named(instances: AsyncIterator[Any], base: str) -> AsyncIterator[Any]:
+    async for instance in instances:
+        _name_bulk_data(instance, f"{base}/{_place(instance)}/")
+        yield instance
 
 
 def _place(instance: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 from proxy.service.ports import Archive, AuditTrail, Peer
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Found, Search
+from proxy.wire.dicom_json import Json
 from proxy.wire.uri import Query, Target
 
 
@@ -34,6 +35,14 @@ class Finds(Protocol):
         ...
 
 
+class Describes(Protocol):
+    """Metadata of one kind of project without files."""
+
+    async def described(self, project: str, target: Target, peer: Peer) -> list[Json] | None:
+        """DICOM JSON, recorded; None where it has to come from files. See `Retrieve.described`."""
+        ...
+
+
 class SearchOfProject(Search):
     """`Search` over the archive, but for projects that have a search of their own."""
 
@@ -52,13 +61,24 @@ class SearchOfProject(Search):
 class RetrieveOfProject(Retrieve):
     """`Retrieve` over the archive, but for projects whose files come from elsewhere."""
 
-    def __init__(self, archive: Archive, audit: AuditTrail, others: Mapping[str, Finds]) -> None:
-        """``others``: project → who finds its files."""
+    def __init__(
+        self,
+        archive: Archive,
+        audit: AuditTrail,
+        others: Mapping[str, Finds],
+        describes: Mapping[str, Describes] | None = None,
+    ) -> None:
+        """``others``: project → who finds its files; ``describes``: who has its metadata without them."""
         super().__init__(archive, audit)
-        self._others = dict(others)
+        self._others, self._describes = dict(others), dict(describes or {})
 
     async def find(self, project: str, target: Target, what: str, peer: Peer) -> list[Path]:
         """See `Finds.find`."""
         if (other := self._others.get(project)) is not None:
             return await other.find(project, target, what, peer)
         return await super().find(project, target, what, peer)
+
+    async def described(self, project: str, target: Target, peer: Peer) -> list[Json] | None:
+        """See `Describes.described`."""
+        describes = self._describes.get(project)
+        return None if describes is None else await describes.described(project, target, peer)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from proxy.deid.profile import Policy
 from proxy.errors import VeilError
 from proxy.service.upstream import Upstream
 from proxy.store.crosswalk import Key
+from proxy.wire.uri import Target
 
 
 class TooBroad(VeilError):
@@ -44,6 +46,26 @@ class View:
     def key(self, kind: str, pseudonym: str) -> Key:
         """A row of the crosswalk."""
         return Key(self.project, self.policy.key_epoch, kind, pseudonym)
+
+
+async def originals_of(view: View, crosswalk: Translations, target: Target) -> dict[str, str] | None:
+    """level → original UID of what ``target`` names in pseudonyms; None where one of them was never shown here."""
+    pseudonyms = {"study": target.study, "series": target.series, "instance": target.instance}
+    keys = {level: view.key(level, uid) for level, uid in pseudonyms.items() if uid}
+    known = await crosswalk.get(keys.values())
+    return {level: known[key] for level, key in keys.items()} if len(known) == len(keys) else None
+
+
+class Translations(Protocol):
+    """What the view side needs of `proxy.store.crosswalk.Crosswalk`."""
+
+    async def get(self, keys: Iterable[Key]) -> dict[Key, str]:
+        """The originals of those that are known."""
+        ...
+
+    async def put(self, originals: Mapping[Key, str]) -> None:
+        """Remember them."""
+        ...
 
 
 #: project → its view; KeyError for one that has none

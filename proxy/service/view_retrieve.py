@@ -15,9 +15,8 @@ from proxy.errors import VeilError
 from proxy.service.ports import AuditTrail, Peer
 from proxy.service.retrieve import retrieved
 from proxy.service.upstream import Reference
-from proxy.service.view import TooBroad, View, Views
+from proxy.service.view import TooBroad, Translations, View, Views, originals_of
 from proxy.service.view_fetch import ViewFetch
-from proxy.store.crosswalk import Crosswalk
 from proxy.wire.uri import Target
 
 #: The most instances of one answer.
@@ -27,7 +26,7 @@ MOST_INSTANCES = 20_000
 class ViewRetrieve:
     """Finds the files of projects with a view."""
 
-    def __init__(self, views: Views, fetch: ViewFetch, crosswalk: Crosswalk, audit: AuditTrail) -> None:
+    def __init__(self, views: Views, fetch: ViewFetch, crosswalk: Translations, audit: AuditTrail) -> None:
         self._views, self._fetch, self._crosswalk, self._audit = views, fetch, crosswalk, audit
 
     async def find(self, project: str, target: Target, what: str, peer: Peer) -> list[Path]:
@@ -45,12 +44,9 @@ class ViewRetrieve:
         return paths
 
     async def _paths(self, view: View, target: Target, peer: Peer) -> list[Path]:
-        pseudonyms = {"study": target.study, "series": target.series, "instance": target.instance}
-        keys = {kind: view.key(kind, uid) for kind, uid in pseudonyms.items() if uid}
-        known = await self._crosswalk.get(keys.values())
-        if len(known) < len(keys):
+        originals = await originals_of(view, self._crosswalk, target)
+        if originals is None:
             return []
-        originals = {kind: known[key] for kind, key in keys.items()}
         found = await view.upstream.instances(
             originals["study"], originals.get("series", ""), originals.get("instance", "")
         )

@@ -96,6 +96,11 @@ def _encodings(dataset: Dataset, inherited: Sequence[str]) -> Sequence[str]:
     return tuple(convert_encodings(_split(value.decode("ascii", "replace")))) if value else inherited
 
 
+def bulk_name(where: Path) -> str:
+    """What a value is called relative to its instance, by element path: ``bulkdata/7FE00010``."""
+    return "bulkdata/" + "/".join(f"{n:08X}" if i % 2 == 0 else str(n) for i, n in enumerate(where))
+
+
 def _element(dataset: Dataset, element: Any, source: Source, path: Path, context: _Context) -> Json:
     vr = element_vr(element.tag, element.VR, context.signed)
     here = (*path, int(element.tag))

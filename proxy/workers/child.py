@@ -23,6 +23,7 @@ from proxy.deid.types import Claimed
 from proxy.errors import Reason, VeilError
 from proxy.service.ports import Held, Verdict
 from proxy.workers import confine, protocol
+from proxy.workers.describing import Outcome
 from proxy.workers.judge import ENGINE, GATE, Judge
 from proxy.workers.reply import Reply, send_reply
 from proxy.workers.text_reader import make_reader
@@ -64,8 +65,8 @@ class Bench:
         gc.freeze()
         self._base = confine.address_space()
 
-    def run(self, job: protocol.Job, fd: int) -> Verdict | Rendered:
-        """Judge or render the instance in ``fd`` within its allowance of memory."""
+    def run(self, job: protocol.Job, fd: int) -> Verdict | Rendered | list[Outcome]:
+        """Judge, render or describe what is in ``fd`` within its allowance of memory."""
         policy = self._setup.policies.get(job.project)
         if policy is None:
             return Held(Reason.ENGINE_ERROR, "no policy")
@@ -74,8 +75,12 @@ class Bench:
         confine.limit_memory(self._base, self._setup.memory_bytes, job.size)
         mapping = mmap.mmap(fd, job.size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
         try:
+            if job.describing:
+                return self._judge.describe(memoryview(mapping), policy)
             if job.rendering is not None:
                 return self._judge.render(memoryview(mapping), job.rendering, policy)
+            if job.passing is not None:
+                return self._judge.let_pass(memoryview(mapping), job.claimed, policy, job.passing)
             return self._judge.judge(memoryview(mapping), job.claimed, policy)
         finally:
             _unmap(mapping)

@@ -10,18 +10,20 @@ text may quote the data set, so its class name is all that leaves.
 from __future__ import annotations
 
 import importlib
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from proxy.deid.pixels.plan import TextReader
 from proxy.deid.pixels.rendering import Rendered, Rendering, render
 from proxy.deid.profile import Policy
-from proxy.deid.types import Claimed, Deidentified, Original
+from proxy.deid.types import Claimed, Deidentified, Original, Report, Slice
 from proxy.deid.verify import Release
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released, Verdict
+from proxy.workers.describing import Outcome, describe
 
 T = TypeVar("T")
 
@@ -36,6 +38,10 @@ class Verifier(Protocol):
 
     def verify(self, data: memoryview, result: Deidentified, policy: Policy) -> Release:
         """The permission to let ``result`` out; `InstanceHeld` otherwise."""
+        ...
+
+    def let_pass(self, data: memoryview, claimed: Claimed, policy: Policy, check: bool) -> tuple[Release, Report]:
+        """The permission for what is de-identified already; `InstanceHeld` otherwise."""
         ...
 
 
@@ -71,11 +77,36 @@ class Judge:
             return _held(release, result.original, started)
         return Released(release, result.chunks, result.original, result.report, _since(started))
 
+    def let_pass(self, data: memoryview, claimed: Claimed, policy: Policy, check: bool) -> Verdict:
+        """Release ``data``, which is de-identified, as it is. Raises nothing that an instance can cause."""
+        started = time.perf_counter()
+        found = _contained(lambda: self._gate.let_pass(data, claimed, policy, check))
+        if isinstance(found, Trouble):
+            return _held(found, None, started)
+        release, report = found
+        uids = (report.sop_class_uid, report.sop_instance_uid, report.study_instance_uid, report.series_instance_uid)
+        return Released(release, (Slice(0, len(data)),), Original(*uids), report, _since(started))
+
     def render(self, data: memoryview, wanted: Rendering, policy: Policy) -> Rendered | Held:
         """A picture of ``data``, which is de-identified. Raises nothing that an instance can cause."""
         started = time.perf_counter()
         found = _contained(lambda: render(data, policy, wanted))
         return _held(found, None, started) if isinstance(found, Trouble) else found
+
+    def describe(self, data: memoryview, policy: Policy) -> list[Outcome]:
+        """See `describing`: an outcome for each object of the array in ``data``. Raises nothing that one can cause."""
+        found = _contained(lambda: list(json.loads(bytes(data))))
+        return [] if isinstance(found, Trouble) else [self._outcome(each, policy) for each in found]
+
+    def _outcome(self, instance: Any, policy: Policy) -> Outcome:
+        def engine(data: memoryview, claimed: Claimed) -> Deidentified:
+            return self._deidentify(data, claimed, policy, self._reader)
+
+        def verify(data: memoryview, result: Deidentified) -> Release:
+            return self._gate.verify(data, result, policy)
+
+        made = _contained(lambda: describe(instance, engine, verify))
+        return str(made.reason) if isinstance(made, Trouble) else made
 
     def _whose(self, data: memoryview, policy: Policy, trouble: Trouble) -> Original | None:
         """The sender's UIDs for the answer to it; not sought in what has just broken the engine."""

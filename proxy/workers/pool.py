@@ -21,6 +21,7 @@ from proxy.errors import WorkersUnavailable
 from proxy.service.ports import Held, Verdict
 from proxy.workers.arena import Arena
 from proxy.workers.child import Setup
+from proxy.workers.describing import Outcome
 from proxy.workers.judge import ENGINE, GATE
 from proxy.workers.protocol import Job
 from proxy.workers.worker import Worker
@@ -89,8 +90,14 @@ class WorkerPool:
 
     async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
         """See `Deidentifier.run`. The arena is frozen, and may be closed at any time after the call began."""
+        return await self._verdict(Job(project, claimed, arena.size), arena)
+
+    async def let_pass(self, project: str, arena: Arena, claimed: Claimed, check: bool) -> Verdict:
+        """See `proxy.service.passing.Passes`; as `run`."""
+        return await self._verdict(Job(project, claimed, arena.size, passing=check), arena)
+
+    async def _verdict(self, job: Job, arena: Arena) -> Verdict:
         arena.freeze()
-        job = Job(project, claimed, arena.size)
         # a caller who goes away does not take the worker along: the work ends by itself
         return await asyncio.shield(await self._begin(job, arena.fd, lambda worker, fd: worker.run(job, fd)))
 
@@ -105,6 +112,12 @@ class WorkerPool:
             raise
         task.add_done_callback(lambda _: self._renders.release())
         return await asyncio.shield(task)
+
+    async def describe(self, project: str, arena: Arena) -> list[Outcome] | Held:
+        """See `proxy.service.view_describe.Describer`; as `run`."""
+        arena.freeze()
+        job = Job(project, Claimed(), arena.size, describing=True)
+        return await asyncio.shield(await self._begin(job, arena.fd, lambda worker, fd: worker.describe(job, fd)))
 
     async def _begin(self, job: Job, fd: int, act: Callable[[Worker, int], T]) -> asyncio.Task[T]:
         """``act`` under way with a worker and a descriptor of its own, which is ``fd``."""

@@ -34,13 +34,17 @@ class ProtocolError(Exception):
 class Job:
     """One instance for a worker; its bytes come as the descriptor beside the frame.
 
-    With ``rendering`` it is de-identified already, and a picture of it is wanted.
+    With ``rendering`` it is de-identified already, and a picture of it is wanted. ``describing``: the bytes are a JSON
+    array of DICOM JSON objects, whose metadata is wanted.
     """
 
     project: str
     claimed: Claimed
     size: int
     rendering: Rendering | None = None
+    describing: bool = False
+    #: it is de-identified already, and is only to be let pass: with (True) or without the gate's check
+    passing: bool | None = None
 
 
 def send(sock: socket.socket, value: object, fd: int = -1) -> None:

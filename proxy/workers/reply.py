@@ -17,6 +17,7 @@ from proxy.deid.types import Chunk, Original, Report, Slice
 from proxy.deid.verify import Release
 from proxy.errors import Reason
 from proxy.service.ports import Held, Released, Verdict
+from proxy.workers.describing import Outcome, plain, restored
 from proxy.workers.protocol import BROKEN, ProtocolError, receive, send
 
 #: chunks from this size on come by descriptor
@@ -26,9 +27,9 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A verdict, or a picture, and the worker's resident memory afterwards, in bytes."""
+    """A verdict, a picture or descriptions, and the worker's resident memory afterwards, in bytes."""
 
-    verdict: Verdict | Rendered
+    verdict: Verdict | Rendered | list[Outcome]
     resident: int
 
 
@@ -38,6 +39,9 @@ def send_reply(sock: socket.socket, reply: Reply) -> None:
     if isinstance(verdict, Held):
         original = _plain_original(verdict.original)
         send(sock, (reply.resident, "held", (str(verdict.reason), verdict.detail, original, verdict.milliseconds)))
+        return
+    if isinstance(verdict, list):
+        send(sock, (reply.resident, "described", plain(verdict)))
         return
     chunks, fd = _spilled((verdict.data,) if isinstance(verdict, Rendered) else verdict.chunks)
     try:
@@ -62,6 +66,8 @@ def receive_reply(sock: socket.socket, most: int) -> Reply:
         if kind == "held":
             reason, detail, original, spent = body
             return Reply(Held(Reason(reason), detail, _original(original), spent), resident)
+        if kind == "described":
+            return Reply(restored(body), resident)
         if kind == "rendered":
             return Reply(_rendered(body, fd, most), resident)
         release, chunks, original, report, spent = body

@@ -14,6 +14,7 @@ from proxy.deid.pixels.rendering import Rendered, Rendering
 from proxy.deid.types import Claimed
 from proxy.service.ports import Held, Verdict
 from proxy.workers.arena import Arena
+from proxy.workers.describing import Outcome
 from proxy.workers.pool import WorkerPool
 
 T = TypeVar("T")
@@ -67,9 +68,17 @@ class Rotation:
         """See `Deidentifier.run`."""
         return await self._current.use(lambda pool: pool.run(project, arena, claimed))
 
+    async def let_pass(self, project: str, arena: Arena, claimed: Claimed, check: bool) -> Verdict:
+        """See `proxy.service.passing.Passes`."""
+        return await self._current.use(lambda pool: pool.let_pass(project, arena, claimed, check))
+
     async def render(self, project: str, fd: int, wanted: Rendering) -> Rendered | Held:
         """See `proxy.service.render.Renderer`."""
         return await self._current.use(lambda pool: pool.render(project, fd, wanted))
+
+    async def describe(self, project: str, arena: Arena) -> list[Outcome] | Held:
+        """See `proxy.service.view_describe.Describer`."""
+        return await self._current.use(lambda pool: pool.describe(project, arena))
 
     async def replace(self, pool: WorkerPool) -> None:
         """From now on ``pool`` judges; returns when the one before has finished and is closed."""

@@ -19,6 +19,7 @@ from proxy.errors import Reason, WorkersUnavailable
 from proxy.service.ports import Held, Released, Verdict
 from proxy.workers import protocol
 from proxy.workers.child import Setup
+from proxy.workers.describing import Outcome
 from proxy.workers.protocol import Job
 from proxy.workers.reply import receive_reply
 
@@ -76,14 +77,19 @@ class Worker:
     def run(self, job: Job, fd: int) -> Verdict:
         """The verdict on the instance in ``fd``, whatever becomes of the process."""
         answer = self._ask(job, fd)
-        return self._lost(_NONSENSE) if isinstance(answer, Rendered) else answer
+        return answer if isinstance(answer, Released | Held) else self._lost(_NONSENSE)
 
     def render(self, job: Job, fd: int) -> Rendered | Held:
         """The picture of the instance in ``fd``, whatever becomes of the process."""
         answer = self._ask(job, fd)
-        return self._lost(_NONSENSE) if isinstance(answer, Released) else answer
+        return answer if isinstance(answer, Rendered | Held) else self._lost(_NONSENSE)
 
-    def _ask(self, job: Job, fd: int) -> Verdict | Rendered:
+    def describe(self, job: Job, fd: int) -> list[Outcome] | Held:
+        """The outcomes for the objects in ``fd``, whatever becomes of the process."""
+        answer = self._ask(job, fd)
+        return answer if isinstance(answer, list | Held) else self._lost(_NONSENSE)
+
+    def _ask(self, job: Job, fd: int) -> Verdict | Rendered | list[Outcome]:
         sock = self._socket
         if sock is None:
             raise WorkersUnavailable("the worker is gone")

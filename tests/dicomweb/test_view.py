@@ -62,7 +62,9 @@ async def reader(tmp_path: Path) -> AsyncIterator[Reader]:
     async with viewing(tmp_path, pacs=pacs_of(*files)) as site:
         projects = {"research": "research", "other": "other"}
         search = SearchOfProject(archive, site.audit, dict.fromkeys(projects, site.search))
-        retrieve = RetrieveOfProject(archive, site.audit, dict.fromkeys(projects, site.retrieve))
+        retrieve = RetrieveOfProject(
+            archive, site.audit, dict.fromkeys(projects, site.retrieve), dict.fromkeys(projects, site.describe)
+        )
 
         async def ready() -> dict[str, Any]:
             return {"ready": True, "checks": {}}

@@ -27,9 +27,10 @@ from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
 from proxy.errors import AuditUnavailable
-from proxy.service.ports import Arena, AuditEvent, Peer, Verdict
+from proxy.service.ports import Arena, AuditEvent, Held, Peer, Verdict
 from proxy.service.upstream import Question, Reference, UpstreamError, find_references, pour
 from proxy.service.view import View
+from proxy.service.view_describe import ViewDescribe
 from proxy.service.view_fetch import ViewFetch
 from proxy.service.view_known import Known
 from proxy.service.view_match import Matches
@@ -39,7 +40,8 @@ from proxy.store.crosswalk import Crosswalk
 from proxy.store.database import Database
 from proxy.store.rulebook import load_profile, load_tables
 from proxy.store.view_cache import ViewCache
-from proxy.wire.dicom_json import Json, Source, first_value, to_json
+from proxy.wire.dicom_json import Json, Source, bulk_name, first_value, to_json
+from proxy.workers.describing import Outcome
 from proxy.workers.judge import Judge
 
 PEER = Peer("dicomweb", "192.0.2.7")
@@ -76,8 +78,8 @@ class Pacs:
 
     def keep(self, data: bytes) -> None:
         """Store a Part 10 instance as a modality would."""
-        dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
-        header = to_json(dataset, Source(lambda _: "", lambda _: b""))
+        dataset = pydicom.dcmread(io.BytesIO(data))
+        header = to_json(dataset, Source(lambda where: f"http://pacs.hospital.example/{bulk_name(where)}", _value))
         uid = first_value(header, _TAGS["instance"])
         self.files[uid], self.headers[uid] = data, header
 
@@ -147,6 +149,10 @@ class Pacs:
             raise self.fault
 
 
+def _value(element: Any) -> bytes:
+    return bytes(element.value)
+
+
 def _same_study(one: Json, other: Json) -> bool:
     return first_value(one, _TAGS["study"]) == first_value(other, _TAGS["study"])
 
@@ -181,6 +187,10 @@ class Deidentifier:
         arena.freeze()
         return self._judge.judge(memoryview(bytes(arena.view())), claimed, self.policies[project])
 
+    async def describe(self, project: str, arena: Arena) -> list[Outcome] | Held:
+        await asyncio.sleep(0)
+        return self._judge.describe(memoryview(bytes(arena.view())), self.policies[project])
+
 
 @dataclass
 class Site:
@@ -195,6 +205,7 @@ class Site:
     known: Known
     search: ViewSearch
     retrieve: ViewRetrieve
+    describe: ViewDescribe
     folder: Path
 
     def view(self, project: str) -> View:
@@ -219,7 +230,8 @@ async def viewing(folder: Path, *, pacs: Pacs | None = None, cache_bytes: int = 
     search = ViewSearch(view, Matches(deidentifier, gate), crosswalk, known, audit, most)
     fetch = ViewFetch(deidentifier, cache, crosswalk, known, audit, limit)
     retrieve = ViewRetrieve(view, fetch, crosswalk, audit)
-    yield Site(pacs, policies, audit, deidentifier, crosswalk, cache, known, search, retrieve, folder)
+    describe = ViewDescribe(view, deidentifier, fetch, crosswalk, known, audit)
+    yield Site(pacs, policies, audit, deidentifier, crosswalk, cache, known, search, retrieve, describe, folder)
     cache.close()
     await database.close()
 
