@@ -21,6 +21,7 @@ from proxy.dimse.moving import Arrivals
 from proxy.dimse.requestor import Destination
 from proxy.dimse.upstream import DimseUpstream, MoveTo
 from proxy.errors import ConfigError
+from proxy.service.passing import Admission, PassFetch, Passing, PassRetrieve, PassSearch, Unmapped
 from proxy.service.readers import Describes, Finds, RetrieveOfProject, Searches, SearchOfProject
 from proxy.service.upstream import Upstream
 from proxy.service.view import View
@@ -79,23 +80,29 @@ class Readers:
         searches: dict[str, Searches] = {}
         finds: dict[str, Finds] = {}
         describes: dict[str, Describes] = {}
-        if views := [name for name, each in read.items() if each.mode == "view"]:
-            search, retrieve, describe = await self._views(stack)
+        cache = await self._cache(stack) if read else None
+        if cache is not None and (views := [name for name, each in read.items() if each.mode == "view"]):
+            search, retrieve, describe = self._views(cache)
             searches |= dict.fromkeys(views, search)
             finds |= dict.fromkeys(views, retrieve)
             describes |= dict.fromkeys(views, describe)
-        if missing := sorted(read.keys() - searches.keys()):
-            raise ConfigError(f"projects.{missing[0]}.read.mode", "an upstream is read with mode: view")
+        if cache is not None and (passed := [name for name, each in read.items() if each.mode == "pass"]):
+            searches |= dict.fromkeys(passed, PassSearch(lambda project: self._view(project).upstream, parts.audit))
+            finds |= dict.fromkeys(passed, self._passed(cache))
         return (
             SearchOfProject(parts.archive, parts.audit, searches),
             RetrieveOfProject(parts.archive, parts.audit, finds, describes),
         )
 
-    async def _views(self, stack: AsyncExitStack) -> tuple[ViewSearch, ViewRetrieve, ViewDescribe]:
-        parts, limits = self._parts, self._parts.config.limits
-        cache = ViewCache(parts.config.data_dir / "cache", parts.gate, limits.cache_bytes)
+    async def _cache(self, stack: AsyncExitStack) -> ViewCache:
+        config = self._parts.config
+        cache = ViewCache(config.data_dir / "cache", self._parts.gate, config.limits.cache_bytes)
         stack.callback(cache.close)
         await cache.open()
+        return cache
+
+    def _views(self, cache: ViewCache) -> tuple[ViewSearch, ViewRetrieve, ViewDescribe]:
+        parts, limits = self._parts, self._parts.config.limits
         crosswalk, known = Crosswalk(parts.database, load_key(parts.config.node_key_file)), Known()
         matches = Matches(parts.judge, parts.gate)
         fetch = ViewFetch(parts.judge, cache, crosswalk, known, parts.audit, limits.instance_bytes)
@@ -104,6 +111,13 @@ class Readers:
             ViewRetrieve(self._view, fetch, crosswalk, parts.audit),
             ViewDescribe(self._view, parts.judge, fetch, crosswalk, known, parts.audit),
         )
+
+    def _passed(self, cache: ViewCache) -> PassRetrieve:
+        parts, projects = self._parts, self._parts.config.projects
+        admission = Admission(parts.judge, lambda project: projects[project].read.verify)
+        unmapped, limit = Unmapped(), parts.config.limits.instance_bytes
+        fetch = PassFetch(admission, cache, unmapped, Known(), parts.audit, limit)
+        return PassRetrieve(lambda project: Passing.of(self._view(project)), fetch, unmapped, parts.audit)
 
     def _view(self, project: str) -> View:
         source = self._parts.config.projects[project].read.source

@@ -6,13 +6,13 @@ a search names the matching keys and never their values: a viewer may type a pat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from proxy.archive.attributes import UID_OF, above, matchable
 from proxy.service.events import who
-from proxy.service.ports import Archive, AuditEvent, AuditTrail, Peer
+from proxy.service.ports import AuditEvent, AuditTrail, Peer
 from proxy.wire.uri import Query
 
 #: The most matches in one answer; the rest is asked for with `offset`.
@@ -32,10 +32,20 @@ class Found:
     refused: tuple[str, ...] = ()
 
 
+class Searchable(Protocol):
+    """What is searched: the embedded archive, or what answers as it does."""
+
+    async def search(
+        self, project: str, level: str, matches: Mapping[str, str], fields: Sequence[str], limit: int, offset: int
+    ) -> list[dict[str, Any]]:
+        """See `proxy.service.ports.Archive.search`."""
+        ...
+
+
 class Search:
     """Answers searches from ``archive``, each recorded in ``audit`` first."""
 
-    def __init__(self, archive: Archive, audit: AuditTrail) -> None:
+    def __init__(self, archive: Searchable, audit: AuditTrail) -> None:
         self._archive, self._audit = archive, audit
 
     async def search(self, project: str, level: str, within: Mapping[str, str], query: Query, peer: Peer) -> Found:

@@ -18,9 +18,8 @@ from proxy.errors import InstanceHeld, Reason
 from proxy.service.events import who
 from proxy.service.ports import Arena, AuditEvent, AuditTrail, Deidentifier, Held, Peer
 from proxy.service.upstream import Reference, UpstreamError
-from proxy.service.view import View
+from proxy.service.view import Translations, View
 from proxy.service.view_known import Known
-from proxy.store.crosswalk import Crosswalk
 from proxy.store.view_cache import ViewCache
 
 #: `UpstreamError.code` of an instance beyond the limit
@@ -41,7 +40,7 @@ class ViewFetch:
     """Gives the de-identified file of an instance, or None for one that is not there or may not leave."""
 
     def __init__(
-        self, deidentifier: Deidentifier, cache: ViewCache, crosswalk: Crosswalk, known: Known, audit: AuditTrail,
+        self, deidentifier: Deidentifier, cache: ViewCache, crosswalk: Translations, known: Known, audit: AuditTrail,
         instance_limit: int,
     ) -> None:  # fmt: skip
         """``instance_limit``: bytes of one instance."""
