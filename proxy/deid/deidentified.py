@@ -19,7 +19,7 @@ from proxy.deid.private_blocks import canonical_creator
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf, Path, known_vr
 from proxy.deid.rows import ITEM, TAG
-from proxy.deid.rules import RETAINING
+from proxy.deid.rules import RETAINING, Rule
 from proxy.deid.said import Said
 from proxy.deid.types import Claimed, Report
 from proxy.deid.view import View
@@ -110,8 +110,14 @@ class _Elements:
         creator = self._creators.get((leaf.path, group << 16 | number >> 8), "")
         safe = self._policy.safe_private
         listed = safe is not None and (creator, group, number & 0xFF) in safe.elements
-        ruled = (r for r in self._policy.rules if creator in r.creators and r.do in RETAINING)
-        return bool(creator) and (listed or any(rule.reaches(leaf.tag, leaf.vr) for rule in ruled))
+        rules = [r for r in self._policy.rules if creator in r.creators and r.reaches(leaf.tag, leaf.vr)]
+        if any(map(_always_removes, rules)):
+            return False
+        return bool(creator) and (listed or any(rule.do in RETAINING for rule in rules))
+
+
+def _always_removes(rule: Rule) -> bool:
+    return rule.do == "remove" and not (rule.sop_classes or rule.modalities or rule.when)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -123,8 +129,11 @@ def _is_doubtful(policy: Policy, tag: int) -> bool:
 def _is_removed(policy: Policy, tag: int) -> bool:
     """Whether the profile removes every element with this tag: no option, rule or word on dates lets one stay."""
     vr = policy.vrs.get(tag) or known_vr(tag)
-    if not tag & 0xFFFF or any(rule.do in RETAINING and rule.reaches(tag, vr) for rule in policy.rules):
+    rules = [rule for rule in policy.rules if rule.reaches(tag, vr)]
+    if not tag & 0xFFFF or any(rule.do in RETAINING for rule in rules):
         return False
+    if any(map(_always_removes, rules)):
+        return True
     if tag in ABOUT_ORIGINALS:
         return not policy.recipients
     code = policy.code(tag)
