@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from proxy.archive.archive import EmbeddedArchive
 from proxy.archive.upstream import ArchiveUpstream
 from proxy.audit.trail import AuditLog
-from proxy.config import Config
+from proxy.config import Config, Limits
 from proxy.config_upstreams import ARCHIVE, ArchiveSource, DicomwebSource, DimseSource, Source
 from proxy.deid.profile import Policy
 from proxy.deid.verify import Gate
@@ -26,7 +26,7 @@ from proxy.service.readers import Describes, Finds, RetrieveOfProject, Searches,
 from proxy.service.upstream import Upstream
 from proxy.service.view import View
 from proxy.service.view_describe import ViewDescribe
-from proxy.service.view_fetch import ViewFetch
+from proxy.service.view_fetch import AT_ONCE, ViewFetch
 from proxy.service.view_known import Known
 from proxy.service.view_match import Matches
 from proxy.service.view_retrieve import ViewRetrieve
@@ -105,7 +105,7 @@ class Readers:
         parts, limits = self._parts, self._parts.config.limits
         crosswalk, known = Crosswalk(parts.database, load_key(parts.config.node_key_file)), Known()
         matches = Matches(parts.judge, parts.gate)
-        fetch = ViewFetch(parts.judge, cache, crosswalk, known, parts.audit, limits.instance_bytes)
+        fetch = ViewFetch(parts.judge, cache, crosswalk, known, parts.audit, _most_bytes(limits))
         return (
             ViewSearch(self._view, matches, crosswalk, known, parts.audit),
             ViewRetrieve(self._view, fetch, crosswalk, parts.audit),
@@ -115,13 +115,18 @@ class Readers:
     def _passed(self, cache: ViewCache) -> PassRetrieve:
         parts, projects = self._parts, self._parts.config.projects
         admission = Admission(parts.judge, lambda project: projects[project].read.verify)
-        unmapped, limit = Unmapped(), parts.config.limits.instance_bytes
+        unmapped, limit = Unmapped(), _most_bytes(parts.config.limits)
         fetch = PassFetch(admission, cache, unmapped, Known(), parts.audit, limit)
         return PassRetrieve(lambda project: Passing.of(self._view(project)), fetch, unmapped, parts.audit)
 
     def _view(self, project: str) -> View:
         source = self._parts.config.projects[project].read.source
         return View(project, self._upstreams[source], self._policies[project])
+
+
+def _most_bytes(limits: Limits) -> int:
+    """Of one instance, so that all that are fetched at once fit into the memory that receiving may take."""
+    return min(limits.instance_bytes, limits.memory_bytes // AT_ONCE)
 
 
 def _moved(name: str) -> str:

@@ -21,10 +21,12 @@ from proxy.service.upstream import Reference, UpstreamError
 from proxy.service.view import Translations, View
 from proxy.service.view_known import Known
 from proxy.store.view_cache import ViewCache
+from proxy.wire.uri import Target
 
 #: `UpstreamError.code` of an instance beyond the limit
 TOO_LARGE = "too-large"
-_AT_ONCE = 4
+#: instances under way at the same time, each in an arena of its own
+AT_ONCE = 4
 _MOST_HELD = 100_000
 #: why a worker did not come to an end: it may the next time
 _PASSING = frozenset(map(str, (Reason.WORKER_CRASHED, Reason.WORKER_TIMEOUT, Reason.ENGINE_ERROR)))
@@ -46,7 +48,7 @@ class ViewFetch:
         """``instance_limit``: bytes of one instance."""
         self._deidentifier, self._cache, self._crosswalk = deidentifier, cache, crosswalk
         self._known, self._audit, self._limit = known, audit, instance_limit
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._works: dict[Hashable, _Work] = {}
         self._held: OrderedDict[Hashable, None] = OrderedDict()
 
@@ -60,14 +62,21 @@ class ViewFetch:
         work = self._works.get(key)
         if work is None:
             work = self._works[key] = _Work(asyncio.ensure_future(self._made(view, reference, key, peer)))
-            work.task.add_done_callback(lambda _: self._works.pop(key, None))
         work.waiting += 1
         try:
             return await asyncio.shield(work.task)
         finally:
             work.waiting -= 1
-            if not work.waiting:
+            if not work.waiting:  # who comes later begins anew: this one may be ending unfinished
                 work.task.cancel()
+                if self._works.get(key) is work:
+                    del self._works[key]
+
+    def cached(self, view: View, target: Target) -> Path | None:
+        """The file of an instance that was released, where it is at hand; nobody is asked."""
+        if self._known.series_of(view.scope, target.study, target.instance) != target.series:
+            return None
+        return self._cache.get((view.scope, target.instance))
 
     async def _made(self, view: View, reference: Reference, key: Hashable, peer: Peer) -> Path | None:
         async with self._turns:

@@ -44,6 +44,12 @@ class Known:
         found = self._studies.get((scope, study))
         return found is not None and found.instances.get(instance, ("", ""))[1] is None
 
+    def series_of(self, scope: Scope, study: str, instance: str) -> str:
+        """The series of an instance that was released; "" where nothing is known of it."""
+        found = self._studies.get((scope, study))
+        series, modality = found.instances.get(instance, ("", None)) if found is not None else ("", None)
+        return "" if modality is None else series
+
     def visible(self, scope: Scope, level: str, uids: tuple[str, str, str], upstream: Json) -> Json | None:
         """What can be said of a study or series in its match: counts and modalities of what is released.
 

@@ -44,6 +44,8 @@ class ViewRetrieve:
         return paths
 
     async def _paths(self, view: View, target: Target, peer: Peer) -> list[Path]:
+        if target.instance and (path := self._fetch.cached(view, target)) is not None:
+            return [path]
         originals = await originals_of(view, self._crosswalk, target)
         if originals is None:
             return []

@@ -62,6 +62,28 @@ async def test_lower_targets_are_known_from_what_was_shown(site: Site) -> None:
     assert await find(site, Target(study(site, 2).study, series.series)) == []
 
 
+async def test_the_pacs_is_not_asked_for_what_is_at_hand(site: Site) -> None:
+    whole = await find(site, study(site))
+    one = pydicom.dcmread(whole[0])
+    site.pacs.calls.clear()
+    target = Target(one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPInstanceUID)
+    assert await find(site, target) == [whole[0]]
+    assert site.pacs.calls == []
+    assert await find(site, Target(target.study, "2.25.1", target.instance)) == []
+    assert site.audit.events[-1].reason == "not-found"
+
+
+async def test_who_comes_when_the_work_is_given_up_begins_anew(site: Site) -> None:
+    site.pacs.delay = asyncio.Event()
+    first = asyncio.ensure_future(find(site, study(site)))
+    await asyncio.sleep(0.1)
+    first.cancel()
+    second = asyncio.ensure_future(find(site, study(site)))
+    await asyncio.sleep(0.1)
+    site.pacs.delay.set()
+    assert len(await second) == 5
+
+
 async def test_what_is_held_is_absent_recorded_once_and_not_fetched_again(site: Site) -> None:
     assert await find(site, study(site, 2)) == []
     (event,) = [event for event in site.audit.events if event.type == "withheld"]
