@@ -53,7 +53,7 @@ class WorkerPool:
         engine: str = ENGINE,
         gate: str = GATE,
     ) -> None:
-        """``memory_mib`` and ``seconds`` are for one instance; ``seconds`` grows with its size; ``tables``: see `Setup`."""
+        """``memory_mib`` and ``seconds`` are for one instance; ``seconds`` grows with its size. See `Setup`."""
         setup = Setup(dict(policies), gate_key, memory_mib << 20, tables, engine, gate)
         self._projects = frozenset(policies)
         self._workers = [Worker(setup, start_seconds, jobs_per_worker) for _ in range(count)]
