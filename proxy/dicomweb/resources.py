@@ -72,12 +72,14 @@ _MODELS = (JSON, "application/json", f'{_MULTI}; type="{XML}"')
 _FILES = (f'{_MULTI}; type="{DICOM}"',)
 _BULK = (f'{_MULTI}; type="{OCTETS}"', f'{_MULTI}; type="image/*"', f'{_MULTI}; type="video/*"')
 _PICTURES = tuple(f'{_MULTI}; type="{media}"' for media in MEDIA)
-_FOUND = (200, 304, 400, 404, 406, 503)
-_RANGED = (200, 206, 304, 400, 404, 406, 416, 503)
+#: what a project may answer that reads an upstream: too much to be ordered or held at once; the PACS failed, or is late
+_UPSTREAM = (413, 502, 504)
+_FOUND = tuple(sorted({200, 304, 400, 404, 406, 503, *_UPSTREAM}))
+_RANGED = tuple(sorted({*_FOUND, 206, 416}))
 
 
 def _search(path: str, level: str, name: str) -> Resource:
-    statuses = (200, 204, 400, 404, 406, 503)
+    statuses = tuple(sorted({200, 204, 400, 404, 406, 503, *_UPSTREAM}))
     return Resource("GET", path, f"search-{level}", name, "10.6", _MODELS, statuses, SEARCH_PARAMETERS)
 
 

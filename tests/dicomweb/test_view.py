@@ -131,6 +131,12 @@ async def test_trouble_of_the_pacs_is_told_without_its_words(reader: Reader) -> 
     assert reader.leaks() == []
 
 
+async def test_a_search_that_is_too_broad_is_413(reader: Reader) -> None:
+    reader.site.search._most = 3
+    body, _ = await reader.get("studies", status=413)
+    assert b"more than 3 matches" in body
+
+
 async def test_a_refused_key_is_named_in_the_warning(reader: Reader) -> None:
     for key in ("PatientName=Zqxplant*", "PatientBirthDate=19470913", "AccessionNumber=ZQX*"):
         _, response = await reader.get(f"studies?{key}", status=204)
