@@ -31,6 +31,13 @@ class AssociationLost(UpstreamError):
     """The association ended before anything came over it: on a new one the same may well go through."""
 
 
+def lost(name: str, association: Association, begun: bool = False) -> UpstreamError:
+    """What it is that no answer came: too late, in the midst of it, or not even begun."""
+    if isinstance(association.dimse, Waiting) and association.dimse.late:
+        return UpstreamError(name, "timeout", late=True)
+    return (UpstreamError if begun else AssociationLost)(name, "no-answer")
+
+
 class Call:
     """One request under way in a thread. `end` is called from elsewhere and does not wait."""
 

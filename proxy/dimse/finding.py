@@ -17,7 +17,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from proxy.archive.attributes import ATTRIBUTES, COMPUTED, LEVELS, NESTED, UID_OF
-from proxy.dimse.asking import AssociationLost
+from proxy.dimse.asking import lost
 from proxy.service.upstream import Question, UpstreamError
 from proxy.wire.dicom_json import CODED, NUMBERS, Json, Source, to_json
 
@@ -159,7 +159,7 @@ def find(name: str, association: Association, dataset: Dataset, most: int) -> li
     surplus, complete = 0, False
     for status, answer in responses:
         if "Status" not in status:
-            raise AssociationLost(name, "no-answer", late=association.is_established)
+            raise lost(name, association, bool(found))
         if status.Status not in _PENDING:
             complete = True
             if status.Status not in _ENDED:
@@ -175,7 +175,7 @@ def find(name: str, association: Association, dataset: Dataset, most: int) -> li
             if not most or surplus > _AFTER_CANCEL:
                 raise UpstreamError(name, "too-many")
     if not complete:
-        raise AssociationLost(name, "no-answer")
+        raise lost(name, association, bool(found))
     return found
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pynetdicom import StoragePresentationContexts, build_context, build_role, evt
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 
-from proxy.dimse.asking import AssociationLost, Proposal
+from proxy.dimse.asking import Proposal, lost
 from proxy.dimse.contexts import TRANSFER_SYNTAXES
 from proxy.dimse.finding import STUDY_ROOT_FIND
 from proxy.dimse.receiving import COMMAND_SET_BYTES, part10_header
@@ -92,8 +92,7 @@ def outcome(name: str, association: Association, responses: Any, sink: Sink) -> 
     if sink.complete:
         return True
     if last is None or last == _PENDING:
-        late = association.is_established
-        raise (UpstreamError if sink.begun else AssociationLost)(name, "no-answer", late=late)
+        raise lost(name, association, sink.begun)
     if last != _STORED or failed:
         raise NotSent(name, f"{last:04X}")
     return False

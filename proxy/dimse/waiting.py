@@ -26,6 +26,8 @@ class Waiting(DIMSEServiceProvider):
     def __init__(self, assoc: Association) -> None:
         super().__init__(assoc)
         self._signs = 0
+        #: whether the other side has let a wait run out
+        self.late = False
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take fragments (PS3.8 E.2)."""
@@ -44,5 +46,6 @@ class Waiting(DIMSEServiceProvider):
                 return self.msg_queue.get(timeout=_STEP_SECONDS)
             except queue.Empty:
                 over = self.assoc._sent_abort or self.assoc.acse.is_aborted() or not self.dul.is_alive()
-                if over or (seen == self._signs and time.monotonic() >= until):
+                self.late = not over and seen == self._signs and time.monotonic() >= until
+                if over or self.late:
                     return None, None

@@ -1,0 +1,317 @@
+"""What a PACS that speaks only DIMSE is asked, and what becomes of answers that fail, never end or never come."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pynetdicom import AE, StoragePresentationContexts, evt
+
+from proxy.dimse import finding, idle
+from proxy.dimse.finding import STUDY_ROOT_FIND, Level, TooBroad, descend, identifier
+from proxy.dimse.getting import STUDY_ROOT_GET, ladder
+from proxy.dimse.moving import STUDY_ROOT_MOVE, Arrivals
+from proxy.dimse.requestor import Destination
+from proxy.dimse.sink import Sink
+from proxy.dimse.upstream import DimseUpstream, MoveTo
+from proxy.service.upstream import Question, Reference, UpstreamError
+from proxy.wire.dicom_json import Json, first_value
+from proxy.workers.arena import Arena
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+REFERENCE = Reference("1.2.1", "1.2.2", "1.2.3", CT)
+
+
+def match(number: int) -> Dataset:
+    ds = Dataset()
+    ds.QueryRetrieveLevel, ds.RetrieveAETitle = "STUDY", "PACS"
+    ds.StudyInstanceUID, ds.PatientName = f"1.2.{number}", "Quastenflosser"
+    return ds
+
+
+def stored(uid: str = "1.2.3", size: int = 64) -> Dataset:
+    ds = Dataset()
+    ds.SOPClassUID, ds.SOPInstanceUID, ds.StudyInstanceUID = CT, uid, "1.2.1"
+    ds.add_new(0x7FE00010, "OW", bytes(size))
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    return ds
+
+
+@dataclass
+class Pacs:
+    """Answers what the test says, and counts."""
+
+    find: Callable[[evt.Event], Iterator[Any]] = lambda event: iter(())
+    get: Callable[[evt.Event], Iterator[Any]] = lambda event: iter((0,))
+    asked: list[Dataset] = field(default_factory=list)
+    associations: int = 0
+    ended: int = 0
+    port: int = 0
+
+    def on_find(self, event: evt.Event) -> Iterator[Any]:
+        self.asked.append(event.identifier)
+        yield from self.find(event)
+
+    def on_get(self, event: evt.Event) -> Iterator[Any]:
+        yield from self.get(event)
+
+    def begun(self, event: evt.Event) -> None:
+        self.associations += 1
+
+    def over(self, event: evt.Event) -> None:
+        self.ended += 1
+
+
+@pytest.fixture
+def pacs() -> Iterator[Pacs]:
+    pacs, ae = Pacs(), AE("PACS")
+    ae.require_called_aet = True
+    for uid in (STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE):
+        ae.add_supported_context(uid)
+    for context in StoragePresentationContexts:
+        ae.add_supported_context(context.abstract_syntax, scu_role=True, scp_role=True)
+    handlers = [
+        (evt.EVT_C_FIND, pacs.on_find), (evt.EVT_C_GET, pacs.on_get), (evt.EVT_ESTABLISHED, pacs.begun),
+        (evt.EVT_CONN_CLOSE, pacs.over),
+    ]  # fmt: skip
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    pacs.port = server.server_address[1]
+    yield pacs
+    server.shutdown()
+    server.server_close()
+
+
+def upstream_of(port: int, called: str = "PACS", seconds: float = 1.0, to: MoveTo | None = None) -> DimseUpstream:
+    return DimseUpstream("old", Destination("127.0.0.1", port, called, "VEIL", seconds), seconds, 2, to)
+
+
+@pytest.fixture
+async def old(pacs: Pacs) -> AsyncIterator[DimseUpstream]:
+    upstream = upstream_of(pacs.port)
+    yield upstream
+    await upstream.close()
+
+
+def endless(heeds: bool) -> Callable[[evt.Event], Iterator[Any]]:
+    def find(event: evt.Event) -> Iterator[Any]:
+        for number in range(1 << 30):
+            if heeds and event.is_cancelled:
+                yield 0xFE00, None
+                return
+            yield 0xFF00, match(number)
+
+    return find
+
+
+async def test_a_limit_cancels_the_search_and_the_association_stays(old: DimseUpstream, pacs: Pacs) -> None:
+    pacs.find = endless(heeds=True)
+    for _ in range(3):
+        found = await old.search(Question("study", {}, limit=2, offset=1))
+        assert [first_value(each, "0020000D") for each in found] == ["1.2.1", "1.2.2"]
+        assert "00080054" not in found[0]
+    assert pacs.associations == 1
+
+
+async def test_a_pacs_that_does_not_heed_a_cancel_is_left(
+    old: DimseUpstream, pacs: Pacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "_AFTER_CANCEL", 20)
+    pacs.find = endless(heeds=False)
+    with pytest.raises(UpstreamError, match="too-many"):
+        await old.search(Question("study", {}, limit=2))
+    pacs.find = lambda event: iter([(0xFF00, match(1))])
+    assert len(await old.search(Question("study", {}))) == 1
+    assert pacs.associations == 2
+
+
+async def test_failures_are_told_by_their_code(old: DimseUpstream, pacs: Pacs) -> None:
+    pacs.find = lambda event: iter([(0xFF00, match(1)), (0xA700, None)])
+    with pytest.raises(UpstreamError) as caught:
+        await old.search(Question("study", {}))
+    assert str(caught.value) == "upstream old: A700"
+    pacs.get = lambda event: iter([1, (0xA702, None)])
+    with Arena(1 << 20) as arena, pytest.raises(UpstreamError, match="A702"):
+        await old.fetch(REFERENCE, arena)
+
+
+async def test_silence_is_late_and_an_abort_is_not(old: DimseUpstream, pacs: Pacs) -> None:
+    done = threading.Event()
+
+    def silent(event: evt.Event) -> Iterator[Any]:
+        done.wait(4)
+        yield 0xFF00, match(1)
+
+    pacs.find = silent
+    with pytest.raises(UpstreamError) as caught:
+        await old.search(Question("study", {}))
+    assert caught.value.late
+    done.set()
+
+    def abort(event: evt.Event) -> Iterator[Any]:
+        event.assoc.abort()
+        yield 0xFF00, match(1)
+
+    pacs.find = abort
+    with pytest.raises(UpstreamError) as caught:
+        await old.search(Question("study", {}))
+    assert not caught.value.late
+
+
+async def test_nobody_there_and_nobody_of_that_name(pacs: Pacs) -> None:
+    for port, called, code in ((1, "PACS", "no-association"), (pacs.port, "OTHER", "A-ASSOCIATE-RJ 1/1/7")):
+        upstream = upstream_of(port, called)
+        with pytest.raises(UpstreamError) as caught:
+            await upstream.search(Question("study", {}))
+        assert caught.value.code == code
+        await upstream.close()
+
+
+async def test_an_association_that_the_pacs_ended_meanwhile_costs_nothing(old: DimseUpstream, pacs: Pacs) -> None:
+    def once(event: evt.Event) -> Iterator[Any]:
+        yield 0xFF00, match(1)
+        threading.Timer(0.05, event.assoc.abort).start()
+
+    pacs.find = once
+    for _ in range(2):
+        assert len(await old.search(Question("study", {}))) == 1
+        await asyncio.sleep(0.3)
+    assert pacs.associations == 2
+
+
+async def test_idle_associations_are_released(old: DimseUpstream, pacs: Pacs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idle, "IDLE_SECONDS", 0.1)
+    await old.search(Question("study", {}))
+    until = time.monotonic() + 3
+    while not pacs.ended and time.monotonic() < until:
+        await asyncio.sleep(0.02)
+    assert pacs.ended == 1
+
+
+async def test_an_instance_comes_into_the_arena(old: DimseUpstream, pacs: Pacs) -> None:
+    pacs.get = lambda event: iter([1, (0xFF00, stored())])
+    with Arena(1 << 20) as arena:
+        assert await old.fetch(REFERENCE, arena)
+        assert bytes(arena.view()[128:132]) == b"DICM"
+        assert bytes(arena.view()).endswith(bytes(64))
+    pacs.get = lambda event: iter([0])
+    with Arena(1 << 20) as arena:
+        assert not await old.fetch(REFERENCE, arena)
+
+
+async def test_another_instance_and_one_that_is_too_large(old: DimseUpstream, pacs: Pacs) -> None:
+    pacs.get = lambda event: iter([1, (0xFF00, stored("1.2.9"))])
+    with Arena(1 << 20) as arena:
+        with pytest.raises(UpstreamError):
+            await old.fetch(REFERENCE, arena)
+        assert arena.size == 0
+    pacs.get = lambda event: iter([1, (0xFF00, stored(size=1 << 20))])
+    with Arena(1 << 18) as arena, pytest.raises(UpstreamError, match="too-large"):
+        await old.fetch(REFERENCE, arena)
+
+
+async def test_a_task_that_is_cancelled_ends_its_association_at_once(pacs: Pacs) -> None:
+    upstream, done = upstream_of(pacs.port, seconds=30.0), threading.Event()
+
+    def silent(event: evt.Event) -> Iterator[Any]:
+        done.wait(10)
+        yield 0
+
+    pacs.get = silent
+    with Arena(1 << 20) as arena:
+        task = asyncio.ensure_future(upstream.fetch(REFERENCE, arena))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        begun = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await upstream.close()  # waits for the threads
+    assert time.monotonic() - begun < 5
+    done.set()
+
+
+async def test_arrivals_take_what_is_awaited_and_nothing_else() -> None:
+    arrivals = Arrivals()
+    with Arena(100) as mine, Arena(100) as other, Arena(100) as coming:
+        coming.write(b"DICM" * 5)
+        first, second = Sink("old", "1.2.3", mine), Sink("old", "1.2.3", other)
+        with arrivals.expect("upstream:old", first), arrivals.expect("upstream:old", second):
+            claimed: Any = type("C", (), {"sop_instance_uid": "1.2.3"})
+            unknown: Any = type("C", (), {"sop_instance_uid": "1.2.4"})
+            peer: Any = None
+            assert not (await arrivals.receive("upstream:old", coming, unknown, peer)).stored
+            assert not (await arrivals.receive("upstream:new", coming, claimed, peer)).stored
+            outcomes = [await arrivals.receive("upstream:old", coming, claimed, peer) for _ in range(3)]
+        assert [outcome.stored for outcome in outcomes] == [True, True, False]
+        assert bytes(mine.view()) == bytes(other.view()) == b"DICM" * 5
+        assert not (await arrivals.receive("upstream:old", coming, claimed, peer)).stored
+
+
+def asked(question: Question, answers: dict[str, list[Json]]) -> tuple[list[Json], list[Level]]:
+    levels: list[Level] = []
+
+    def ask(level: Level, most: int) -> list[Json]:
+        levels.append(level)
+        return answers.get(level.name, [])
+
+    return list(descend(question, ask)), levels
+
+
+def json(tag: str, *uids: str) -> list[Json]:
+    return [{tag: {"vr": "UI", "Value": [uid]}} for uid in uids]
+
+
+def test_levels_whose_uid_is_given_are_not_asked_for() -> None:
+    found, levels = asked(
+        Question("instance", {"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.3"}),
+        {"instance": json("00080018", "1.4", "1.5")},
+    )
+    assert [level.name for level in levels] == ["instance"]
+    assert levels[0].keys == {"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.3"}
+    assert [first_value(each, tag) for each in found[:1] for tag in ("0020000D", "0020000E")] == ["1.2", "1.3"]
+
+
+def test_a_question_across_levels_goes_down_and_stops_when_there_is_enough() -> None:
+    answers = {"study": json("0020000D", "1.1", "1.2", "1.3"), "series": json("0020000E", "1.4", "1.5")}
+    found, levels = asked(Question("series", {"PatientID": "7", "Modality": "CT"}, limit=3), answers)
+    assert [level.name for level in levels] == ["study", "series", "series"]
+    assert levels[0].keys == {"PatientID": "7"}
+    assert levels[1].keys == {"StudyInstanceUID": "1.1", "Modality": "CT"}
+    assert [first_value(each, "0020000D") for each in found] == ["1.1", "1.1", "1.2"]
+
+
+def test_a_question_that_takes_too_many_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "_MOST_FINDS", 2)
+    with pytest.raises(TooBroad):
+        asked(Question("series", {}), {"study": json("0020000D", "1.1", "1.2", "1.3")})
+
+
+def test_identifiers() -> None:
+    keys = {
+        "StudyDate": "20200101-20200131", "PatientName": "Mü*", "Rows": "many", "SeriesNumber": "x", "Unheard": "1",
+        "RequestAttributesSequence.RequestedProcedureID": "P1",
+    }  # fmt: skip
+    dataset = identifier(Level("series", keys, ("Modality", "RequestAttributesSequence")))
+    assert dataset.QueryRetrieveLevel == "SERIES"
+    assert dataset.SpecificCharacterSet == "ISO_IR 192"
+    assert (dataset.StudyDate, dataset.PatientName) == ("20200101-20200131", "Mü*")
+    assert not dataset.Modality
+    assert (dataset.Rows, dataset.SeriesNumber) == (None, None)
+    item = dataset.RequestAttributesSequence[0]
+    assert item.RequestedProcedureID == "P1"
+    assert not item.ScheduledProcedureStepID
+
+
+@pytest.mark.parametrize("sop_class", [CT, ""])
+def test_proposals_fit_an_association(sop_class: str) -> None:
+    for proposal in ladder(sop_class):
+        assert len(proposal.contexts) <= 128
+        assert len({role.sop_class_uid for role in proposal.roles}) == len(proposal.roles)
+    assert len({proposal.kind for proposal in ladder(sop_class)}) == len(ladder(sop_class))
