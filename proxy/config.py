@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from proxy.config_types import AeTitle, HttpUrl, Name, Port, Seconds, Strict
+from proxy.config_types import AeTitle, ApplicationEntity, HttpUrl, Name, Port, Seconds, Strict
 from proxy.config_upstreams import DicomwebSource, Read, Source, reads, sources
 from proxy.errors import ConfigError
 
@@ -66,16 +66,10 @@ class ArchiveDestination(Strict):
     type: Literal["archive"]
 
 
-class DimseDestination(Strict):
+class DimseDestination(ApplicationEntity):
     """A PACS that takes C-STORE."""
 
     type: Literal["dimse"]
-    host: str
-    port: Annotated[int, Field(ge=1, le=65535)]
-    called_ae: AeTitle
-    calling_ae: AeTitle = "VEIL"
-    associations: Annotated[int, Field(ge=1, le=32)] = 4
-    timeout_seconds: Seconds = 30.0
 
 
 class DicomwebDestination(Strict):

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from proxy.config_types import AeTitle, HttpUrl, Name, Seconds, Strict
+from proxy.config_types import AeTitle, ApplicationEntity, HttpUrl, Name, Seconds, Strict
 
 #: What `read.from` says where nothing is asked.
 ARCHIVE = "archive"
@@ -35,18 +35,12 @@ class DicomwebSource(Strict):
     timeout_seconds: Seconds = 30.0
 
 
-class DimseSource(Strict):
+class DimseSource(ApplicationEntity):
     """A PACS that answers C-FIND, and C-GET or C-MOVE to ``move_ae``, an AE title of ours on the port of `dimse`."""
 
     type: Literal["dimse"]
-    host: str
-    port: Annotated[int, Field(ge=1, le=65535)]
-    called_ae: AeTitle
-    calling_ae: AeTitle = "VEIL"
     retrieve: Literal["get", "move"] = "get"
     move_ae: AeTitle | None = None
-    associations: Annotated[int, Field(ge=1, le=32)] = 4
-    timeout_seconds: Seconds = 30.0
     retrieve_seconds: Seconds = 300.0
 
     @model_validator(mode="after")
