@@ -79,6 +79,7 @@ class DicomwebServer:
             logger=_mute(),
             auto_decompress=False,  # a compressed body is refused, not inflated
             shutdown_timeout=_CUT_SECONDS,
+            handler_cancellation=True,  # nobody fetches from a PACS for a reader who has gone
         )
         self._listening: asyncio.Server | None = None
 

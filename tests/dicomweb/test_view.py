@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -135,6 +136,23 @@ async def test_a_search_that_is_too_broad_is_413(reader: Reader) -> None:
     reader.site.search._most = 3
     body, _ = await reader.get("studies", status=413)
     assert b"more than 3 matches" in body
+
+
+async def test_nothing_is_fetched_for_a_reader_who_has_gone(reader: Reader) -> None:
+    study, *_ = await reader.json("studies")
+    reader.site.pacs.delay = asyncio.Event()
+    gone = asyncio.ensure_future(reader.get(_url(study)))
+    while "fetch" not in reader.site.pacs.calls:
+        await asyncio.sleep(0.01)
+    assert _under_way()
+    gone.cancel()
+    async with asyncio.timeout(10):
+        while _under_way():
+            await asyncio.sleep(0.01)
+
+
+def _under_way() -> list[str]:
+    return [name for task in asyncio.all_tasks() if "ViewFetch" in (name := repr(task.get_coro()))]
 
 
 async def test_a_refused_key_is_named_in_the_warning(reader: Reader) -> None:
