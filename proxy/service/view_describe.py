@@ -62,9 +62,12 @@ class ViewDescribe:
     async def described(self, project: str, target: Target, peer: Peer) -> list[Json] | None:
         """The instances' DICOM JSON in the order of their pseudonyms, bulk data named relative to the instance.
 
-        None where it has to come from files: nothing is recorded then. Raises what `ViewRetrieve.find` raises.
+        None where it has to come from files, or one is at hand: nothing is recorded then. Raises what
+        `ViewRetrieve.find` raises.
         """
         view = self._views(project)
+        if target.instance and self._fetch.cached(view, target) is not None:
+            return None
         originals = await originals_of(view, self._crosswalk, target)
         if originals is None:
             return None

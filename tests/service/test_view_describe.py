@@ -51,8 +51,9 @@ async def test_it_is_the_metadata_of_the_files(site: Site, describe: ViewDescrib
 async def test_what_it_shows_can_be_asked_for(site: Site, describe: ViewDescribe) -> None:
     (first, *_) = await describe.described("research", target(site), PEER) or []
     one = Target(*(first_value(first, tag) for tag in ("0020000D", "0020000E", "00080018")))
-    assert len(await site.retrieve.find("research", one, "frames", PEER)) == 1
     assert [first] == await describe.described("research", one, PEER)
+    assert len(await site.retrieve.find("research", one, "frames", PEER)) == 1
+    assert await describe.described("research", one, PEER) is None  # now there is a file
 
 
 async def test_what_is_known_to_be_held_stays_away(site: Site, describe: ViewDescribe) -> None:
