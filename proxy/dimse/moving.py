@@ -8,10 +8,11 @@ given to him, and what nobody waits for is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
 
 from pynetdicom import build_context
 
@@ -46,27 +47,29 @@ class Arrivals:
     """Instances on their way to us, by the key of their destination and their UID."""
 
     def __init__(self) -> None:
-        self._awaited: dict[tuple[str, str], list[Sink]] = {}
+        self._awaited: dict[tuple[str, str], Sink] = {}
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
-    @contextmanager
-    def expect(self, destination: str, sink: Sink) -> Iterator[None]:
-        """Between these two moments ``sink`` waits for its instance. On the event loop."""
+    @asynccontextmanager
+    async def expect(self, destination: str, sink: Sink) -> AsyncIterator[None]:
+        """Between these two moments ``sink`` waits for its instance, and nobody else for the same one.
+
+        Of two the PACS would be asked twice, and nothing tells which of the two answers is whose.
+        """
         key = (destination, sink.instance)
-        self._awaited.setdefault(key, []).append(sink)
-        try:
-            yield
-        finally:
-            sink.detach()
-            left = [each for each in self._awaited.pop(key, []) if each is not sink]
-            if left:
-                self._awaited[key] = left
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        async with turn:
+            self._awaited[key] = sink
+            try:
+                yield
+            finally:
+                sink.detach()
+                del self._awaited[key]
 
     async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Arrival:
         """What `proxy.dimse.scp` calls; ``project`` is the destination's key."""
-        waiting = self._awaited.get((project, claimed.sop_instance_uid))
-        if not waiting:
-            return Arrival(False)
-        return Arrival(await asyncio.to_thread(_copy, arena, waiting.pop(0)))
+        sink = self._awaited.get((project, claimed.sop_instance_uid))
+        return Arrival(sink is not None and await asyncio.to_thread(_copy, arena, sink))
 
 
 class Ingest(Protocol):

@@ -67,9 +67,7 @@ class DimseUpstream:
 
         def work(call: Call) -> list[Json]:
             def ask(level: Level, most: int) -> list[Json]:
-                proposal = Proposal("find", [build_context(STUDY_ROOT_FIND)])
-                wanted = identifier(level)
-                return self._associations.run(call, proposal, lambda a: find(self.name, a, wanted, most))
+                return self._find(call, identifier(level), most)
 
             try:
                 return list(islice(descend(question, ask), question.offset, None))
@@ -93,7 +91,7 @@ class DimseUpstream:
         sink, wanted = Sink(self.name, reference.instance, arena), _instance(reference)
         if self._move_to is not None:
             to = self._move_to
-            with to.arrivals.expect(to.key, sink):
+            async with to.arrivals.expect(to.key, sink):
                 return await self._retrieve(lambda call: self._move(call, wanted, to.ae_title, sink))
         try:
             return await self._retrieve(lambda call: self._get(call, reference, wanted, sink))
@@ -115,7 +113,12 @@ class DimseUpstream:
             association.dimse_timeout = self._retrieve_seconds
             return move(self.name, association, wanted, destination, sink)
 
-        return self._associations.run(call, move_proposal(), work)
+        try:
+            return self._associations.run(call, move_proposal(), work)
+        except NotSent:
+            if self._find(call, wanted, 1):
+                raise
+            return False
 
     def _get(self, call: Call, reference: Reference, wanted: Dataset, sink: Sink) -> bool:
         def work(association: Association) -> bool:
@@ -130,11 +133,17 @@ class DimseUpstream:
             try:
                 there = self._associations.run(call, proposal, work)
             except NotSent as error:
+                if failure is None and not self._find(call, wanted, 1):
+                    return False  # some fail where they have nothing
                 failure = failure or error
             else:
                 self._remember(reference.series, proposal.kind)
                 return there
         raise failure or UpstreamError(self.name, "no-context")
+
+    def _find(self, call: Call, wanted: Dataset, most: int) -> list[Json]:
+        proposal = Proposal("find", [build_context(STUDY_ROOT_FIND)])
+        return self._associations.run(call, proposal, lambda a: find(self.name, a, wanted, most))
 
     def _remember(self, series: str, kind: str) -> None:
         if len(self._worked) >= _MOST_REMEMBERED:

@@ -14,13 +14,15 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pynetdicom import AE, StoragePresentationContexts, evt
 
+from proxy.deid.types import Claimed
 from proxy.dimse import finding, idle
 from proxy.dimse.finding import STUDY_ROOT_FIND, Level, TooBroad, descend, identifier
 from proxy.dimse.getting import STUDY_ROOT_GET, ladder
-from proxy.dimse.moving import STUDY_ROOT_MOVE, Arrivals
+from proxy.dimse.moving import STUDY_ROOT_MOVE, Arrival, Arrivals, Reception
 from proxy.dimse.requestor import Destination
 from proxy.dimse.sink import Sink
 from proxy.dimse.upstream import DimseUpstream, MoveTo
+from proxy.service.ports import Peer
 from proxy.service.upstream import Question, Reference, UpstreamError
 from proxy.wire.dicom_json import Json, first_value
 from proxy.workers.arena import Arena
@@ -137,6 +139,7 @@ async def test_failures_are_told_by_their_code(old: DimseUpstream, pacs: Pacs) -
     with pytest.raises(UpstreamError) as caught:
         await old.search(Question("study", {}))
     assert str(caught.value) == "upstream old: A700"
+    pacs.find = lambda event: iter([(0xFF00, match(1))])  # it has it
     pacs.get = lambda event: iter([1, (0xA702, None)])
     with Arena(1 << 20) as arena, pytest.raises(UpstreamError, match="A702"):
         await old.fetch(REFERENCE, arena)
@@ -204,9 +207,13 @@ async def test_an_instance_comes_into_the_arena(old: DimseUpstream, pacs: Pacs) 
     pacs.get = lambda event: iter([0])
     with Arena(1 << 20) as arena:
         assert not await old.fetch(REFERENCE, arena)
+    pacs.get = lambda event: iter([1, (0xC000, None)])  # some fail where they have nothing
+    with Arena(1 << 20) as arena:
+        assert not await old.fetch(REFERENCE, arena)
 
 
 async def test_another_instance_and_one_that_is_too_large(old: DimseUpstream, pacs: Pacs) -> None:
+    pacs.find = lambda event: iter([(0xFF00, match(1))])  # it has it
     pacs.get = lambda event: iter([1, (0xFF00, stored("1.2.9"))])
     with Arena(1 << 20) as arena:
         with pytest.raises(UpstreamError):
@@ -237,21 +244,51 @@ async def test_a_task_that_is_cancelled_ends_its_association_at_once(pacs: Pacs)
     done.set()
 
 
+class Ingest:
+    """Remembers for which project it was called."""
+
+    def __init__(self) -> None:
+        self.projects: list[str] = []
+
+    async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Any:
+        self.projects.append(project)
+        return Arrival(True)
+
+
 async def test_arrivals_take_what_is_awaited_and_nothing_else() -> None:
-    arrivals = Arrivals()
-    with Arena(100) as mine, Arena(100) as other, Arena(100) as coming:
-        coming.write(b"DICM" * 5)
-        first, second = Sink("old", "1.2.3", mine), Sink("old", "1.2.3", other)
-        with arrivals.expect("upstream:old", first), arrivals.expect("upstream:old", second):
-            claimed: Any = type("C", (), {"sop_instance_uid": "1.2.3"})
-            unknown: Any = type("C", (), {"sop_instance_uid": "1.2.4"})
-            peer: Any = None
-            assert not (await arrivals.receive("upstream:old", coming, unknown, peer)).stored
-            assert not (await arrivals.receive("upstream:new", coming, claimed, peer)).stored
-            outcomes = [await arrivals.receive("upstream:old", coming, claimed, peer) for _ in range(3)]
-        assert [outcome.stored for outcome in outcomes] == [True, True, False]
-        assert bytes(mine.view()) == bytes(other.view()) == b"DICM" * 5
-        assert not (await arrivals.receive("upstream:old", coming, claimed, peer)).stored
+    arrivals, ingest, peer = Arrivals(), Ingest(), Peer("dimse")
+    reception = Reception(ingest, arrivals)
+
+    async def comes(destination: str, uid: str) -> bool:
+        with Arena(100) as coming:
+            coming.write(b"DICM" * 5)
+            return (await reception.receive(destination, coming, Claimed(CT, uid), peer)).stored
+
+    assert not await comes("upstream:old", "1.2.3")
+    with Arena(100) as arena:
+        async with arrivals.expect("upstream:old", Sink("old", "1.2.3", arena)):
+            assert not await comes("upstream:old", "1.2.4")
+            assert not await comes("upstream:new", "1.2.3")
+            assert await comes("upstream:old", "1.2.3")
+            assert not await comes("upstream:old", "1.2.3")
+        assert bytes(arena.view()) == b"DICM" * 5
+    assert not await comes("upstream:old", "1.2.3")
+    assert await comes("research", "1.2.3")
+    assert ingest.projects == ["research"]
+
+
+async def test_two_who_wait_for_the_same_instance_wait_one_after_the_other() -> None:
+    arrivals, order = Arrivals(), []
+
+    async def wait(name: str) -> None:
+        with Arena(100) as arena:
+            async with arrivals.expect("upstream:old", Sink(name, "1.2.3", arena)):
+                order.append(name)
+                await asyncio.sleep(0.01)
+                order.append(name)
+
+    await asyncio.gather(wait("a"), wait("b"))
+    assert order == ["a", "a", "b", "b"]
 
 
 def asked(question: Question, answers: dict[str, list[Json]]) -> tuple[list[Json], list[Level]]:

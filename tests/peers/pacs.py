@@ -71,6 +71,7 @@ def run_orthanc(
         "Name": "peer", "StorageDirectory": str(storage), "IndexDirectory": str(storage), "Plugins": [str(_PLUGINS)],
         "HttpPort": running.http_port, "DicomPort": running.dimse_port, "DicomAet": "ORTHANC",
         "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomAlwaysAllowStore": True,
+        "DicomAlwaysAllowFind": True, "DicomAlwaysAllowGet": True, "DicomAlwaysAllowMove": True,
         "DicomCheckCalledAet": False, "UnknownSopClassAccepted": True, "OverwriteInstances": True,
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Servers": dict(servers or {})},
         "StorageCompression": False,
