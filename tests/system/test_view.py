@@ -28,6 +28,10 @@ def _instance(site: Site) -> Dataset:
     base = f"/dicomweb/second/studies/{study['0020000D']['Value'][0]}/series/{series['0020000E']['Value'][0]}"
     (instance,) = _json(site, f"{base.removeprefix('/dicomweb/')}/instances")
     path = f"{base}/instances/{instance['00080018']['Value'][0]}"
+    (metadata,) = _json(site, f"{path.removeprefix('/dicomweb/')}/metadata")
+    assert metadata["00080018"] == instance["00080018"]
+    for route, accept in (("rendered", "image/jpeg"), ("thumbnail", "image/jpeg"), ("frames/1", "*/*")):
+        assert site.get(f"{path}/{route}", accept, timeout=60)[0] == 200, route
     status, body = site.get(path, "application/dicom", timeout=60)
     assert status == 200
     return dcmread(io.BytesIO(body))
