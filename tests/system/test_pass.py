@@ -9,8 +9,8 @@ from typing import Any
 
 from pydicom import dcmread
 
-from tests.system.harness import Site, until
-from tests.system.modality import c_store
+from tests.system.harness import KEYS, Site, quiet_port, until
+from tests.system.modality import c_echo, c_store
 from tests.system.planting import fresh
 
 #: the second project's profile removes what the first one's keeps
@@ -63,3 +63,26 @@ def test_released_instances_pass_and_a_stricter_profile_holds_them(make_site: Ca
     assert status == 502
     assert uid not in body.decode()
     assert site.get("/dicomweb/same/studies/1.2.3.4", "multipart/related", timeout=60)[0] == 404
+
+
+def test_nobody_can_send_to_the_destination_of_c_move_unasked(make_site: Callable[..., Site]) -> None:
+    site = make_site()
+    (site.folder / "keys" / "second.key").write_text(KEYS["b"] + "\n")
+    (site.folder / "keys" / "second.key").chmod(0o600)
+    old = {
+        "type": "dimse", "host": "127.0.0.1", "port": quiet_port(), "called_ae": "OLD", "retrieve": "move",
+        "move_ae": "VEIL_MOVE", "timeout_seconds": 2,
+    }  # fmt: skip
+    second = {
+        "ae_titles": ["SECOND"], "path": "second", "key_file": "keys/second.key", "destinations": ["archive"],
+        "read": {"from": "old", "mode": "view"},
+    }  # fmt: skip
+    site.edit({"upstreams": {"old": old}, "projects.second": second})
+    site.start()
+    assert c_echo(site.dimse_port, "VEIL_MOVE").status == 0
+    assert c_store(site.dimse_port, fresh().part10, "VEIL_MOVE").status == 0x0110
+    assert c_store(site.dimse_port, fresh().part10).status == 0
+    until(lambda: bool(_json(site, "research/studies")), 30, "the instance is in the archive")
+    assert len(_json(site, "research/studies")) == 1
+    assert site.get("/dicomweb/second/studies", "application/dicom+json", timeout=30)[0] == 502
+    assert site.stop() == 0
