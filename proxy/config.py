@@ -198,9 +198,10 @@ def _project(project: Project, base: Path) -> Project:
 
 
 def _source(source: Source, base: Path) -> Source:
-    if isinstance(source, DicomwebSource) and source.authorization_file is not None:
-        return source.model_copy(update={"authorization_file": base / source.authorization_file})
-    return source
+    if not isinstance(source, DicomwebSource):
+        return source
+    files = {"authorization_file": source.authorization_file, "ca_file": source.ca_file}
+    return source.model_copy(update={key: base / file for key, file in files.items() if file is not None})
 
 
 def _resolved(config: Config, base: Path) -> Config:

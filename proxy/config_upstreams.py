@@ -31,6 +31,7 @@ class DicomwebSource(Strict):
     url: HttpUrl
     headers: dict[str, str] = Field(default_factory=dict)
     authorization_file: Path | None = None
+    ca_file: Path | None = None
     connections: Annotated[int, Field(ge=1, le=64)] = 8
     timeout_seconds: Seconds = 30.0
 

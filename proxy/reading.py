@@ -16,6 +16,7 @@ from proxy.config import Config, Limits
 from proxy.config_upstreams import ARCHIVE, ArchiveSource, DicomwebSource, DimseSource, Source
 from proxy.deid.profile import Policy
 from proxy.deid.verify import Gate
+from proxy.dicomweb.outgoing import trusting
 from proxy.dicomweb.upstream import DicomwebUpstream
 from proxy.dimse.moving import Arrivals
 from proxy.dimse.requestor import Destination
@@ -141,7 +142,8 @@ def make_upstream(name: str, source: Source, archive: EmbeddedArchive, arrivals:
         headers = dict(source.headers)
         if source.authorization_file is not None:
             headers["Authorization"] = _secret(source)
-        return DicomwebUpstream(name, source.url, headers, source.connections, source.timeout_seconds)
+        tls = trusting(source.ca_file) if source.ca_file is not None else None
+        return DicomwebUpstream(name, source.url, headers, source.connections, source.timeout_seconds, tls)
     to = Destination(source.host, source.port, source.called_ae, source.calling_ae, source.timeout_seconds)
     move_to = MoveTo(source.move_ae, _moved(name), arrivals) if source.move_ae is not None else None
     return DimseUpstream(name, to, source.retrieve_seconds, source.associations, move_to)

@@ -34,10 +34,12 @@ def test_a_project_reads_its_archive_by_default(tmp_path: Path) -> None:
 
 
 def test_files_of_upstreams_are_relative_to_the_document(tmp_path: Path) -> None:
-    config = load(tmp_path, {"clinic": CLINIC, "old": MOVE}, {"from": "clinic", "mode": "view"})
+    clinic = {**CLINIC, "ca_file": "hospital.pem"}
+    config = load(tmp_path, {"clinic": clinic, "old": MOVE}, {"from": "clinic", "mode": "view"})
     source = config.upstreams["clinic"]
     assert isinstance(source, DicomwebSource)
     assert source.authorization_file == tmp_path / "keys" / "clinic.txt"
+    assert source.ca_file == tmp_path / "hospital.pem"
 
 
 @pytest.mark.parametrize(

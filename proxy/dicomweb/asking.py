@@ -7,6 +7,7 @@ only where the connection was reset before any answer.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
@@ -31,11 +32,14 @@ Pairs = Iterable[tuple[str, str]]
 class Asking:
     """GETs below one base URL, over connections that stay open."""
 
-    def __init__(self, name: str, url: str, headers: Mapping[str, str], connections: int, seconds: float) -> None:
+    def __init__(
+        self, name: str, url: str, headers: Mapping[str, str], connections: int, seconds: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:  # fmt: skip
         """``connections`` of each kind; ``seconds`` is the longest silence. `ConfigError` for headers that are none."""
         self._name, self._url, self._seconds = name, url.rstrip("/"), seconds
         self._headers = checked_headers(headers)
-        self._connections = connections
+        self._connections, self._tls = connections, tls
         self._turns = {kind: asyncio.Semaphore(connections) for kind in KINDS}
         self._session: aiohttp.ClientSession | None = None
 
@@ -82,7 +86,7 @@ class Asking:
 
     async def _send(self, path: str, query: Pairs, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         if self._session is None:
-            self._session = open_session(len(KINDS) * self._connections)
+            self._session = open_session(len(KINDS) * self._connections, self._tls)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._seconds, sock_read=self._seconds)
         url = URL(self._url + path).update_query(list(query))
         return await self._session.get(

@@ -6,7 +6,9 @@ nowhere. No cookies.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 
 import aiohttp
 
@@ -26,8 +28,18 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-def open_session(connections: int) -> aiohttp.ClientSession:
-    """A session with so many connections, kept open between requests. To be made on the event loop."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-    )
+def open_session(connections: int, tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+    """A session with so many connections, kept open between requests. To be made on the event loop.
+
+    ``tls``: whom to trust instead of the authorities that the system trusts.
+    """
+    connector = aiohttp.TCPConnector(limit=connections, ssl=tls if tls is not None else True)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+
+def trusting(authorities: Path) -> ssl.SSLContext:
+    """TLS with servers that the certificates in ``authorities`` (PEM) vouch for; `ConfigError` where it has none."""
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except (OSError, ssl.SSLError):
+        raise ConfigError(str(authorities), "no certificates in PEM can be read from it") from None

@@ -7,6 +7,7 @@ about what it receives; `asking` bounds and times it.
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
@@ -42,11 +43,12 @@ class DicomwebUpstream:
     """A `proxy.service.upstream.Upstream` over one DICOMweb base URL."""
 
     def __init__(
-        self, name: str, url: str, headers: Mapping[str, str], connections: int = 8, timeout_seconds: float = 30.0
-    ) -> None:
+        self, name: str, url: str, headers: Mapping[str, str], connections: int = 8, timeout_seconds: float = 30.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:  # fmt: skip
         """See `Asking`; ``url`` is the base to which ``/studies`` is appended."""
         self.name = name
-        self._asking = Asking(name, url, headers, connections, timeout_seconds)
+        self._asking = Asking(name, url, headers, connections, timeout_seconds, tls)
 
     async def search(self, question: Question) -> list[dict[str, Any]]:
         """See `Upstream.search`: page by page, where there is more than a page."""
