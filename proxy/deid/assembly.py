@@ -1,4 +1,4 @@
-"""The gate's view of an output made of chunks: hashed whole, read without copying what leaves as a slice.
+"""The gate's view of an output made of chunks: every part noted, read without copying what leaves as a slice.
 
 A slice must be exactly one element of the top level (header, value, delimiter), as a second scan of it shows. In the
 copy that is read it is left out, so reading costs nothing per pixel. Pure; what does not fit is `OUTPUT_UNREADABLE`.
@@ -6,7 +6,7 @@ copy that is read it is left out, so reading costs nothing per pixel. Pure; what
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import proxy
@@ -34,8 +34,6 @@ _OURS = {
 class Output:
     """A whole output, read. ``body`` holds the data set but for ``bulk``: elements that leave as slices."""
 
-    sha256: str
-    size: int
     sop_class_uid: str
     sop_instance_uid: str
     syntax: TransferSyntax
@@ -44,20 +42,23 @@ class Output:
 
 
 def read_output(
-    source: memoryview, chunks: tuple[Chunk, ...], policy: Policy, pixels: tuple[int, int] = (0, 0)
+    source: memoryview,
+    chunks: tuple[Chunk, ...],
+    policy: Policy,
+    pixels: tuple[int, int] = (0, 0),
+    note: Callable[[bytes | memoryview], None] = lambda part: None,
 ) -> Output:
-    """Hash and take apart; every byte of the output belongs to the head, to a token of ``body`` or to ``bulk``.
+    """Take apart; every byte of the output belongs to the head, to a token of ``body`` or to ``bulk``.
 
-    ``pixels``: first and past-last of the chunks that together are one element, written anew in parts.
+    ``pixels``: first and past-last of the chunks that together are one element, written anew in parts. ``note`` is
+    told every part of the output, in order.
     """
-    digest, size = hashlib.sha256(), 0
     written: list[bytes] = []
     parts: list[bytes | memoryview] = []
     cuts: list[tuple[int, memoryview]] = []
     for index, chunk in enumerate(chunks):
         part = chunk if isinstance(chunk, bytes) else _run(source, chunk)
-        digest.update(part)
-        size += len(part)
+        note(part)
         if pixels[0] <= index < pixels[1]:
             parts.append(part)
             if index == pixels[1] - 1:
@@ -83,7 +84,7 @@ def read_output(
     bulk = tuple(_bulk(run, syntax, policy) for _, run in cuts)
     if len({*tops[:, TAG].tolist(), *(leaf.tag for leaf in bulk)}) != len(tops) + len(bulk):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "an element occurs twice")
-    return Output(digest.hexdigest(), size, head.sop_class_uid, head.sop_instance_uid, syntax, view, bulk)
+    return Output(head.sop_class_uid, head.sop_instance_uid, syntax, view, bulk)
 
 
 def _run(source: memoryview, chunk: Slice) -> memoryview:

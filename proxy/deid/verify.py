@@ -8,10 +8,9 @@ A `Release` carries a MAC under a key of this run: one made elsewhere admits not
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf
 from proxy.deid.rows import FORM
 from proxy.deid.said import CODE_VALUE, Said, check_markers, check_report
+from proxy.deid.seal import NONCE_BYTES, Seal
 from proxy.deid.searches import Searches
 from proxy.deid.sieve import Sieve
 from proxy.deid.types import Claimed, Deidentified, Report
@@ -36,36 +36,39 @@ from proxy.deid.view import View, view_of
 from proxy.deid.witness import CLEAN_PIXELS, check_claims, check_legible, check_pixels, is_told, named
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
 
-KEY_BYTES = 32
+KEY_BYTES, SALT_BYTES = 32, 8
 _BURNED_IN = 0x00280301
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What lets bytes leave: their SHA-256 and length, under a MAC that only a `Gate` of this run can make."""
+    """What lets bytes leave: their length, and a MAC over all of them that only a `Gate` of this run can make."""
 
-    sha256: str
     size: int
-    mac: bytes
+    nonce: bytes
+    tag: bytes
 
 
 class Gate:
     """Holds this run's key; it is given to workers, which verify, and to the spool, which admits."""
 
-    def __init__(self, key: bytes, reader: TextReader | None = None) -> None:
-        """``key`` 32 random bytes, made at each start and never stored; ``reader``: for profiles that read twice."""
-        if len(key) != KEY_BYTES:
-            raise ValueError("a gate's key has 32 bytes")
-        self._key, self._reader = key, reader
+    def __init__(self, key: bytes, reader: TextReader | None = None, salt: bytes = bytes(SALT_BYTES)) -> None:
+        """``key`` 32 random bytes, made at each start and never stored; ``reader``: for profiles that read twice.
+
+        ``salt``: 8 random bytes of each gate that verifies with the same key; they begin its nonces.
+        """
+        if (len(key), len(salt)) != (KEY_BYTES, SALT_BYTES):
+            raise ValueError("a gate's key has 32 bytes, its salt has 8")
+        self._key, self._reader, self._salt, self._turns = key, reader, salt, count()
 
     def __repr__(self) -> str:
         return "Gate(<key>)"
 
     def verify(self, data: memoryview, result: Deidentified, policy: Policy) -> Release:
         """Read input and output again; raises `InstanceHeld` unless nothing at all is wrong with the output."""
-        before = _read_input(data, policy)
+        before, seal = _read_input(data, policy), self._seal()
         try:
-            output = read_output(data, result.chunks, policy, result.work.chunks)
+            output = read_output(data, result.chunks, policy, result.work.chunks, seal.add)
             pixels = _Judgement(before, output, policy, result).pronounce()
             if policy.pixels.strict and pixels is not None:
                 known = named(Said(before).root, policy)
@@ -74,7 +77,7 @@ class Gate:
             if held.reason in MALFORMED_REASONS:
                 raise InstanceHeld(Reason.OUTPUT_UNREADABLE, held.detail, held.tag) from None
             raise
-        return Release(output.sha256, output.size, self._mac(output.sha256, output.size))
+        return _released(seal)
 
     def let_pass(self, data: memoryview, claimed: Claimed, policy: Policy, check: bool) -> tuple[Release, Report]:
         """For an instance that a PACS holds de-identified: there is no input. ``check``: see `deidentified.check`."""
@@ -82,15 +85,26 @@ class Gate:
         report = deidentified.describe(view, read_part10(data), claimed, policy)
         if check:
             deidentified.check(view, data, policy)
-        digest = hashlib.sha256(data).hexdigest()
-        return Release(digest, len(data), self._mac(digest, len(data))), report
+        seal = self._seal()
+        seal.add(data)
+        return _released(seal), report
 
-    def admits(self, release: Release) -> bool:
-        """Whether ``release`` came from a gate with this key."""
-        return hmac.compare_digest(release.mac, self._mac(release.sha256, release.size))
+    def again(self, release: Release) -> Seal:
+        """For who lets bytes out: what they have to be added to, and asked whether it is of ``release``."""
+        return Seal(self._key, release.nonce)
 
-    def _mac(self, sha256: str, size: int) -> bytes:
-        return hmac.digest(self._key, f"veil/release/v1 {sha256} {size}".encode(), "sha256")
+    def admits(self, release: Release, data: bytes | memoryview) -> bool:
+        """Whether a gate with this key released ``data``, the whole of it, by ``release``."""
+        seal = self.again(release)
+        seal.add(data)
+        return seal.is_of(release.size, release.tag)
+
+    def _seal(self) -> Seal:
+        return Seal(self._key, self._salt + next(self._turns).to_bytes(NONCE_BYTES - SALT_BYTES, "big"))
+
+
+def _released(seal: Seal) -> Release:
+    return Release(seal.size, seal.nonce, seal.tag())
 
 
 def _read_input(data: memoryview, policy: Policy) -> View:

@@ -128,10 +128,11 @@ class Offline:
     async def _release(self, source: Source, arena: Arena, verdict: Released) -> Line:
         report = verdict.report
         target = self._out / self._layout(source, report)
-        if await asyncio.to_thread(_other_content, target, verdict.release.sha256):
+        item = await self._spool.write(verdict.release, verdict.chunks, arena)
+        if await asyncio.to_thread(_other_content, target, item.sha256):
+            await self._spool.remove(item.name)
             why = "an instance of this UID and other content was released already"
             return await self._hold(source, Held(Reason.DUPLICATE_INSTANCE, why))
-        item = await self._spool.write(verdict.release, verdict.chunks, arena)
         event = AuditEvent(
             type="released",
             project=self._project,

@@ -99,7 +99,7 @@ class Spool(Protocol):
     """De-identified bytes on their way out."""
 
     async def write(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> SpoolItem:
-        """Temp file, fsync, rename, fsync of the folder. Refuses bytes whose SHA-256 is not the release's.
+        """Temp file, fsync, rename, fsync of the folder. Refuses bytes that are not those of the release.
 
         `SpoolFull` on ENOSPC or above the high-water mark. A failed fsync ends the process.
         """

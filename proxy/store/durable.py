@@ -84,6 +84,13 @@ class Folder:
 
         Whatever goes wrong before the rename leaves no file behind. An existing ``name`` is replaced.
         """
+        return self._publish(fill, lambda _: name)
+
+    def publish_as(self, fill: Callable[[int], str]) -> str:
+        """As `publish`; ``fill`` says what the name is to be."""
+        return self._publish(fill, lambda name: name)
+
+    def _publish(self, fill: Callable[[int], T], named: Callable[[T], str]) -> T:
         temp = TEMP_PREFIX + secrets.token_hex(12)
         with translated(self.what):
             fd = os.open(
@@ -96,7 +103,7 @@ class Folder:
                         fsync(fd, self.what)
                 finally:
                     os.close(fd)
-                os.rename(temp, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+                os.rename(temp, named(result), src_dir_fd=self._fd, dst_dir_fd=self._fd)
             except BaseException:
                 self.drop(temp)
                 raise

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import os
 import re
 import secrets
@@ -20,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from proxy.deid.seal import Seal
 from proxy.deid.types import Chunk, Slice
 from proxy.deid.verify import Gate, Release
 from proxy.errors import InstanceHeld, Reason, SpoolFull, Unavailable
@@ -54,15 +54,10 @@ class DiskSpool:
 
     async def write(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> SpoolItem:
         """See `Spool.write`. `InstanceHeld` when the release is not the gate's or is not of these bytes."""
-        if not self._gate.admits(release):
-            raise InstanceHeld(Reason.ENGINE_ERROR, "the gate did not release these bytes")
         if _length(chunks, arena.size) != release.size:
             raise InstanceHeld(Reason.ENGINE_ERROR, "the chunks have not the released length")
-        name = _checked(f"{release.sha256}-{secrets.token_hex(8)}.dcm")
         source = _duplicate(arena.fd)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._write, name, release, tuple(chunks), source
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._write, release, tuple(chunks), source)
 
     def path(self, name: str) -> Path:
         """Where ``name`` lies. ValueError for what is not a spool name."""
@@ -107,22 +102,25 @@ class DiskSpool:
             self._count(-size)
         return dropped
 
-    def _write(self, name: str, release: Release, chunks: tuple[Chunk, ...], source: int) -> SpoolItem:
-        def fill(fd: int) -> None:
+    def _write(self, release: Release, chunks: tuple[Chunk, ...], source: int) -> SpoolItem:
+        def fill(fd: int) -> str:
             _copy(fd, chunks, source)
-            if not _is(fd, release):
-                raise InstanceHeld(Reason.ENGINE_ERROR, "the written bytes are not the released ones")
+            seal = self._gate.again(release)
+            digest = _read(fd, seal)
+            if not seal.is_of(release.size, release.tag):
+                raise InstanceHeld(Reason.ENGINE_ERROR, "the written bytes are not those that the gate released")
+            return f"{digest}-{secrets.token_hex(8)}.dcm"
 
         try:
             self._count(release.size)
             try:
-                self._folder.publish(name, fill)
+                name = self._folder.publish_as(fill)
             except BaseException:
                 self._count(-release.size)
                 raise
         finally:
             os.close(source)
-        return SpoolItem(name, release.sha256, release.size)
+        return SpoolItem(name, name.partition("-")[0], release.size)
 
 
 def _checked(name: str) -> str:
@@ -180,10 +178,12 @@ def _copy_run(fd: int, source: int, run: Slice) -> None:
         left -= copied
 
 
-def _is(fd: int, release: Release) -> bool:
+def _read(fd: int, seal: Seal) -> str:
+    """The SHA-256 of what was written, in hex; ``seal`` is told all of it."""
     digest, offset = hashlib.sha256(), 0
     buffer = memoryview(bytearray(_PIECE))
     while count := os.preadv(fd, [buffer], offset):
         digest.update(buffer[:count])
+        seal.add(buffer[:count])
         offset += count
-    return offset == release.size and hmac.compare_digest(digest.hexdigest(), release.sha256)
+    return digest.hexdigest()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from proxy.deid.pixels.plan import TextReader
 from proxy.deid.pixels.rendering import Rendered, Rendering, render
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed, Deidentified, Original, Report, Slice
-from proxy.deid.verify import Release
+from proxy.deid.verify import SALT_BYTES, Release
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released, Verdict
 from proxy.workers.describing import Outcome, describe
@@ -64,7 +65,7 @@ class Judge:
         self._reader = reader
         self._deidentify: Callable[[memoryview, Claimed, Policy, TextReader | None], Deidentified] = module.deidentify
         self._identify: Callable[[memoryview, Policy], Original | None] = module.identify
-        self._gate: Verifier = importlib.import_module(gate).Gate(gate_key, reader)
+        self._gate: Verifier = importlib.import_module(gate).Gate(gate_key, reader, os.urandom(SALT_BYTES))
 
     def judge(self, data: memoryview, claimed: Claimed, policy: Policy) -> Verdict:
         """De-identify ``data`` and have the result verified. Raises nothing that an instance can cause."""

@@ -44,7 +44,7 @@ def test_what_was_released_passes_and_what_came_does_not(make: ModuleType, path:
     policy, data = make.policy(profile, uninspected_pixels="forward", blank_patient_id="per-study"), path.read_bytes()
     out = released(data, policy)
     release, report = GATE.let_pass(memoryview(out), Claimed(), policy, True)
-    assert GATE.admits(release)
+    assert GATE.admits(release, out)
     assert release.size == len(out)
     own = dcmread(io.BytesIO(out), stop_before_pixels=True)
     assert (report.sop_instance_uid, report.patient_id) == (own.SOPInstanceUID, own.PatientID)

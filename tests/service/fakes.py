@@ -19,7 +19,7 @@ ORIGINAL = Original("1.2.3", "1.2.4", "1.2.5", "1.2.6")
 REPORT = Report(
     "1.2.3", "1.2.840.10008.1.2.1", "CT", "P-1", "2.25.1", "2.25.2", "2.25.3", "20000101", "d" * 64, 1, {"removed": 3}
 )
-RELEASED = Released(Release("a" * 64, 7, b"mac"), (b"chunk",), ORIGINAL, REPORT, 1.5)
+RELEASED = Released(Release(7, b"nonce", b"tag"), (b"chunk",), ORIGINAL, REPORT, 1.5)
 HELD = Held(Reason.IDENTIFIER_REMAINS, "(0010,0020)", ORIGINAL, 2.5)
 
 
@@ -61,7 +61,7 @@ class FakeSpool:
         await self.world.happen("write")
         assert arena.fd >= 0, "the arena was closed under the spool"
         self.files.add("file-1")
-        return SpoolItem("file-1", release.sha256, release.size)
+        return SpoolItem("file-1", "a" * 64, release.size)
 
     def path(self, name: str) -> Path:
         return Path("/spool") / name

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from proxy.deid.seal import NONCE_BYTES, Seal
 from proxy.deid.types import Report
 from proxy.deid.verify import Gate, Release
 from proxy.store.database import Database
 from proxy.store.spool import DiskSpool
 from proxy.workers.arena import Arena
 
-OPEN_GATE_MAC = b"admitted by the test"
-
-
-class OpenGate(Gate):
-    """Admits what `release_of` made and nothing else, as the real one admits only its own."""
-
-    def admits(self, release: Release) -> bool:
-        return release.mac == OPEN_GATE_MAC
+GATE_KEY = bytes(range(32))
 
 
 @pytest.fixture
 def release_of() -> Callable[[bytes], Release]:
-    return lambda data: Release(hashlib.sha256(data).hexdigest(), len(data), OPEN_GATE_MAC)
+    """As the gate of `GATE_KEY` would give it."""
+
+    def make(data: bytes) -> Release:
+        seal = Seal(GATE_KEY, os.urandom(NONCE_BYTES))
+        seal.add(data)
+        return Release(seal.size, seal.nonce, seal.tag())
+
+    return make
 
 
 @pytest.fixture
@@ -58,6 +59,6 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[DiskSpool]:
-    made = DiskSpool(tmp_path / "spool", OpenGate(bytes(32)), 1 << 30)
+    made = DiskSpool(tmp_path / "spool", Gate(GATE_KEY), 1 << 30)
     yield made
     made.close()

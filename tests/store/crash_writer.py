@@ -7,7 +7,6 @@ ROOT LOG N SEED` forks N times a process that works until it is killed; each sta
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import random
 import signal
@@ -15,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from proxy.deid.seal import Seal
 from proxy.deid.types import Claimed, Report, Slice
 from proxy.deid.verify import Gate, Release
 from proxy.errors import Reason
@@ -29,11 +29,6 @@ from proxy.store.spool import DiskSpool
 CLEAR = b"PLANTED^NAME"
 KEY = bytes(range(32))
 PEER = Peer("dimse", "10.11.12.13", "CALLINGMODALITY", "CALLEDVEIL")
-
-
-class OpenGate(Gate):
-    def admits(self, release: Release) -> bool:
-        return True
 
 
 def instance(number: int) -> tuple[Arena, tuple[bytes | Slice, ...], bytes, str]:
@@ -53,7 +48,7 @@ class Store:
         self.lock = DataLock(root)
         self.lock.acquire()
         self.database = await Database.open(root / "veil.db")
-        self.spool = DiskSpool(root / "spool", OpenGate(bytes(32)), 1 << 34)
+        self.spool = DiskSpool(root / "spool", Gate(KEY), 1 << 34)
         self.queue = await Queue.open(self.database, self.spool.remove)
         self.missing = (await self.spool.sweep(await self.queue.referenced())).missing
         self.quarantine = QuarantineFolder(root / "quarantine", KEY, 1 << 34)
@@ -62,7 +57,9 @@ class Store:
     async def keep(self, number: int) -> str:
         arena, chunks, output, uid = instance(number)
         with arena:
-            release = Release(hashlib.sha256(output).hexdigest(), len(output), b"")
+            seal = Seal(KEY, number.to_bytes(12, "big"))
+            seal.add(output)
+            release = Release(seal.size, seal.nonce, seal.tag())
             item = await self.spool.write(release, chunks, arena)
             report = Report("1.2.3", "1.2.840.10008.1.2.1", "CT", "P", "1", "2", uid, "", "d", 1)
             await self.queue.enqueue("research", ["pacs"], item, report)

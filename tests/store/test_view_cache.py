@@ -18,14 +18,9 @@ ArenaOf = Callable[[bytes], Arena]
 Keep = Callable[[str, bytes], Awaitable[Path]]
 
 
-class Admitting(Gate):
-    def admits(self, release: Release) -> bool:
-        return release.mac == b"admitted by the test"
-
-
 @pytest.fixture
 async def cache(tmp_path: Path) -> AsyncIterator[ViewCache]:
-    made = ViewCache(tmp_path / "cache", Admitting(bytes(32)), 100)
+    made = ViewCache(tmp_path / "cache", Gate(bytes(range(32))), 100)
     await made.open()
     yield made
     made.close()
@@ -81,14 +76,14 @@ async def test_the_bound_holds_for_one_file_too(cache: ViewCache, keep: Keep) ->
 
 async def test_bytes_that_no_gate_released_do_not_get_in(cache: ViewCache, arena_of: ArenaOf) -> None:
     with pytest.raises(InstanceHeld):
-        await cache.put("a", Release("0" * 64, 1, b"forged"), (b"x",), arena_of(b""))
+        await cache.put("a", Release(1, bytes(12), b"forged"), (b"x",), arena_of(b""))
     assert cache.get("a") is None
 
 
 async def test_a_start_begins_with_nothing(tmp_path: Path, cache: ViewCache, keep: Keep) -> None:
     await keep("a", b"a" * 10)
     (tmp_path / "cache" / ".tmp-left").write_bytes(b"half")
-    again = ViewCache(tmp_path / "cache", Admitting(bytes(32)), 100)
+    again = ViewCache(tmp_path / "cache", Gate(bytes(range(32))), 100)
     await again.open()
     assert list((tmp_path / "cache").iterdir()) == []
     assert again.get("a") is None

@@ -6,5 +6,5 @@ from proxy.errors import InstanceHeld, Reason
 
 
 class Gate:
-    def __init__(self, key: bytes, reader: object = None) -> None:
+    def __init__(self, key: bytes, reader: object = None, salt: bytes = b"") -> None:
         raise InstanceHeld(Reason.ENGINE_ERROR, "no gate today")

@@ -31,7 +31,7 @@ async def test_a_released_instance(pool: Callable[..., Any]) -> None:
     verdict = await ask(await pool(), b"fine\n" + bytes(1000))
     assert isinstance(verdict, Released)
     assert verdict.chunks == (b"out:", Slice(0, 1005))
-    assert verdict.release.mac == b"k" * 32
+    assert verdict.release.tag == b"k" * 32
     assert verdict.report.patient_id == "P1"
     assert verdict.original.sop_instance_uid == "1.2.4"
     assert verdict.milliseconds > 0

@@ -46,18 +46,21 @@ async def test_a_worker_and_the_inline_twin_agree_to_the_byte(pool: WorkerPool, 
     path = pydicom.data.get_testdata_file(name, download=False)
     assert isinstance(path, str)
     data = Path(path).read_bytes()
-    answers = []
+    answers, nonces = [], list[bytes]()
     inline: Deidentifier = InlineDeidentifier({"research": policy}, KEY)
     for deidentifier in (pool, inline, pool):
         with Arena(1 << 24) as arena:
             arena.write(data)
             verdict = await deidentifier.run("research", arena, Claimed())
             if isinstance(verdict, Released):
-                assert Gate(KEY).admits(verdict.release)
-                assert not Gate(b"x" * 32).admits(verdict.release)
-                answers.append((materialise(verdict.chunks, arena.view()), verdict.release, verdict.report))
+                output = materialise(verdict.chunks, arena.view())
+                assert Gate(KEY).admits(verdict.release, output)
+                assert not Gate(b"x" * 32).admits(verdict.release, output)
+                nonces.append(verdict.release.nonce)
+                answers.append((output, verdict.report))
             else:
                 answers.append((verdict.reason, verdict.detail, verdict.original))
+    assert len(set(nonces)) == len(nonces)  # two outputs under one would give the key's hash away (SP 800-38D, 8)
     assert answers[0] == answers[1] == answers[2]
 
 

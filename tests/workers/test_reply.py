@@ -23,7 +23,7 @@ from proxy.workers.reply import SPILL, Reply, receive_reply, send_reply
 
 ORIGINAL = Original("1.2.3", "1.2.4", "1.2.5", "1.2.6")
 REPORT = Report("1", "2", "CT", "P", "3", "4", "5", "2000", "d", 1, {"kept": 3}, ("113100",))
-RELEASE = Release("a" * 64, 7, b"mac")
+RELEASE = Release(7, b"nonce", b"tag")
 
 
 @pytest.fixture
