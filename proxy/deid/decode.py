@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy.deid.access import PIXEL_DATA
-from proxy.deid.document import Document
+from proxy.deid.document import Document, TokenLevel
 from proxy.deid.level import Level
 from proxy.deid.part10 import Part10, read_part10
 from proxy.deid.profile import Policy
@@ -54,8 +54,10 @@ def read_instance(data: memoryview, policy: Policy, *, apart: bool = False) -> I
     encoding = Encoding(syntax.implicit, syntax.little, sequences_of(policy))
     scanned = scan_table(body, offset, encoding, policy.limits)
     labels = None if apart else labels_of(policy)
-    document = Document(body, scanned, labels, syntax.implicit, (policy.limits, sequences_of(policy)))
-    return Instance(head, syntax, body, document.root(), _pixels(document, syntax), apart)
+    encoded, bounds = (syntax.implicit, not syntax.little), (policy.limits, sequences_of(policy))
+    document = Document(body, scanned, labels, encoded, bounds)
+    root = document.root()
+    return Instance(head, syntax, body, root, _pixels(document, root, syntax), apart)
 
 
 def separate(instance: Instance, policy: Policy) -> Level:
@@ -64,7 +66,8 @@ def separate(instance: Instance, policy: Policy) -> Level:
     offset = 0 if syntax.deflated else instance.head.dataset_offset
     scanned = scan_table(instance.body, offset, Encoding(syntax.implicit, syntax.little, sequences), policy.limits)
     labels = labels_of(policy, changed=True)
-    return Document(instance.body, scanned, labels, syntax.implicit, (policy.limits, sequences)).root()
+    encoded = (syntax.implicit, not syntax.little)
+    return Document(instance.body, scanned, labels, encoded, (policy.limits, sequences)).root()
 
 
 def open_body(data: memoryview, policy: Policy) -> tuple[Part10, TransferSyntax, memoryview, int]:
@@ -78,8 +81,8 @@ def open_body(data: memoryview, policy: Policy) -> tuple[Part10, TransferSyntax,
     return head, syntax, data, head.dataset_offset
 
 
-def _pixels(document: Document, syntax: TransferSyntax) -> Pixels | None:
-    found = [row for row in document.children(-1) if document.tag[row] in PIXEL_DATA]
+def _pixels(document: Document, root: TokenLevel, syntax: TransferSyntax) -> Pixels | None:
+    found = [row for tag in PIXEL_DATA if (row := root.row(tag)) is not None]
     if not found:
         return None
     row = found[0]

@@ -1,21 +1,23 @@
 """The data set and its items straight on the token table: nothing is parsed twice or converted.
 
-`TokenLevel.parts` are, in tag order, tags that need the walk, and `Run`s: neighbours that leave together as the bytes
-they came as. Pure; the scan has bounded everything that is looked at here.
+`TokenLevel.parts` are, in tag order, tags that need the walk, and `Run`s: neighbours that are settled already. Pure;
+the scan has bounded everything that is looked at here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from proxy.deid.access import PIXEL_DATA
-from proxy.deid.labels import PIXELS, REMOVE, RETAIN, Labelled, Labels, label
+from proxy.deid.foregone import Foregone
+from proxy.deid.labels import Labels, follow, mark
 from proxy.deid.level import Gone, Level, Run, Value
 from proxy.deid.part10 import Limits
-from proxy.deid.scanner import ITEM_TAG, UNDEFINED_LENGTH, VR_NAMES, Encoding, Scanned, scan_table
+from proxy.deid.scanner import UNDEFINED_LENGTH, VR_NAMES, Encoding, Scanned, scan_table
+from proxy.deid.transcript import Settled, Transcript
 
 #: any sequence of PS3.6, to hold items that stand alone
 _SEQUENCE_TAG = 0x00081140
@@ -25,24 +27,36 @@ Bounds = tuple[Limits, NDArray[np.int64]]
 
 
 class Document:
-    """A scanned instance: the token table as lists, and the labels where its tags are in order."""
+    """A scanned instance: the token table as lists, and a transcript of what is settled where its tags are in order."""
 
     __slots__ = (
-        "_bounds", "body", "depth", "end", "labelled", "length", "offset", "parent", "rows", "tag", "value", "vr",
+        "_bounds", "_encoding", "_following", "_labels", "_scanned", "body", "end", "following", "length", "offset",
+        "parent", "rows", "tag", "transcript", "value", "vr",
     )  # fmt: skip
 
     def __init__(
-        self, body: memoryview, scanned: Scanned, labels: Labels | None, implicit: bool, bounds: Bounds
+        self, body: memoryview, scanned: Scanned, labels: Labels | None, encoding: tuple[bool, bool], bounds: Bounds
     ) -> None:
-        """``labels`` None: every element goes through the walk."""
+        """``labels`` None: every element goes through the walk. ``encoding``: implicit VR, big endian."""
         self.body = body
-        self._bounds = bounds
+        self._bounds, self._encoding, self._scanned, self._labels = bounds, encoding, scanned, labels
         self.rows = len(scanned.table)
         columns = scanned.table.T.tolist()
-        self.tag, self.vr, self.offset, self.value, self.length, self.end, self.depth, self.parent = columns
-        self.labelled: Labelled | None = None
-        if labels is not None and scanned.ordered:
-            self.labelled = label(body, scanned.table, labels, implicit)
+        self.tag, self.vr, self.offset, self.value, self.length, self.end, _, self.parent = columns
+        self._following = np.empty(self.rows, np.int64)
+        follow(scanned.table, self._following)
+        self.following: list[int] = self._following.tolist()
+        self.transcript: Transcript | None = None
+
+    def transcribe(self, uid: Callable[[str], str], days: int, foregone: Foregone) -> None:
+        """Settle what needs no thought; without this, or where tags are not in order, all goes through the walk."""
+        labels, table = self._labels, self._scanned.table
+        if labels is None or not self._scanned.ordered or not self.rows:
+            return
+        data, depth = np.frombuffer(self.body, np.uint8), self._bounds[0].nesting_depth
+        marks = mark(data, table, labels, self._encoding[0])
+        settled = Settled(self._following, self._encoding, labels.borders, uid, days, foregone, depth)
+        self.transcript = Transcript(data, table, marks, settled)
 
     def root(self) -> TokenLevel:
         """The data set itself."""
@@ -50,12 +64,11 @@ class Document:
 
     def children(self, row: int) -> list[int]:
         """The rows directly below ``row`` (-1: the top level)."""
-        if row < 0:
-            return [at for at, parent in enumerate(self.parent) if parent < 0]
-        found, at, stop = [], row + 1, self.behind(row)
+        following, stop = self.following, self.following[row] if row >= 0 else self.rows
+        found, at = [], row + 1
         while at < stop:
             found.append(at)
-            at = self.behind(at)
+            at = following[at]
         return found
 
     def within(self, row: int) -> list[Level]:
@@ -66,37 +79,30 @@ class Document:
         data = memoryview(_SEQUENCE + len(value).to_bytes(4, "little") + bytes(value))
         limits, sequences = self._bounds
         scanned = scan_table(data, 0, Encoding(True, True, sequences), limits)
-        return Document(data, scanned, None, True, self._bounds).root().items(_SEQUENCE_TAG)
-
-    def behind(self, row: int) -> int:
-        """The first row that is not inside ``row``."""
-        if self.labelled is not None:
-            return self.labelled.following[row]
-        end, at = self.end[row], row + 1
-        while at < self.rows and self.offset[at] < end:
-            at += 1
-        return at
+        return Document(data, scanned, None, (True, False), self._bounds).root().items(_SEQUENCE_TAG)
 
 
 class TokenLevel:
     """A `Level` of a `Document`."""
 
-    __slots__ = ("_document", "_index", "_row")
+    __slots__ = ("_document", "_row", "_rows")
 
     def __init__(self, document: Document, row: int) -> None:
         """``row`` is that of the item; -1 is the top level."""
         self._document, self._row = document, row
-        self._index: dict[int, int] | None = None
-
-    @property
-    def _rows(self) -> dict[int, int]:
-        if self._index is None:
-            document = self._document
-            self._index = {document.tag[row]: row for row in document.children(self._row)}
-        return self._index
+        tags = document.tag
+        self._rows: dict[int, int] = {tags[row]: row for row in document.children(row)}
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._rows
+
+    def row(self, tag: int) -> int | None:
+        """The row of an element."""
+        return self._rows.get(tag)
+
+    def transcribe(self, uid: Callable[[str], str], days: int, foregone: Foregone) -> None:
+        """See `Document.transcribe`."""
+        self._document.transcribe(uid, days, foregone)
 
     def tags(self) -> list[int]:
         """See `Level.tags`."""
@@ -105,45 +111,22 @@ class TokenLevel:
 
     def parts(self) -> Iterator[int | Run | Gone]:
         """See `Level.parts`."""
-        document = self._document
-        labelled = document.labelled
-        if labelled is None:
-            yield from self.tags()
-            return
-        at = self._row + 1
-        stop = document.rows if self._row < 0 else labelled.following[self._row]
-        while at < stop:
-            word = labelled.label[at]
-            if word == RETAIN:
-                data = document.body[document.offset[at] : labelled.run_end[at]]
-                yield Run(document.tag[at], bytes(data), labelled.run_count[at])
-                at = labelled.run_row[at]
-            elif word == REMOVE:
-                yield Gone(labelled.run_count[at])
-                at = labelled.run_row[at]
-            else:
-                if word != PIXELS:
-                    yield document.tag[at]
-                at = labelled.following[at]
+        transcript = self._document.transcript
+        return iter(self.tags() if transcript is None else transcript.parts(self._row))
 
     def value(self, tag: int) -> tuple[str, Value]:
         """See `Level.value`."""
         document, row = self._document, self._rows[tag]
-        vr = VR_NAMES[document.vr[row]]
-        if vr == "SQ" or document.length[row] == UNDEFINED_LENGTH or self._opened(row):
-            return ("SQ" if vr != "UN" or document.length[row] == UNDEFINED_LENGTH else vr), self.items(tag)
+        vr, undefined = VR_NAMES[document.vr[row]], document.length[row] == UNDEFINED_LENGTH
+        if vr == "SQ" or undefined or document.following[row] > row + 1:
+            return ("SQ" if vr != "UN" or undefined else vr), self.items(tag)
         return vr, bytes(document.body[document.value[row] : document.end[row]])
 
     def items(self, tag: int) -> list[Level]:
         """See `Level.items`."""
-        document = self._document
-        if tag not in self._rows:
+        document, row = self._document, self._rows.get(tag)
+        if row is None:
             return []
-        row = self._rows[tag]
-        if tag >> 16 & 1 and not self._opened(row) and document.length[row] != UNDEFINED_LENGTH:
+        if tag >> 16 & 1 and document.following[row] == row + 1 and document.length[row] != UNDEFINED_LENGTH:
             return document.within(row)
         return [TokenLevel(document, each) for each in document.children(row)]
-
-    def _opened(self, row: int) -> bool:
-        document = self._document
-        return row + 1 < document.rows and document.parent[row + 1] == row and document.tag[row + 1] == ITEM_TAG

@@ -18,7 +18,7 @@ from proxy.deid.date_policy import time_offset
 from proxy.deid.decode import Instance, read_instance, separate
 from proxy.deid.encode import Element, Part, encode_dataset, encode_head
 from proxy.deid.encrypted import encrypted_originals
-from proxy.deid.level import Level
+from proxy.deid.level import Level, Run
 from proxy.deid.pixels import truth
 from proxy.deid.pixels.burned_in import decide
 from proxy.deid.pixels.plan import TextReader, Work, summary
@@ -226,5 +226,7 @@ def _report(
 
 def _text(elements: dict[int, Part], tag: int) -> str:
     element = elements.get(tag)
-    value = element.value if isinstance(element, Element) else b""
+    if isinstance(element, Run):  # of this one element, see `retained`: behind a header of eight bytes
+        return element.data[8:].decode("ascii").strip(" \0")
+    value = element.value if element is not None else b""
     return value.decode("ascii").strip(" \0") if isinstance(value, bytes) else ""

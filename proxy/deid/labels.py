@@ -8,23 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid.compiled import compiled, inlined
-from proxy.deid.scanner import DEPTH, END, ITEM_TAG, LENGTH, OFFSET, PARENT, TAG, VALUE, VR, VR_CODES, VR_NAMES, Table
+from proxy.deid.scanner import (
+    DEPTH,
+    ITEM_TAG,
+    LENGTH,
+    OFFSET,
+    PARENT,
+    TAG,
+    UNDEFINED_LENGTH,
+    VALUE,
+    VR,
+    VR_CODES,
+    VR_NAMES,
+    Table,
+)  # fmt: skip
 from proxy.deid.values import CHARSET_VRS, SIZES
 
-WALK, RETAIN, REMOVE, PIXELS = range(4)
+#: what becomes of a row: the walk decides; it leaves as it is; goes; is pixel data; is a UID that is mapped; is a date
+#: that moves
+WALK, RETAIN, REMOVE, PIXELS, MAP, MOVE = range(6)
 #: kinds of values by what is checked of them: nothing, a multiple of 2, 4, 8, every byte against an alphabet, a form
-_ANY, _BY_2, _BY_4, _BY_8, _PRINTABLE, _AGE, _NUMBER, _TEXT, _UIDS, _TIME = range(10)
+_ANY, _BY_2, _BY_4, _BY_8, _ITEMS, _PRINTABLE, _AGE, _NUMBER, _TEXT, _UIDS, _TIME, _DATE = range(12)
 _NUMBERS = {2: _BY_2, 4: _BY_4, 8: _BY_8}
 _ALPHABETS = {"AE": _PRINTABLE, "CS": _PRINTABLE, "UR": _PRINTABLE, "AS": _AGE, "DS": _NUMBER, "IS": _NUMBER}
-_ALPHABETS |= {"UI": _UIDS, "TM": _TIME}
-_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_ALPHABETS |= {"UI": _UIDS, "TM": _TIME, "DA": _DATE, "SQ": _ITEMS}
 
 
 def _kind(vr: str) -> int:
@@ -40,6 +54,7 @@ def _alphabet() -> NDArray[np.uint16]:
         _NUMBER: list(b"0123456789+-.eE \\\0"),
         _UIDS: list(b"0123456789. \\\0"),
         _TIME: list(b"0123456789. "),
+        _DATE: list(b"0123456789"),
         _TEXT: [0, 9, 10, 12, 13, *range(0x20, 0x7F)],
     }
     for kind, values in letters.items():
@@ -51,6 +66,17 @@ _ALLOWED = _alphabet()
 _KIND_OF_VR = np.array([_kind(name) for name in VR_NAMES], np.uint8)
 _LONG_HEADER = 12
 _SPACE, _DOT, _ZERO = 32, 46, 48
+#: days of a year before its months, counted from 1
+DAYS_BEFORE = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365])
+
+
+class Word(NamedTuple):
+    """What a policy says of a tag: a mark, or by the VR that an element states, whether it stays, is mapped, moves."""
+
+    mark: int
+    stays: frozenset[str] = frozenset()
+    maps: frozenset[str] = frozenset()
+    moves: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,59 +85,42 @@ class Labels:
 
     tags: NDArray[np.int64]
     words: NDArray[np.uint8]
-    #: bit n set: the element is retained when it states VR number n (0: none, implicit VR)
+    #: by tag, for staying, mapping and moving: bit n set where that holds for VR number n (0: none, implicit VR)
     masks: NDArray[np.int64]
     #: how its value is checked in implicit VR
     kinds: NDArray[np.uint8]
-    #: a run of retained or removed elements ends before these tags, so that something can be inserted there
+    #: a run ends before these tags, so that something can be inserted there
     borders: NDArray[np.int64]
     #: what becomes of private elements: `REMOVE` or `WALK`
     private: int
 
 
-def compile_labels(
-    decisions: Mapping[int, tuple[int, frozenset[str]]], borders: Iterable[int], private: int = REMOVE
-) -> Labels:
-    """``decisions``: tag → label and, for `RETAIN`, the stated VRs with which it holds."""
-    tags = sorted(decisions)
+def compile_labels(words: Mapping[int, Word], borders: Iterable[int], private: int = REMOVE) -> Labels:
+    """``words`` by tag."""
+    tags = sorted(words)
     known = [str(DicomDictionary[tag][0]) if tag in DicomDictionary else "UN" for tag in tags]
-    masks = [sum(1 << VR_CODES[vr] for vr in decisions[tag][1]) for tag in tags]
+    masks = [[sum(1 << VR_CODES[vr] for vr in vrs) for vrs in words[tag][1:]] for tag in tags]
     return Labels(
         np.array(tags, np.int64),
-        np.array([decisions[tag][0] for tag in tags], np.uint8),
-        np.array(masks, np.int64),
+        np.array([words[tag].mark for tag in tags], np.uint8),
+        np.array(masks, np.int64).reshape(len(tags), 3),
         np.array([_kind(vr) for vr in known], np.uint8),
         np.array(sorted(borders), np.int64),
         private,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """By row of the token table, as lists: what to do, the next sibling's row, and the run that begins there."""
-
-    label: list[int]
-    following: list[int]
-    run_row: list[int]  # first row behind the run
-    run_end: list[int]  # first byte behind the run
-    run_count: list[int]  # elements in the run, nested ones too where it is retained
-
-
-def label(data: memoryview, table: Table, labels: Labels, implicit: bool) -> Labelled:
-    """Label the rows of an ordered ``table`` over ``data``, whose transfer syntax is ``implicit`` VR or is not."""
-    buffer = np.frombuffer(data, np.uint8)
-    rows = len(table)
-    marks = np.empty(rows, np.uint8)
-    numbers = np.empty((4, rows), np.int64)
+def mark(data: NDArray[np.uint8], table: Table, labels: Labels, implicit: bool) -> NDArray[np.uint8]:
+    """Mark the rows of ``table`` over ``data``, whose transfer syntax is ``implicit`` VR or is not."""
+    marks = np.empty(len(table), np.uint8)
     known = (labels.tags, labels.words, labels.masks, labels.kinds)
-    _classify(buffer, table, implicit, labels.private, *known, _KIND_OF_VR, _ALLOWED, marks)
-    _link(table, marks, labels.borders, numbers)
-    following, run_row, run_end, run_count = (numbers[n].tolist() for n in range(4))
-    return Labelled(marks.tolist(), following, run_row, run_end, run_count)
+    _classify(data, table, implicit, labels.private, *known, _KIND_OF_VR, _ALLOWED, marks)
+    return marks
 
 
 @inlined
-def _find(tags: Any, tag: int) -> int:
+def find(tags: Any, tag: int) -> int:
+    """Where ``tag`` is, or would be, among sorted ``tags``."""
     low, high = 0, len(tags)
     while low < high:
         middle = (low + high) // 2
@@ -145,6 +154,33 @@ def _is_time(buffer: Any, start: int, length: int) -> bool:
 
 
 @inlined
+def _is_date(buffer: Any, start: int, length: int) -> bool:
+    """Nothing, or YYYYMMDD of a day that there is (PS3.5 6.2 DA); the caller saw that all are digits."""
+    if length != 8:
+        return length == 0
+    year, month, day = 0, 0, 0
+    for at in range(4):
+        year = year * 10 + np.int64(buffer[start + at]) - _ZERO
+    month = (np.int64(buffer[start + 4]) - _ZERO) * 10 + np.int64(buffer[start + 5]) - _ZERO
+    day = (np.int64(buffer[start + 6]) - _ZERO) * 10 + np.int64(buffer[start + 7]) - _ZERO
+    if year < 1 or not 1 <= month <= 12:
+        return False
+    leap = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return 1 <= day <= DAYS_BEFORE[month + 1] - DAYS_BEFORE[month] + leap
+
+
+@inlined
+def _is_uid(buffer: Any, start: int, length: int) -> bool:
+    """One value, padded behind: what else stands there is for the walk."""
+    while length and (buffer[start + length - 1] == 0 or buffer[start + length - 1] == _SPACE):
+        length -= 1
+    for at in range(start, start + length):
+        if buffer[at] != _DOT and not _ZERO <= buffer[at] <= _ZERO + 9:
+            return False
+    return length <= 64
+
+
+@inlined
 def _plain(buffer: Any, start: int, length: int, kind: int, allowed: Any) -> bool:
     """Whether a value is of its kind beyond doubt, and even."""
     if length & 1:
@@ -157,80 +193,64 @@ def _plain(buffer: Any, start: int, length: int, kind: int, allowed: Any) -> boo
         for at in range(start, start + length):
             if not allowed[buffer[at]] >> kind & 1:
                 return False
+    if kind == _DATE:
+        return _is_date(buffer, start, length)
     return kind != _TIME or _is_time(buffer, start, length)
+
+
+@inlined
+def _by_vr(buffer: Any, table: Any, row: int, implicit: bool, masks: Any, at: int, kind: int, allowed: Any) -> Any:
+    """The mark of an element that may stay, be mapped or move, if its header and value are what they should be."""
+    vr, length, start = table[row, VR], table[row, LENGTH], table[row, VALUE]
+    stays, maps, moves = masks[at, 0] >> vr & 1, masks[at, 1] >> vr & 1, masks[at, 2] >> vr & 1
+    # inside UN the encoding is implicit, whatever that of the instance is (PS3.5 6.2.2)
+    if not (stays or maps or moves) or (vr == 0) != implicit:
+        return WALK
+    if start - table[row, OFFSET] == _LONG_HEADER and (buffer[start - 6] or buffer[start - 5]):
+        return WALK  # two reserved bytes that are not zero
+    if length == UNDEFINED_LENGTH:
+        return RETAIN if stays and kind == _ITEMS else WALK
+    if stays:
+        return RETAIN if _plain(buffer, start, length, kind, allowed) else WALK
+    if length & 1:
+        return WALK
+    if maps:
+        return MAP if _is_uid(buffer, start, length) else WALK
+    return MOVE if _plain(buffer, start, length, _DATE, allowed) else WALK
 
 
 @compiled
 def _classify(
-    buffer: Any,
-    table: Any,
-    implicit: bool,
-    private: int,
-    tags: Any,
-    words: Any,
-    masks: Any,
-    kinds: Any,
-    kind_of_vr: Any,
-    allowed: Any,
-    marks: Any,
-) -> None:
+    buffer: Any, table: Any, implicit: bool, private: int, tags: Any, words: Any, masks: Any, kinds: Any,
+    kind_of_vr: Any, allowed: Any, marks: Any,
+) -> None:  # fmt: skip
     for row in range(len(table)):
-        tag, vr, length, start = table[row, TAG], table[row, VR], table[row, LENGTH], table[row, VALUE]
-        defined = length != 0xFFFFFFFF
-        if tag == ITEM_TAG:
-            marks[row] = RETAIN if defined else WALK
-            continue
+        tag, vr = table[row, TAG], table[row, VR]
         group = tag >> 16
-        if tag == 0x7FE00008 or tag == 0x7FE00009 or tag == 0x7FE00010:
+        if tag == ITEM_TAG:
+            marks[row] = RETAIN
+        elif tag == 0x7FE00008 or tag == 0x7FE00009 or tag == 0x7FE00010:
             marks[row] = PIXELS if table[row, DEPTH] == 0 else WALK
-            continue
-        if group & 1 and group > 8:
+        elif group & 1 and group > 8:
             marks[row] = private
-            continue
-        at = _find(tags, tag)
-        if group & 1 or group < 8 or at == len(tags) or tags[at] != tag:
-            marks[row] = REMOVE
-            continue
-        marks[row] = words[at]
-        if words[at] != RETAIN:
-            continue
-        header = start - table[row, OFFSET]
-        # inside UN the encoding is implicit, whatever that of the instance is (PS3.5 6.2.2)
-        clean = defined and masks[at] >> vr & 1 == 1 and (vr == 0) == implicit
-        if clean and header == _LONG_HEADER and (buffer[start - 6] or buffer[start - 5]):
-            clean = False  # two reserved bytes that are not zero
-        if clean:
-            kind = kinds[at] if vr == 0 else kind_of_vr[vr]
-            clean = _plain(buffer, start, length, kind, allowed)
-        if not clean:
-            marks[row] = WALK
+        else:
+            at = find(tags, tag)
+            if group & 1 or group < 8 or at == len(tags) or tags[at] != tag:
+                marks[row] = REMOVE
+            elif words[at] != RETAIN:
+                marks[row] = words[at]
+            else:
+                kind = kinds[at] if vr == 0 else kind_of_vr[vr]
+                marks[row] = _by_vr(buffer, table, row, implicit, masks, at, kind, allowed)
 
 
 @compiled
-def _link(table: Any, marks: Any, borders: Any, numbers: Any) -> None:
-    """From the last row to the first: sequences that are retained whole, siblings, runs."""
-    rows = len(table)
-    behind = np.full(rows, -1, np.int64)  # first row behind the subtree
-    dirty = np.zeros(rows, np.bool_)
-    inside = np.zeros(rows + 1, np.int64)  # elements in rows before this one
-    for row in range(rows):
-        inside[row + 1] = inside[row] + (table[row, TAG] != ITEM_TAG)
-    for row in range(rows - 1, -1, -1):
-        following = behind[row] if behind[row] >= 0 else row + 1
+def follow(table: Any, following: Any) -> None:
+    """For each row the first one that is not inside it."""
+    for row in range(len(table)):
+        following[row] = 0
+    for row in range(len(table) - 1, -1, -1):
+        following[row] = max(following[row], row + 1)
         parent = table[row, PARENT]
-        if marks[row] == RETAIN and dirty[row]:
-            marks[row] = WALK
         if parent >= 0:
-            if behind[parent] < 0:
-                behind[parent] = following
-            if marks[row] != RETAIN:
-                dirty[parent] = True
-        own = inside[following] - inside[row] if marks[row] == RETAIN else 1
-        numbers[0, row], numbers[1, row], numbers[2, row], numbers[3, row] = following, following, table[row, END], own
-        if marks[row] != RETAIN and marks[row] != REMOVE:
-            continue
-        if following < rows and table[following, PARENT] == parent and marks[following] == marks[row]:
-            here, there = _find(borders, table[row, TAG] + 1), _find(borders, table[following, TAG] + 1)
-            if here == there:
-                numbers[1, row], numbers[2, row] = numbers[1, following], numbers[2, following]
-                numbers[3, row] = own + numbers[3, following]
+            following[parent] = max(following[parent], following[row])

@@ -15,11 +15,15 @@ Value = Union[bytes, "list[Level]"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Encoded elements that leave unchanged. ``tag`` is the first one's; ``count`` counts nested ones too."""
+    """Encoded elements that leave as they are here. ``tag`` is the first one's; ``count``: how many were kept.
+
+    ``others``: what else happened, to how many; nested elements count too.
+    """
 
     tag: int
     data: bytes
     count: int
+    others: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from proxy.deid.access import PIXEL_DATA, SPECIFIC_CHARACTER_SET, charset_of, te
 from proxy.deid.actions import Inapplicable, Outcome
 from proxy.deid.cleaning import Cleaning
 from proxy.deid.decisions import BASIC, Decision, decider_of
+from proxy.deid.document import TokenLevel
 from proxy.deid.encode import Element, Part
-from proxy.deid.foregone import Foregone, foregone_of
+from proxy.deid.foregone import Conclusion, foregone_of
 from proxy.deid.iod import resolve
 from proxy.deid.level import Gone, Level, Run
 from proxy.deid.place import Place, Step, Subject
@@ -35,7 +36,7 @@ MEASUREMENT_UNITS, ITEM = 0x004008EA, 0xFFFEE000
 _CHARSET = Decision("charset", "character set of the text that stays", "E.1.1")
 _PSEUDONYM = Decision("pseudonym", "pseudonym of the patient", "E.1.1")
 NO_PRIVATE = SafePrivate({})
-_NOTHING: Mapping[int, Foregone] = {}
+_NOTHING: Mapping[int, Conclusion] = {}
 _TEMPLATE = Decision("X", "the content that followed the template is replaced", BASIC)
 
 
@@ -64,6 +65,8 @@ class Walk(SequenceActions):
     def run(self, root: Level) -> list[Part]:
         """The elements that may leave, in tag order."""
         self._root = root
+        if isinstance(root, TokenLevel) and self.steps is None:
+            root.transcribe(self.uid, self._subject.offset, self._foregone)
         if self._policy.rules:
             self._matcher = Matcher(self._policy.rules, root, self._sop_class, self._policy.moves)
         if self._policy.safe_private is not None:
@@ -88,11 +91,12 @@ class Walk(SequenceActions):
             parts: Iterator[int | Run | Gone] = iter(place.source.tags())
             foregone = _NOTHING
         else:
-            parts, foregone = place.source.parts(), self._foregone if not place.path else _NOTHING
+            parts, foregone = place.source.parts(), self._foregone.conclusions if not place.path else _NOTHING
         found: list[Part] = []
         for part in parts:
             if isinstance(part, Run):
-                self.counts["kept"] += part.count
+                for name, count in (("kept", part.count), *part.others) if part.count else part.others:
+                    self.counts[name] += count
                 found.append(part)
             elif isinstance(part, Gone):
                 self.counts["removed"] += part.count

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from proxy.deid import walk
 from proxy.deid.engine import deidentify
-from proxy.deid.foregone import foregone_of
+from proxy.deid.foregone import foregone, foregone_of
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.types import Claimed, Deidentified, materialise
 from proxy.store.rulebook import load_profile
@@ -52,7 +52,7 @@ def test_it_is_what_the_walk_decides(make: ModuleType, monkeypatch: pytest.Monke
     def both(data: bytes) -> tuple[Deidentified, Deidentified]:
         monkeypatch.setattr(walk, "foregone_of", foregone_of)
         short = deidentify(memoryview(data), Claimed(), policy)
-        monkeypatch.setattr(walk, "foregone_of", lambda *_: {})
+        monkeypatch.setattr(walk, "foregone_of", lambda *_: foregone({}))
         return short, deidentify(memoryview(data), Claimed(), policy)
 
     for sop_class in CLASSES:
@@ -65,7 +65,7 @@ def test_it_is_what_the_walk_decides(make: ModuleType, monkeypatch: pytest.Monke
 
 def test_much_is_foregone_and_what_depends_on_the_instance_is_not(make: ModuleType) -> None:
     policy = make.policy("basic")
-    found = foregone_of(policy, "1.2.840.10008.5.1.4.1.1.2", False, True)
+    found = foregone_of(policy, "1.2.840.10008.5.1.4.1.1.2", False, True).conclusions
     assert len(found) > 200
     assert found[0x00080050].part is not None  # Accession Number, type 2
     assert found[0x00080050].part.data == b"\x08\x00\x50\x00SH\x00\x00"
@@ -79,7 +79,7 @@ def test_a_site_s_rules_come_first(make: ModuleType) -> None:
     rules = [{"match": {"keyword": "AccessionNumber"}, "do": "replace", "with": "NEW"}]
     profile = {**load_profile("basic"), "rules": rules}
     policy = compile_policy(make.tables(), PolicySpec("research", profile, make.KEY))
-    assert foregone_of(policy, str(ds.SOPClassUID), False, True) == {}
+    assert foregone_of(policy, str(ds.SOPClassUID), False, True).conclusions == {}
     data = make.encode(ds)
     result = deidentify(memoryview(data), Claimed(), policy)
     assert dcmread(io.BytesIO(materialise(result.chunks, data))).AccessionNumber == "NEW"
