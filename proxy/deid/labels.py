@@ -158,7 +158,7 @@ def _is_date(buffer: Any, start: int, length: int) -> bool:
     """Nothing, or YYYYMMDD of a day that there is (PS3.5 6.2 DA); the caller saw that all are digits."""
     if length != 8:
         return length == 0
-    year, month, day = 0, 0, 0
+    year: Any = np.int64(0)
     for at in range(4):
         year = year * 10 + np.int64(buffer[start + at]) - _ZERO
     month = (np.int64(buffer[start + 4]) - _ZERO) * 10 + np.int64(buffer[start + 5]) - _ZERO
@@ -166,7 +166,7 @@ def _is_date(buffer: Any, start: int, length: int) -> bool:
     if year < 1 or not 1 <= month <= 12:
         return False
     leap = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    return 1 <= day <= DAYS_BEFORE[month + 1] - DAYS_BEFORE[month] + leap
+    return bool(1 <= day <= DAYS_BEFORE[month + 1] - DAYS_BEFORE[month] + leap)
 
 
 @inlined
@@ -194,8 +194,8 @@ def _plain(buffer: Any, start: int, length: int, kind: int, allowed: Any) -> boo
             if not allowed[buffer[at]] >> kind & 1:
                 return False
     if kind == _DATE:
-        return _is_date(buffer, start, length)
-    return kind != _TIME or _is_time(buffer, start, length)
+        return bool(_is_date(buffer, start, length))
+    return kind != _TIME or bool(_is_time(buffer, start, length))
 
 
 @inlined

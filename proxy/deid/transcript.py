@@ -82,7 +82,7 @@ class Transcript:
             entries,
             (first, stop, policy.depth),
         )
-        done, written = runs[:made].tolist(), memoryview(out)
+        done, written = runs[:made].tolist(), memoryview(out.data)
         for item, run, row in entries[:found].tolist():
             part = self._tags[row] if run < 0 else _part(done[run], written)
             self._parts.setdefault(item, []).append(part)
@@ -155,7 +155,7 @@ def _settle(data: Any, table: Any, marks: Any, following: Any, days: int, whole:
 
 @inlined
 def _number(data: Any, at: int, digits: int) -> Any:
-    value = 0
+    value: Any = np.int64(0)
     for each in range(at, at + digits):
         value = value * 10 + np.int64(data[each]) - _ZERO
     return value
@@ -175,7 +175,7 @@ def _moves(data: Any, start: int, length: int, days: int) -> bool:
     if length == 0:
         return True
     moved = _day(_number(data, start, 4), _number(data, start + 4, 2), _number(data, start + 6, 2)) + days
-    return 0 <= moved < _LAST_DAY
+    return bool(0 <= moved < _LAST_DAY)
 
 
 @inlined
