@@ -7,66 +7,27 @@ pixel data is encapsulated as it came. At most one instance is put together at a
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from http import HTTPStatus
 
 from proxy.dicomweb.intake import Budget, Part
-from proxy.dicomweb.status import Refused
-from proxy.wire.dicom_encode import SEQUENCE_END, EncodeError, Hole, Piece, encode, fragment, head
-from proxy.wire.dicom_json import Json, first_value
-from proxy.wire.dicom_xml import XmlError, from_xml
-from proxy.wire.media import BULK_TYPES, DICOM_JSON, DICOM_XML, JSON, MediaTypeError, known_as, parse_media_type
+from proxy.dicomweb.waiting import METADATA, Bulk, Waiting, media_of, prepared, read_metadata
+from proxy.wire.dicom_encode import SEQUENCE_END, Hole, fragment, head
+from proxy.wire.media import BULK_TYPES
 from proxy.wire.vr import EXPLICIT_LE, NATIVE, explicit_header
 
 METADATA_BYTES = 16 << 20
 _BLOCK = 1 << 20
 _PIXELS = 0x7FE00010
-_METADATA = (DICOM_JSON, DICOM_XML, JSON)
 #: PS3.18 table 8.7.3-5: what a media type means when its part names no transfer syntax.
 _DEFAULTS = {"image/jpeg": "1.2.840.10008.1.2.4.70"} | {
     media: syntax for syntax, media in reversed(BULK_TYPES.items()) if media != "image/jpeg"
 }
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """An instance whose bulk data is not all there."""
-
-    names: tuple[str, str]
-    pieces: list[Piece]
-    frames: int
-    syntaxes: tuple[str, ...]
-    fault: str = ""
-
-    @property
-    def holes(self) -> list[Hole]:
-        return [piece for piece in self.pieces if isinstance(piece, Hole)]
-
-
-@dataclass(slots=True)
-class _Bulk:
-    """The parts of one Content-Location, in their order. ``syntax`` is "" for what is not compressed."""
-
-    parts: list[Part] = field(default_factory=list)
-    media: str = ""
-    syntax: str = ""
-    users: list[_Waiting] = field(default_factory=list)
-
-
 def limit_of(headers: Mapping[str, str], limit: int) -> int:
     """How many bytes a part may have: metadata is parsed, so less of it is taken."""
-    return min(limit, METADATA_BYTES) if _media(headers)[0] in _METADATA else limit
-
-
-def _media(headers: Mapping[str, str]) -> tuple[str, str]:
-    try:
-        media = parse_media_type(headers.get("content-type", "application/octet-stream"))
-    except MediaTypeError:
-        return "", ""
-    return known_as(media.essence), media.parameters.get("transfer-syntax", "")
+    return min(limit, METADATA_BYTES) if media_of(headers)[0] in METADATA else limit
 
 
 class Assembly:
@@ -74,8 +35,8 @@ class Assembly:
 
     def __init__(self, limit: int, budget: Budget) -> None:
         self._limit, self._budget = limit, budget
-        self._waiting: dict[int, _Waiting] = {}
-        self._bulk: dict[str, _Bulk] = {}
+        self._waiting: dict[int, Waiting] = {}
+        self._bulk: dict[str, Bulk] = {}
 
     def close(self) -> None:
         """Give back the memory of what nobody came for."""
@@ -87,10 +48,10 @@ class Assembly:
     async def instances(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Part, None]:
         """Whole instances as they become complete, and parts with a ``fault`` for what cannot become one."""
         async for part in parts:
-            touched: list[_Waiting] = []
+            touched: list[Waiting] = []
             if part.fault:
                 yield part
-            elif _media(part.headers)[0] in _METADATA:
+            elif media_of(part.headers)[0] in METADATA:
                 with part:
                     touched = await self._begin(part)
             elif (bulk := self._keep(part)) is not None:
@@ -104,19 +65,19 @@ class Assembly:
         for waiting in self._waiting.values():
             yield self._failed(waiting, "bulk-data")
 
-    async def _begin(self, part: Part) -> list[_Waiting]:
-        media, begun = _media(part.headers)[0], []
-        for instance in await asyncio.to_thread(_read, media, bytes(part.arena.view())):
-            waiting = await asyncio.to_thread(_prepared, instance)
+    async def _begin(self, part: Part) -> list[Waiting]:
+        media, begun = media_of(part.headers)[0], []
+        for instance in await asyncio.to_thread(read_metadata, media, bytes(part.arena.view())):
+            waiting = await asyncio.to_thread(prepared, instance)
             for hole in waiting.holes:
-                self._bulk.setdefault(hole.uri, _Bulk()).users.append(waiting)
+                self._bulk.setdefault(hole.uri, Bulk()).users.append(waiting)
             self._waiting[id(waiting)] = waiting
             begun.append(waiting)
         return begun
 
-    def _keep(self, part: Part) -> _Bulk | None:
+    def _keep(self, part: Part) -> Bulk | None:
         bulk = self._bulk.get(part.headers.get("content-location", ""))
-        media, syntax = _media(part.headers)
+        media, syntax = media_of(part.headers)
         if bulk is None or not bulk.users or (bulk.parts and media != bulk.media):
             return None
         if not bulk.parts:
@@ -125,21 +86,21 @@ class Assembly:
         bulk.parts.append(part)
         return bulk
 
-    async def _complete(self, waiting: _Waiting) -> Part:
+    async def _complete(self, waiting: Waiting) -> Part:
         del self._waiting[id(waiting)]
         fault, syntax = (waiting.fault, "") if waiting.fault else self._syntax(waiting)
         part = self._failed(waiting, fault) if fault else await self._whole(waiting, syntax)
         self._release(waiting)
         return part
 
-    def _has_all(self, waiting: _Waiting) -> bool:
+    def _has_all(self, waiting: Waiting) -> bool:
         return all(len(self._bulk[hole.uri].parts) >= self._needed(waiting, hole) for hole in waiting.holes)
 
-    def _needed(self, waiting: _Waiting, hole: Hole) -> int:
+    def _needed(self, waiting: Waiting, hole: Hole) -> int:
         one_each = hole.top and hole.tag == _PIXELS and self._bulk[hole.uri].media.startswith("image/")
         return waiting.frames if one_each else 1
 
-    def _syntax(self, waiting: _Waiting) -> tuple[str, str]:
+    def _syntax(self, waiting: Waiting) -> tuple[str, str]:
         """A fault, or "" and the transfer syntax of the instance."""
         syntax = EXPLICIT_LE
         for hole in waiting.holes:
@@ -152,7 +113,7 @@ class Assembly:
                 return "syntax", ""
         return "", syntax
 
-    async def _whole(self, waiting: _Waiting, syntax: str) -> Part:
+    async def _whole(self, waiting: Waiting, syntax: str) -> Part:
         whole = Part({}, self._limit, self._budget)
         with ExitStack() as undo:
             undo.callback(whole.close)
@@ -178,12 +139,12 @@ class Assembly:
         yield explicit_header(hole.tag, hole.vr, parts[0].arena.size + parts[0].arena.size % 2)
         yield from _blocks(parts[0])
 
-    def _failed(self, waiting: _Waiting, fault: str) -> Part:
+    def _failed(self, waiting: Waiting, fault: str) -> Part:
         part = Part({}, 0, self._budget)
         part.names, part.fault = waiting.names, fault
         return part
 
-    def _release(self, waiting: _Waiting) -> None:
+    def _release(self, waiting: Waiting) -> None:
         for hole in waiting.holes:
             bulk = self._bulk[hole.uri]
             bulk.users.remove(waiting)
@@ -199,30 +160,3 @@ def _blocks(part: Part) -> Iterator[bytes]:
         yield bytes(view[start : start + _BLOCK])
     if len(view) % 2:
         yield b"\0"
-
-
-def _read(media: str, data: bytes) -> list[Json]:
-    try:
-        found = [from_xml(data)] if media == DICOM_XML else json.loads(data)
-    except (XmlError, ValueError, RecursionError):
-        raise Refused(HTTPStatus.BAD_REQUEST, "the metadata cannot be read") from None
-    instances = found if isinstance(found, list) else [found]
-    if not all(isinstance(instance, dict) for instance in instances):
-        raise Refused(HTTPStatus.BAD_REQUEST, "the metadata is not a list of data sets")
-    return instances
-
-
-def _prepared(instance: Json) -> _Waiting:
-    try:
-        sop_class, uid, frames, *syntaxes = (
-            first_value(instance, tag) for tag in ("00080016", "00080018", "00280008", "00020010", "00083002")
-        )
-    except (AttributeError, TypeError, KeyError, IndexError):
-        return _Waiting(("", ""), [], 1, (), "metadata")
-    count = int(frames) if frames.isascii() and frames.isdigit() and len(frames) < 7 else 1
-    waiting = _Waiting((sop_class, uid), [], max(1, count), tuple(syntaxes))
-    try:
-        waiting.pieces = encode(instance)
-    except EncodeError:
-        waiting.fault = "metadata"
-    return waiting
