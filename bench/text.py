@@ -25,29 +25,43 @@ ENOUGH = 0.95
 
 
 def measure(quick: bool, seed: int) -> Iterator[Row]:
-    """Rows for strings found (by modality), for clean frames altered, and for the time of reading and screening."""
+    """Rows for strings found (all, by class), for clean frames altered, and for the time of reading and screening."""
     generator, backgrounds = _generator()
     reader, strings = make_reader(), 40 if quick else 1000
     reader.load()
-    planted: Counter[str] = Counter()
-    found: Counter[str] = Counter()
+    planted: Counter[tuple[str, str]] = Counter()
+    found: Counter[tuple[str, str]] = Counter()
     seconds: list[float] = []
     for image in generator.images(seed, strings):
         began = time.process_time()
         areas = text_areas(_only(image.frame), image.layout, Look("full"), (), reader)
         seconds.append(time.process_time() - began)
         for string in image.strings:
-            planted[image.modality] += 1
-            found[image.modality] += generator.covered(string.box, areas) >= ENOUGH
-    total, hits = sum(planted.values()), sum(found.values())
-    yield Row(
-        SECTION, "strings found, full reading", "%", 100 * hits / max(total, 1), note=f"{hits} of {total}, seed {seed}"
-    )
-    for modality in sorted(planted):
-        share = 100 * found[modality] / planted[modality]
-        yield Row(SECTION, f"  over {modality}", "%", share, note=f"{found[modality]} of {planted[modality]}")
+            hit = generator.covered(string.box, areas) >= ENOUGH
+            for name in _classes(image.modality, string):
+                planted[name] += 1
+                found[name] += hit
+    yield from _shares(planted, found, seed)
     yield timed(SECTION, "full reading of a frame, CPU", seconds, {}, f"{len(seconds)} frames")
     yield from _clean(backgrounds, reader)
+
+
+def _classes(modality: str, string: Any) -> Iterator[tuple[str, str]]:
+    """What a string counts as: kind of class, class."""
+    yield "", "strings found, full reading"
+    yield "over", modality
+    yield "size", f"{'8 to 11' if string.size < 12 else '12 to 16' if string.size < 17 else '17 to 48'} px"
+    yield "font", string.font
+    yield "ink", string.ink
+    yield "turned", f"{string.angle}°"
+    yield "JPEG", "before" if string.quality else "no"
+
+
+def _shares(planted: Counter[tuple[str, str]], found: Counter[tuple[str, str]], seed: int) -> Iterator[Row]:
+    for kind, name in sorted(planted):
+        total, hits = planted[kind, name], found[kind, name]
+        note = f"{hits} of {total}" + ("" if kind else f", seed {seed}")
+        yield Row(SECTION, f"  {kind}: {name}" if kind else name, "%", 100 * hits / total, note=note)
 
 
 def _only(frame: Any) -> Callable[[int], Any]:
