@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydicom._dicom_dict import DicomDictionary
 
 from proxy.deid.compiled import compiled, inlined
+from proxy.deid.days import is_date, is_time
 from proxy.deid.scanner import (
     DEPTH,
     ITEM_TAG,
@@ -66,8 +67,6 @@ _ALLOWED = _alphabet()
 _KIND_OF_VR = np.array([_kind(name) for name in VR_NAMES], np.uint8)
 _LONG_HEADER = 12
 _SPACE, _DOT, _ZERO = 32, 46, 48
-#: days of a year before its months, counted from 1
-DAYS_BEFORE = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365])
 
 
 class Word(NamedTuple):
@@ -132,44 +131,6 @@ def find(tags: Any, tag: int) -> int:
 
 
 @inlined
-def _is_time(buffer: Any, start: int, length: int) -> bool:
-    """Nothing, HH, HHMM or HHMMSS, or that with up to six decimals, padded by at most one space (PS3.5 6.2 TM)."""
-    if length and buffer[start + length - 1] == _SPACE and length % 2 == 0:
-        length -= 1
-    digits = min(length, 6)
-    for at in range(digits):
-        if not _ZERO <= buffer[start + at] <= _ZERO + 9:
-            return False
-    if length <= 6 and (length % 2 or length == 0):
-        return length == 0
-    hour = (np.int64(buffer[start]) - _ZERO) * 10 + np.int64(buffer[start + 1]) - _ZERO
-    if hour > 23 or (digits >= 4 and buffer[start + 2] > _ZERO + 5) or (digits == 6 and buffer[start + 4] > _ZERO + 6):
-        return False
-    if length <= 6:
-        return True
-    for at in range(7, length):
-        if not _ZERO <= buffer[start + at] <= _ZERO + 9:
-            return False
-    return 8 <= length <= 13 and buffer[start + 6] == _DOT
-
-
-@inlined
-def _is_date(buffer: Any, start: int, length: int) -> bool:
-    """Nothing, or YYYYMMDD of a day that there is (PS3.5 6.2 DA); the caller saw that all are digits."""
-    if length != 8:
-        return length == 0
-    year: Any = np.int64(0)
-    for at in range(4):
-        year = year * 10 + np.int64(buffer[start + at]) - _ZERO
-    month = (np.int64(buffer[start + 4]) - _ZERO) * 10 + np.int64(buffer[start + 5]) - _ZERO
-    day = (np.int64(buffer[start + 6]) - _ZERO) * 10 + np.int64(buffer[start + 7]) - _ZERO
-    if year < 1 or not 1 <= month <= 12:
-        return False
-    leap = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    return bool(1 <= day <= DAYS_BEFORE[month + 1] - DAYS_BEFORE[month] + leap)
-
-
-@inlined
 def _is_uid(buffer: Any, start: int, length: int) -> bool:
     """One value, padded behind: what else stands there is for the walk."""
     while length and (buffer[start + length - 1] == 0 or buffer[start + length - 1] == _SPACE):
@@ -194,8 +155,8 @@ def _plain(buffer: Any, start: int, length: int, kind: int, allowed: Any) -> boo
             if not allowed[buffer[at]] >> kind & 1:
                 return False
     if kind == _DATE:
-        return bool(_is_date(buffer, start, length))
-    return kind != _TIME or bool(_is_time(buffer, start, length))
+        return bool(is_date(buffer, start, length))
+    return kind != _TIME or bool(is_time(buffer, start, length))
 
 
 @inlined

@@ -21,6 +21,7 @@ import pytest
 import proxy.deid
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed, materialise
+from proxy.deid.verify import Gate
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released
 from proxy.workers.judge import Judge
@@ -28,7 +29,7 @@ from tests.deid.canary_files import FAMILY, NUMBER, SAID, base, code, encoded, i
 from tests.deid.canary_search import found
 
 INSIDE = str(Path(proxy.deid.__file__).parent) + os.sep
-JUDGE = Judge(bytes(32))
+JUDGE, GATE = Judge(bytes(32)), Gate(bytes(32))
 SAMPLE = 0 if os.environ.get("VEIL_FAULTS") == "all" else 100
 MOVED = (
     "rtn_safe_priv", "rtn_dev_id", "rtn_inst_id", "rtn_pat_chars", "rtn_long_modif", "clean_desc", "clean_struct",
@@ -102,6 +103,12 @@ def judge(data: bytes, policy: Policy) -> Released | Held:
     return JUDGE.judge(memoryview(data), Claimed(), policy)
 
 
+def alike(one: Released, other: Released, data: bytes) -> bool:
+    """The same output, released; two releases of the same bytes are never the same."""
+    outputs = [materialise(each.chunks, data) for each in (one, other)]
+    return outputs[0] == outputs[1] and GATE.admits(one.release, outputs[0])
+
+
 def calls_of(data: bytes, policy: Policy) -> int:
     judge(data, policy)  # what is made once for a policy is made
     with Fault().active() as counting:
@@ -122,7 +129,7 @@ def outcomes(data: bytes, policy: Policy, error: type[Exception]) -> Iterator[tu
             verdict = judge(data, policy)
         assert fault.calls > number  # it did happen
         if fault.dropped:
-            assert isinstance(verdict, Held) or verdict.release == untouched.release
+            assert isinstance(verdict, Held) or alike(verdict, untouched, data)
         else:
             yield number, verdict
 
@@ -138,7 +145,7 @@ def test_an_exception_at_any_call_holds(make: ModuleType, kind: str, name: str) 
     assert not through
     again = judge(data, policy)  # nothing that a fault left behind changes what comes next
     assert isinstance(again, Released)
-    assert again.release == untouched.release
+    assert alike(again, untouched, data)
 
 
 @pytest.mark.timeout(3600)
@@ -148,7 +155,7 @@ def test_what_python_itself_may_raise_holds(make: ModuleType, error: type[Except
     untouched = judge(data, policy)
     assert isinstance(untouched, Released)
     for number, verdict in outcomes(data, policy, error):
-        assert isinstance(verdict, Held) or verdict.release == untouched.release, number
+        assert isinstance(verdict, Held) or alike(verdict, untouched, data), number
 
 
 @pytest.mark.timeout(3600)
@@ -160,7 +167,7 @@ def test_what_the_code_itself_catches_gives_nothing_away(make: ModuleType, kind:
     untouched = judge(data, policy)
     assert isinstance(untouched, Released)
     for number, verdict in outcomes(data, policy, error):
-        if isinstance(verdict, Released) and verdict.release != untouched.release:
+        if isinstance(verdict, Released) and not alike(verdict, untouched, data):
             assert not found(materialise(verdict.chunks, data), (FAMILY, NUMBER)), number
 
 
