@@ -187,6 +187,7 @@ class App:
             renderer=self.judge,
             revision=lambda project: self.policies[project].digest,
             origins=config.http.cors_origins,
+            viewer_dir=config.http.viewer_dir,
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()

@@ -36,6 +36,7 @@ class Http(Strict):
     port: Port = 8042
     public_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+[^/]$")] | None = None
     cors_origins: list[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")]] = Field(default_factory=list)
+    viewer_dir: Path | None = None
 
 
 class Limits(Strict):
@@ -204,6 +205,10 @@ def _source(source: Source, base: Path) -> Source:
     return source.model_copy(update={key: base / file for key, file in files.items() if file is not None})
 
 
+def _http(http: Http, base: Path) -> Http:
+    return http.model_copy(update={"viewer_dir": base / http.viewer_dir}) if http.viewer_dir is not None else http
+
+
 def _resolved(config: Config, base: Path) -> Config:
     projects = {n: _project(p, base) for n, p in config.projects.items()}
     upstreams = {n: _source(s, base) for n, s in config.upstreams.items()}
@@ -212,6 +217,7 @@ def _resolved(config: Config, base: Path) -> Config:
         "node_key_file": base / config.node_key_file,
         "profiles_dir": base / config.profiles_dir,
         "pixel_rules_dir": base / config.pixel_rules_dir,
+        "http": _http(config.http, base),
         "projects": projects,
         "upstreams": upstreams,
     }
