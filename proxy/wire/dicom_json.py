@@ -23,7 +23,7 @@ from pydicom.multival import MultiValue
 from proxy.wire.vr import WORD, element_vr, swap
 
 BULK_THRESHOLD = 1024
-_PIXEL_GROUP = 0x7FE0
+PIXEL_GROUP = 0x7FE0
 _CHARSET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
 BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
@@ -93,7 +93,12 @@ def _object(dataset: Dataset, source: Source, path: Path, context: _Context) -> 
 
 def _encodings(dataset: Dataset, inherited: Sequence[str]) -> Sequence[str]:
     value = raw_element(dataset, _CHARSET).value if _CHARSET in dataset else b""
-    return tuple(convert_encodings(_split(value.decode("ascii", "replace")))) if value else inherited
+    return encodings_of(value) if value else inherited
+
+
+def encodings_of(value: bytes) -> Sequence[str]:
+    """Python's names of the character sets in a value of (0008,0005)."""
+    return tuple(convert_encodings(_split(value.decode("ascii", "replace"))))
 
 
 def bulk_name(where: Path) -> str:
@@ -111,15 +116,16 @@ def _element(dataset: Dataset, element: Any, source: Source, path: Path, context
     if element.length == 0:
         return {"vr": vr}
     size = element.length if element.value is None else len(element.value)
-    if vr in BINARY and (element.tag >> 16 == _PIXEL_GROUP or size > source.threshold):
+    if vr in BINARY and (element.tag >> 16 == PIXEL_GROUP or size > source.threshold):
         return {"vr": vr, "BulkDataURI": source.bulk_uri(here)}
     value = source.read(element) if element.value is None else bytes(element.value)
     if not element.is_little_endian:
         value = swap(value, WORD.get(vr, 1))
-    return _plain(vr, value, context.encodings)
+    return plain(vr, value, context.encodings)
 
 
-def _plain(vr: str, value: bytes, encodings: Sequence[str]) -> Json:
+def plain(vr: str, value: bytes, encodings: Sequence[str]) -> Json:
+    """An element of little endian ``value``, which is not empty and no sequence."""
     if vr in BINARY:
         return {"vr": vr, "InlineBinary": base64.b64encode(value).decode("ascii")}
     if vr == "AT" or vr in NUMBERS:

@@ -7,17 +7,16 @@ and where other bulk data is missing, the whole instance must be had. Pure.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydicom import dcmread
-
+from proxy.deid.part10 import read_part10
 from proxy.deid.pixels.plan import Decision
 from proxy.deid.types import Claimed, Deidentified, materialise
 from proxy.wire.dicom_encode import EncodeError, encode, head
-from proxy.wire.dicom_json import Json, Source, bulk_name, first_value, to_json
+from proxy.wire.dicom_json import Json, Source, bulk_name, first_value
+from proxy.wire.explicit_json import ExplicitJson
 from proxy.wire.vr import EXPLICIT_LE
 
 _PIXEL_DATA = "7FE00010"
@@ -57,7 +56,12 @@ def needed(instance: Json, private: bool) -> Json:
     return {tag: each for tag, each in instance.items() if not (each.get("vr") in _MUTE and tag[3] in _ODD)}
 
 
-def describe(instance: Json, engine: Engine, verify: Verify) -> Described | None:
+def reader() -> ExplicitJson:
+    """Reads what was released, for instances that are alike."""
+    return ExplicitJson(Source(bulk_name, _nothing))
+
+
+def describe(instance: Json, engine: Engine, verify: Verify, reader: ExplicitJson) -> Described | None:
     """What may be shown of ``instance``; raises what engine and gate raise."""
     data = _encoded(instance)
     if data is None:
@@ -68,7 +72,7 @@ def describe(instance: Json, engine: Engine, verify: Verify) -> Described | None
         return None
     verify(view, result)
     released = materialise(result.chunks, view)
-    json = to_json(dcmread(io.BytesIO(released)), Source(bulk_name, _nothing))
+    json = reader.of(released, read_part10(memoryview(released)).dataset_offset)
     pixels = instance.get(_PIXEL_DATA)
     if pixels is not None:
         vr = "OB" if pixels.get("vr") == "OB" else "OW"

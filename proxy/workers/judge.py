@@ -24,7 +24,8 @@ from proxy.deid.types import Claimed, Deidentified, Original, Report, Slice
 from proxy.deid.verify import SALT_BYTES, Release
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released, Verdict
-from proxy.workers.describing import Outcome, describe
+from proxy.wire.explicit_json import ExplicitJson
+from proxy.workers.describing import Outcome, describe, reader
 
 T = TypeVar("T")
 
@@ -97,16 +98,17 @@ class Judge:
     def describe(self, data: memoryview, policy: Policy) -> list[Outcome]:
         """See `describing`: an outcome for each object of the array in ``data``. Raises nothing that one can cause."""
         found = _contained(lambda: list(json.loads(bytes(data))))
-        return [] if isinstance(found, Trouble) else [self._outcome(each, policy) for each in found]
+        alike = reader()
+        return [] if isinstance(found, Trouble) else [self._outcome(each, policy, alike) for each in found]
 
-    def _outcome(self, instance: Any, policy: Policy) -> Outcome:
+    def _outcome(self, instance: Any, policy: Policy, alike: ExplicitJson) -> Outcome:
         def engine(data: memoryview, claimed: Claimed) -> Deidentified:
             return self._deidentify(data, claimed, policy, self._reader)
 
         def verify(data: memoryview, result: Deidentified) -> Release:
             return self._gate.verify(data, result, policy)
 
-        made = _contained(lambda: describe(instance, engine, verify))
+        made = _contained(lambda: describe(instance, engine, verify, alike))
         return str(made.reason) if isinstance(made, Trouble) else made
 
     def _whose(self, data: memoryview, policy: Policy, trouble: Trouble) -> Original | None:
