@@ -31,7 +31,7 @@ def test_the_examples_load() -> None:
     assert set(said) == {field.name for field in fields(PixelPolicy)}, "every word is shown"
     known = {name: {**rules[0], "name": name} for name in said["devices"]}
     shown = read_pixels("pixels", said, known)
-    default = PixelPolicy(text=shown.text, devices=shown.devices)
+    default = PixelPolicy(devices=shown.devices)
     assert shown == default, "the example shows what is so without a word"
 
 
