@@ -15,14 +15,8 @@ _COMPARE = {
     ast.NotIn: "in", ast.Is: "is not", ast.IsNot: "is",
 }  # fmt: skip
 _BINARY = {
-    ast.Add: "-",
-    ast.Sub: "+",
-    ast.Mult: "//",
-    ast.BitOr: "&",
-    ast.BitAnd: "|",
-    ast.LShift: ">>",
-    ast.RShift: "<<",
-}
+    ast.Add: "-", ast.Sub: "+", ast.Mult: "//", ast.BitOr: "&", ast.BitAnd: "|", ast.LShift: ">>", ast.RShift: "<<",
+}  # fmt: skip
 _SHOWN = {"repr", "slots", "frozen", "maxsize", "hint", "rule", "section"}
 #: what they are told is a message
 _MESSAGES = {"InstanceHeld", "ConfigError", "_refusal", "ValueError"}

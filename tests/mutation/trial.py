@@ -1,0 +1,187 @@
+"""The pytest plugin: learns what each collected test runs, and then shows each mutant to the tests that reach it."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import pickle
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from forks import forked
+from mutants import Mutant, mutants
+from reach import Chooser, Places, Reach, Tracer
+from transplant import Rigid, forget, transplant
+
+#: they take long, or ask a process of their own, which does not know of the change
+_APART = (
+    "test_faults", "test_scanner_fuzz", "test_canaries", "cost_is_linear", "megabyte", "five_million", "deflate_bomb",
+    "another_process", "in_two_processes", "example_of_the_document", "key_file", "dsrdump", "in_a_fresh_interpreter",
+)  # fmt: skip
+#: tests that a fresh process shows to a mutant
+_AFRESH = 150
+#: seconds that a mutant may take, and how many times as long as its tests take
+_LEAST, _FACTOR = 60.0, 20.0
+#: caches that only a mutant of what reads the tables has to lose
+_TABLES = ("tests.deid.conftest.tables",)
+_PYTEST = ["-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
+
+
+class Trial:
+    """The plugin: takes the place of pytest's loop over the collected tests."""
+
+    def __init__(self, asked: argparse.Namespace, modules: list[str], known: list[str]) -> None:
+        """``modules`` are tried; ``known``: those that are learnt about."""
+        self._asked, self._modules, self._known = asked, modules, known
+        self._failed: list[str] = []
+        self.killed: dict[str, list[int]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed.append(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            print(f"not collected: {report.nodeid}: {str(report.longrepr).splitlines()[-1]}", flush=True)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._items = {item.nodeid: item for item in session.items if not any(w in item.nodeid for w in _APART)}
+        self._sources = {name: Path(self._module(name).__file__ or "") for name in {*self._known, *self._modules}}
+        warm()
+        reaches, loading = self._learned()
+        broken = [reach.name for reach in reaches if not reach.passed]
+        print(f"{len(reaches)} tests; fail without any mutant and are left out: {broken}", flush=True)
+        self._chooser, self._loading = Chooser(reaches, self._asked.seconds), loading
+        for name in self._modules:
+            self._one(name)
+        return True
+
+    def _module(self, name: str) -> ModuleType:
+        return importlib.import_module(f"proxy.deid.{name}")
+
+    def _learned(self) -> tuple[list[Reach], dict[str, set[int]]]:
+        """From the file of an earlier run, for the tests that it knows."""
+        path: Path | None = self._asked.learned
+        before: list[Reach] = pickle.loads(path.read_bytes())[0] if path is not None and path.exists() else []
+        names = {reach.name for reach in before}
+        new = [item for name, item in self._items.items() if name not in names]
+        found = forked(lambda: self._learn(new))
+        assert not isinstance(found, str), found
+        learned, loading = [reach for reach in before if reach.name in self._items] + found[0], found[1]
+        if path is not None:
+            path.write_bytes(pickle.dumps((learned, loading)))
+        return learned, loading
+
+    def _learn(self, items: list[pytest.Item]) -> tuple[list[Reach], dict[str, set[int]]]:
+        """In a fork: what each test runs, and what the loading of the tables runs."""
+        tracer = Tracer({str(path): name for name, path in self._sources.items()})
+        sys.settrace(tracer)
+        importlib.import_module("proxy.store.rulebook").load_tables()
+        sys.settrace(None)
+        loading, reaches = dict(tracer.lines), []
+        before = ""
+        for item, following in zip(items, [*items[1:], None][: len(items)], strict=True):
+            if (function := item.nodeid.partition("[")[0]) != before:  # a mutant finds the caches empty
+                forget(("proxy", "tests"), _TABLES)
+                before = function
+            self._failed.clear()
+            seconds = tracer.run(item, following)
+            reaches.append(Reach(item.nodeid, seconds, not self._failed, dict(tracer.lines)))
+        return reaches, loading
+
+    def _one(self, name: str) -> None:
+        source = self._sources[name].read_text(encoding="utf-8")
+        places = Places(source)
+        every = list(mutants(source))
+        if self._asked.again:
+            part = _survivors(every, name, self._asked.again)
+        else:
+            part = _chosen(every, self._asked.sample, self._asked.seed)
+        tally = self.killed.setdefault(name, [0, 0])
+        for mutant in part:
+            started = time.monotonic()
+            why = self._try(name, mutant, places)
+            tally[0] += bool(why)
+            tally[1] += 1
+            if not why or self._asked.verbose:
+                took = time.monotonic() - started
+                print(f"{why or 'SURVIVED'}  {name}.py:{mutant.line}  {mutant.what}  ({took:.1f} s)", flush=True)
+        print(f"{name}: {tally[0]} of {tally[1]} killed", flush=True)
+
+    def _try(self, name: str, mutant: Mutant, places: Places) -> str:
+        """ "" where it survives."""
+        lines, inside = places.of(mutant.line)
+        tables = not inside or not lines.isdisjoint(self._loading.get(name, set()))
+        tests = list(self._chooser.tests(name, None if tables else lines))
+        if not tests:
+            return ""
+        limit = _LEAST + _FACTOR * sum(test.seconds for test in tests)
+        why = forked(lambda: self._show(name, mutant, tests, tables), limit)
+        if why == "rigid":
+            why = self._afresh(name, mutant, tests, limit)
+        if "::" in why:
+            self._chooser.killed_by(why)
+        return str(why)
+
+    def _show(self, name: str, mutant: Mutant, tests: Iterable[Reach], tables: bool) -> str:
+        """In a fork: the first test that fails."""
+        try:
+            transplant(self._module(name), mutant.source)
+        except Rigid:
+            return "rigid"
+        except ImportError as error:
+            return str(error)
+        forget(("proxy", "tests"), () if tables else _TABLES)
+        return self._first_failure([self._items[test.name] for test in tests])
+
+    def _first_failure(self, items: list[pytest.Item]) -> str:
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            self._failed.clear()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._failed:
+                return self._failed[0]
+        return ""
+
+    def _afresh(self, name: str, mutant: Mutant, tests: list[Reach], limit: float) -> str:
+        """In a process that imports the changed file; for what a transplant cannot show, or may not have shown."""
+        path = self._sources[name]
+        original = path.read_text(encoding="utf-8")
+        path.write_text(mutant.source, encoding="utf-8")
+        command = [sys.executable, "-B", "-m", "pytest", *_PYTEST, *(test.name for test in tests[:_AFRESH])]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=_LEAST + limit, check=False)
+            return f"in a fresh process: {done.returncode}" if done.returncode else ""
+        except subprocess.TimeoutExpired:
+            return "time"
+        finally:
+            path.write_text(original, encoding="utf-8")
+
+
+def warm() -> None:
+    """What no mutant changes is done once: machine code, and the tables."""
+    make = sys.modules["tests.deid.conftest"]
+    make.run(make.encode(make.dataset()), make.policy())
+    forget(("proxy", "tests"), _TABLES)
+    gc.collect()
+    gc.freeze()
+
+
+def _chosen(every: list[Mutant], most: int, seed: int) -> list[Mutant]:
+    if not most or most >= len(every):
+        return every
+    picked = sorted(random.Random(seed).sample(range(len(every)), most))
+    return [every[number] for number in picked]
+
+
+def _survivors(every: list[Mutant], module: str, output: Path) -> list[Mutant]:
+    """Those that survived before, by what was changed: lines may have moved."""
+    found = re.findall(rf"^SURVIVED  {module}\.py:\d+  (.*)  \(\S+ s\)$", output.read_text(), re.MULTILINE)
+    return [mutant for mutant in every if mutant.what in found]
