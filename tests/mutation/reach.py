@@ -85,7 +85,7 @@ class Places:
 
 
 class Chooser:
-    """Orders tests: the module's own, those that killed before, one of each function, the quick ones first; the rest."""
+    """Orders tests: the module's own, those that killed before, one of each function, the quick ones; the rest."""
 
     def __init__(self, reaches: list[Reach], seconds: float) -> None:
         self._reaches, self._seconds = reaches, seconds
