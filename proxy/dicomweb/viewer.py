@@ -29,11 +29,11 @@ _TYPES = {
     ".jsonc": "application/json", ".png": "image/png", ".svg": "image/svg+xml", ".wasm": "application/wasm",
     ".webapp": "application/manifest+json", ".woff2": "font/woff2", ".xml": "application/xml",
 }  # fmt: skip
-#: WebAssembly decodes images, in workers; React sets style attributes; thumbnails and reports are data: and blob: URLs
+#: ndarray (segmentations) compiles strings; WebAssembly decodes images, in workers; React sets style attributes; thumbnails and reports are data: and blob: URLs
 _POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self' 'wasm-unsafe-eval'",
+        "script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval'",
         "worker-src 'self' blob:",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
@@ -152,5 +152,7 @@ def _data_source(prefix: str, project: str) -> dict[str, Any]:
             "omitQuotationForMultipartRequest": True,
             "singlepart": "bulkdata,video",
             "bulkDataURI": {"enabled": True},
+            # a frame is decoded once it is whole: what is stored is rarely made for progressive decoding
+            "stackRetrieveOptions": {"retrieveOptions": {"single": {"streaming": False}}},
         },
     }
