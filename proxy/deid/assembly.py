@@ -78,11 +78,12 @@ def read_output(
     if syntax.deflated:
         body, start = memoryview(inflate(file, start, policy.limits)), 0
     view = view_of(body, start, syntax, policy)
-    tops = view.rows[view.rows[:, PARENT] < 0]
-    if any(at != len(body) and at not in tops[:, START] for at, _ in cuts):
+    tops = view.rows[:, PARENT] < 0
+    if any(at != len(body) and not (view.rows[tops, START] == at).any() for at, _ in cuts):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "a slice does not stand between two elements of the top level")
     bulk = tuple(_bulk(run, syntax, policy) for _, run in cuts)
-    if len({*tops[:, TAG].tolist(), *(leaf.tag for leaf in bulk)}) != len(tops) + len(bulk):
+    tags = [leaf.tag for leaf in bulk]  # that no tag is twice in `view` was seen when it was read
+    if len(set(tags)) != len(tags) or any((view.rows[tops, TAG] == tag).any() for tag in tags):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "an element occurs twice")
     return Output(head.sop_class_uid, head.sop_instance_uid, syntax, view, bulk)
 

@@ -46,20 +46,14 @@ def encode_dataset(elements: Iterable[Part], *, implicit: bool, little: bool) ->
 
 def encode_head(transfer_syntax: str, sop_class: str, sop_instance: str) -> bytes:
     """A zero preamble, the prefix and group 0002, made anew: nothing of the input's is copied (PS3.15 E.1.1)."""
-    meta = encode_dataset(
-        (
-            Element(0x00020001, "OB", b"\0\1"),
-            Element(0x00020002, "UI", sop_class.encode("ascii")),
-            Element(0x00020003, "UI", sop_instance.encode("ascii")),
-            Element(0x00020010, "UI", transfer_syntax.encode("ascii")),
-            Element(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
-            Element(0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
-        ),
-        implicit=False,
-        little=True,
-    )
-    length = encode_dataset((Element(0x00020000, "UL", struct.pack("<I", len(meta))),), implicit=False, little=True)
-    return bytes(128) + b"DICM" + length + meta
+    uids = ((0x00020002, sop_class), (0x00020003, sop_instance), (0x00020010, transfer_syntax))
+    told = _meta(*(Element(tag, "UI", uid.encode("ascii")) for tag, uid in uids))
+    length = _meta(Element(0x00020000, "UL", struct.pack("<I", len(_VERSION) + len(told) + len(_IMPLEMENTATION))))
+    return b"".join((_PREAMBLE, length, _VERSION, told, _IMPLEMENTATION))
+
+
+def _meta(*elements: Element) -> bytes:
+    return encode_dataset(elements, implicit=False, little=True)
 
 
 def bulk_head(tag: int, vr: str, length: int, *, implicit: bool, little: bool) -> bytes:
@@ -110,3 +104,10 @@ def _items(items: tuple[Item, ...], implicit: bool, order: str) -> bytes:
             raise InstanceHeld(Reason.UNSUPPORTED_CONTENT, "an item is longer than 4 GiB")
         struct.pack_into(f"{order}I", out, start + 4, length)
     return bytes(out)
+
+
+_PREAMBLE, _VERSION = bytes(128) + b"DICM", _meta(Element(0x00020001, "OB", b"\0\1"))
+_IMPLEMENTATION = _meta(
+    Element(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
+    Element(0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
+)

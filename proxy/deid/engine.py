@@ -91,7 +91,9 @@ def transform(
             elements[tag] = Element(tag, vr, subject.patient_id.encode("ascii"))
             walk.counts["added"] += 1
             walk.note_added(tag, vr, "pseudonym of the patient")
-    walk.counts["added"] += markers.mark(elements, policy, pixels.work.clean)
+    walk.counts["added"] += markers.mark(
+        elements, policy, pixels.work.clean, pixels.syntax.implicit, pixels.syntax.little
+    )
     for tag in (each for each in markers.TAGS if each in elements):
         walk.note_added(tag, "SQ" if tag == markers.DEIDENTIFICATION_METHOD_CODE_SEQUENCE else "", "what was done")
     if policy.recipients:

@@ -5,9 +5,13 @@ Earlier passes are added to, not overwritten. What changed pixels say of themsel
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 import proxy
 from proxy.deid import dummies
-from proxy.deid.encode import Element, Item, Part
+from proxy.deid.encode import Element, Item, Part, encode_dataset
+from proxy.deid.level import Run
 from proxy.deid.profile import Policy
 
 PATIENT_IDENTITY_REMOVED = 0x00120062
@@ -24,10 +28,24 @@ TAGS = (
     DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
     LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,
 )
+_TAGS = frozenset(TAGS)
 
 
-def mark(elements: dict[int, Part], policy: Policy, clean: bool = False) -> int:
+def mark(elements: dict[int, Part], policy: Policy, clean: bool, implicit: bool, little: bool) -> int:
     """Write the markers into ``elements``; returns how many. ``clean``: see `pixels.plan.Work`."""
+    ours = _alone(policy, clean, implicit, little) if _TAGS.isdisjoint(elements) else _markers(elements, policy, clean)
+    elements.update(ours)
+    return len(ours)
+
+
+@lru_cache(maxsize=256)
+def _alone(policy: Policy, clean: bool, implicit: bool, little: bool) -> Mapping[int, Part]:
+    """The markers of an instance that says nothing of an earlier pass, encoded: always the same."""
+    ours = _markers({}, policy, clean)
+    return {tag: Run(tag, encode_dataset((each,), implicit=implicit, little=little), 0) for tag, each in ours.items()}
+
+
+def _markers(elements: Mapping[int, Part], policy: Policy, clean: bool) -> dict[int, Part]:
     codes = _codes(elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE), policy, clean)
     markers = [
         Element(PATIENT_IDENTITY_REMOVED, "CS", b"YES"),
@@ -36,8 +54,7 @@ def mark(elements: dict[int, Part], policy: Policy, clean: bool = False) -> int:
     ]
     if codes:  # type 1C: where no profile can be claimed, the method says so in words
         markers.append(Element(DEIDENTIFICATION_METHOD_CODE_SEQUENCE, "SQ", codes))
-    elements.update((marker.tag, marker) for marker in markers)
-    return len(markers)
+    return {marker.tag: marker for marker in markers}
 
 
 def codes(policy: Policy, clean: bool) -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from proxy.deid.settling import collect, settle
 
 #: bytes that a remapped UID needs at most, header and padding included
 _UID_ROOM = 80
+_OTHERS = COUNTS[1:]
 
 
 class Transcript:
@@ -102,17 +104,18 @@ def _mapped(
     data: NDArray[np.uint8], starts: NDArray[np.int64], stops: NDArray[np.int64], uid: Callable[[str], str]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
     """What UIDs become, padded: all in one, where each begins, and whether it is what it was."""
-    before = [bytes(data[start:stop]) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
-    after = [uid(value.decode("ascii")).encode("ascii") for value in before]
-    padded = [value + b"\0" * (len(value) % 2) for value in after]
+    view = memoryview(data.data)
+    before = [str(view[start:stop], "ascii") for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+    after = [uid(value) for value in before]
+    padded = [value + "\0" * (len(value) % 2) for value in after]
+    limits = list(accumulate(map(len, padded), initial=0))
     same = [old == new for old, new in zip(before, after, strict=True)]
-    limits = np.cumsum([0, *map(len, padded)], dtype=np.int64)
-    return np.frombuffer(b"".join(padded), np.uint8), limits, np.array(same, np.bool_)
+    return np.frombuffer("".join(padded).encode("ascii"), np.uint8), np.array(limits), np.array(same, np.bool_)
 
 
 def _part(run: list[int], written: memoryview) -> Run | Gone:
-    tag, start, stop, kept, removed = run[:5]
+    tag, start, stop, kept, *others = run
     if tag < 0:
-        return Gone(removed)
-    others = tuple((name, count) for name, count in zip(COUNTS[1:], run[4:], strict=True) if count)
-    return Run(tag, bytes(written[start:stop]), kept, others)
+        return Gone(others[0])
+    told = tuple([pair for pair in zip(_OTHERS, others, strict=True) if pair[1]]) if any(others) else ()
+    return Run(tag, bytes(written[start:stop]), kept, told)

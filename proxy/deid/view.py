@@ -102,7 +102,7 @@ class ViewLevel:
 
     def __init__(self, view: View, item: int = -1) -> None:
         self._view = view
-        self._numbers = np.flatnonzero(view.rows[:, PARENT] == item)
+        self._numbers = (view.rows[:, PARENT] == item).nonzero()[0]
         self._own: dict[int, list[int]] = {row[TAG]: row for row in view.rows[self._numbers].tolist()}
 
     def __contains__(self, tag: int) -> bool:
@@ -137,6 +137,4 @@ class ViewLevel:
         if tag not in self._own or self._own[tag][FORM] != SEQUENCE:
             return []
         rows, place = self._view.rows, list(self._own).index(tag)
-        return [
-            ViewLevel(self._view, each) for each in np.flatnonzero(rows[:, PARENT] == self._numbers[place]).tolist()
-        ]
+        return [ViewLevel(self._view, each) for each in (rows[:, PARENT] == self._numbers[place]).nonzero()[0].tolist()]

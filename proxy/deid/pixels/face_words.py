@@ -64,7 +64,7 @@ def _says_head(text: str) -> bool:
     return (
         any(word in _HEAD_EXACT or word.startswith(_HEAD) for word in words)
         or not _HEAD_PAIRS.isdisjoint(pairwise(words))
-        or any(sign in text for sign in _HEAD_SIGNS)
+        or (not text.isascii() and any(sign in text for sign in _HEAD_SIGNS))
     )
 
 

@@ -7,6 +7,7 @@ Annex A) raises `InstanceHeld` with `PIXELS_UNREADABLE`. Nothing is decoded here
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, partial
 
 from proxy.deid.level import Level
 from proxy.deid.pixels.display import Display, display_of
@@ -73,7 +74,8 @@ def layout_of(root: Level, syntax: TransferSyntax, tag: int, vr: str) -> Layout:
         rows, columns, frames, samples, _planar(header, samples, photometric, syntax), allocated, stored, high_bit,
         signed, photometric, little=syntax.little, words=vr != "OB", lut=palette[0], first_mapped=palette[1],
         coloured=first_mapped(header, signed=signed) if grey and DESCRIPTORS[0] in root else None,
-        display=display_of(header, signed=signed) if grey else Display(), padding=_padding(header, stored, signed),
+        light=cache(partial(display_of, header, signed=signed)) if grey else Display,
+        padding=_padding(header, stored, signed),
         native=_is_native(syntax),
     )  # fmt: skip
     _check_overlays(header, layout)
@@ -94,7 +96,7 @@ def _floating(header: Header, syntax: TransferSyntax, tag: int, vr: str) -> Layo
     rows, columns, frames = _extent(header)
     return Layout(
         rows, columns, frames, 1, 0, bits, bits, bits - 1, True, "MONOCHROME2", kind=kind, little=syntax.little,
-        words=False, padding=header.real(padding, padding_vr), display=display_of(header, signed=True),
+        words=False, padding=header.real(padding, padding_vr), light=cache(partial(display_of, header, signed=True)),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Plain, frozen values; coordinates are columns and rows from the top left of a fr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -70,8 +71,7 @@ class Layout:
     endian. ``padding``: (0028,0120) Pixel Padding Value as a stored value, None when absent or out of their range.
     ``lut``: red, green, blue entries of a palette, shape (3, entries), uint16, with the first mapped value; None where
     there is none. ``coloured``: stored values from here on have colours of a supplemental palette, None without one.
-    ``display``: how stored values of a greyscale image become light. ``native``: frames lie as PS3.5 8.1 says, in one
-    value or one in each fragment.
+    ``light`` reads ``display``. ``native``: frames lie as PS3.5 8.1 says, in one value or one in each fragment.
     """
 
     rows: int
@@ -91,8 +91,13 @@ class Layout:
     lut: NDArray[np.uint16] | None = field(default=None, compare=False, repr=False)
     first_mapped: int = 0
     coloured: int | None = None
-    display: Display = field(default_factory=Display)
+    light: Callable[[], Display] = field(default=Display, compare=False, repr=False)
     native: bool = True
+
+    @property
+    def display(self) -> Display:
+        """How stored values of a greyscale image become light; only who blanks or shows them asks."""
+        return self.light()
 
     @property
     def ambiguous(self) -> bool:

@@ -78,11 +78,11 @@ def test_colour(photometric: str, stored: int, black: tuple[int, ...]) -> None:
     ],
 )
 def test_what_turns_round_which_end_is_dark(display: Display, black: int) -> None:
-    assert black_of(grey(stored=8, signed=False, display=display)) == (black,)
+    assert black_of(grey(stored=8, signed=False, light=lambda: display)) == (black,)
 
 
 def test_a_monochrome1_image_that_says_inverse_is_inverted_once() -> None:
-    assert black_of(grey("MONOCHROME1", 8, False, display=Display(inverse=True))) == (255,)
+    assert black_of(grey("MONOCHROME1", 8, False, light=lambda: Display(inverse=True))) == (255,)
 
 
 @pytest.mark.parametrize(
@@ -98,40 +98,40 @@ def test_a_monochrome1_image_that_says_inverse_is_inverted_once() -> None:
     ],
 )
 def test_padding_is_black_where_each_window_says_so(padding: int, windows: tuple[Window, ...], black: int) -> None:
-    assert black_of(grey(padding=padding, display=Display(windows=windows))) == (black,)
+    assert black_of(grey(padding=padding, light=lambda: Display(windows=windows))) == (black,)
 
 
 def test_the_edges_of_an_exact_window() -> None:
     said = Display(windows=(Window(100, 50, "LINEAR_EXACT"),))
-    assert black_of(grey(padding=75, display=said)) == (75,)
-    assert black_of(grey(padding=76, display=said)) == (-32768,)
-    assert black_of(grey("MONOCHROME1", padding=125, display=said)) == (125,)
-    assert black_of(grey("MONOCHROME1", padding=124, display=said)) == (32767,)
+    assert black_of(grey(padding=75, light=lambda: said)) == (75,)
+    assert black_of(grey(padding=76, light=lambda: said)) == (-32768,)
+    assert black_of(grey("MONOCHROME1", padding=125, light=lambda: said)) == (125,)
+    assert black_of(grey("MONOCHROME1", padding=124, light=lambda: said)) == (32767,)
 
 
 def test_padding_at_the_end_of_the_range() -> None:
     said = Display(windows=(Window(100, 100),))
-    assert black_of(grey("MONOCHROME1", 12, False, padding=4095, display=said)) == (4095,)
-    assert black_of(grey("MONOCHROME2", 12, False, padding=0, display=said)) == (0,)
-    assert black_of(grey("MONOCHROME1", 12, False, padding=4094, display=said)) == (4094,)
+    assert black_of(grey("MONOCHROME1", 12, False, padding=4095, light=lambda: said)) == (4095,)
+    assert black_of(grey("MONOCHROME2", 12, False, padding=0, light=lambda: said)) == (0,)
+    assert black_of(grey("MONOCHROME1", 12, False, padding=4094, light=lambda: said)) == (4094,)
 
 
 def test_padding_at_the_bright_end() -> None:
     said = Display(windows=(Window(100, 100),))
-    assert black_of(grey("MONOCHROME1", 16, False, padding=60000, display=said)) == (60000,)
-    assert black_of(grey("MONOCHROME2", 16, False, padding=60000, display=said)) == (0,)
-    assert black_of(grey("MONOCHROME1", 16, False, padding=100, display=said)) == (65535,)
+    assert black_of(grey("MONOCHROME1", 16, False, padding=60000, light=lambda: said)) == (60000,)
+    assert black_of(grey("MONOCHROME2", 16, False, padding=60000, light=lambda: said)) == (0,)
+    assert black_of(grey("MONOCHROME1", 16, False, padding=100, light=lambda: said)) == (65535,)
 
 
 def test_padding_under_a_rescale() -> None:
     said = Display(slope=1, intercept=-1024, windows=(BRAIN,))
-    assert black_of(grey(signed=False, padding=1024, display=said)) == (1024,)
-    assert black_of(grey(signed=False, padding=1025, display=said)) == (0,)
+    assert black_of(grey(signed=False, padding=1024, light=lambda: said)) == (1024,)
+    assert black_of(grey(signed=False, padding=1025, light=lambda: said)) == (0,)
 
 
 def test_frames_rescaled_in_different_ways_have_no_window() -> None:
     said = Display(slope=float("inf"), windows=(BRAIN,))
-    assert black_of(grey(padding=-2000, display=said)) == (-32768,)
+    assert black_of(grey(padding=-2000, light=lambda: said)) == (-32768,)
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def test_frames_rescaled_in_different_ways_have_no_window() -> None:
     ],
 )
 def test_lookup_tables_decide(display: Display, black: int) -> None:
-    assert black_of(grey(stored=8, display=display)) == (black,)
+    assert black_of(grey(stored=8, light=lambda: display)) == (black,)
 
 
 def test_a_lookup_table_that_cannot_be_tried_is_held() -> None:
     with pytest.raises(InstanceHeld):
-        black_of(replace(CT, allocated=32, stored=17, high_bit=16, display=Display(tables=(table(1, 2),))))
+        black_of(replace(CT, allocated=32, stored=17, high_bit=16, light=lambda: Display(tables=(table(1, 2),))))
 
 
 @pytest.mark.parametrize(
@@ -184,10 +184,10 @@ def test_floating_point() -> None:
     lowest = float(np.finfo(np.float32).min)
     assert black_of(real) == (lowest,)
     assert black_of(replace(real, padding=-9.0)) == (lowest,)
-    assert black_of(replace(real, display=Display(inverse=True))) == (-lowest,)
-    windowed = replace(real, display=Display(windows=(Window(10, 4),)))
+    assert black_of(replace(real, light=lambda: Display(inverse=True))) == (-lowest,)
+    windowed = replace(real, light=lambda: Display(windows=(Window(10, 4),)))
     assert black_of(windowed) == (0.0,)
     assert black_of(replace(windowed, padding=-9.0)) == (-9.0,)
     assert black_of(replace(windowed, padding=10.0)) == (0.0,)
-    (edge,) = black_of(replace(real, display=Display(windows=(Window(-50, 20),))))
+    (edge,) = black_of(replace(real, light=lambda: Display(windows=(Window(-50, 20),))))
     assert -70 < edge < -60
