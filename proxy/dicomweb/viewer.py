@@ -29,7 +29,8 @@ _TYPES = {
     ".jsonc": "application/json", ".png": "image/png", ".svg": "image/svg+xml", ".wasm": "application/wasm",
     ".webapp": "application/manifest+json", ".woff2": "font/woff2", ".xml": "application/xml",
 }  # fmt: skip
-#: ndarray (segmentations) compiles strings; WebAssembly decodes images, in workers; React sets style attributes; thumbnails and reports are data: and blob: URLs
+#: ndarray, which segmentations need, compiles strings; WebAssembly decodes images, in workers; React sets style
+#: attributes; thumbnails and reports are data: and blob: URLs
 _POLICY = "; ".join(
     (
         "default-src 'none'",
