@@ -108,7 +108,7 @@ class Chooser:
         seen: dict[str, int] = defaultdict(int)
         ranked = []
         for each in able:
-            ranked.append((seen[each.function], own not in each.name, -self._kills[each.function], each.seconds, each))
+            ranked.append((own not in each.name, seen[each.function], -self._kills[each.function], each.seconds, each))
             seen[each.function] += 1
         spent = 0.0
         for *_, each in sorted(ranked, key=lambda entry: entry[:4]):

@@ -8,14 +8,15 @@ import importlib
 import pickle
 import random
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from afresh import afresh
 from forks import forked
 from mutants import Mutant, mutants
 from reach import Chooser, Places, Reach, Tracer
@@ -26,13 +27,19 @@ _APART = (
     "test_faults", "test_scanner_fuzz", "test_canaries", "cost_is_linear", "megabyte", "five_million", "deflate_bomb",
     "another_process", "in_two_processes", "example_of_the_document", "key_file", "dsrdump", "in_a_fresh_interpreter",
 )  # fmt: skip
-#: tests that a fresh process shows to a mutant
-_AFRESH = 150
 #: seconds that a mutant may take, and how many times as long as its tests take
 _LEAST, _FACTOR = 60.0, 20.0
 #: caches that only a mutant of what reads the tables has to lose
 _TABLES = ("tests.deid.conftest.tables",)
-_PYTEST = ["-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
+
+
+@dataclass
+class Tally:
+    """Of one module: all its mutants, those tried, those killed."""
+
+    all: int
+    tried: int = 0
+    killed: int = 0
 
 
 class Trial:
@@ -42,7 +49,7 @@ class Trial:
         """``modules`` are tried; ``known``: those that are learnt about."""
         self._asked, self._modules, self._known = asked, modules, known
         self._failed: list[str] = []
-        self.killed: dict[str, list[int]] = {}
+        self.found: dict[str, Tally] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -105,16 +112,16 @@ class Trial:
             part = _survivors(every, name, self._asked.again)
         else:
             part = _chosen(every, self._asked.sample, self._asked.seed)
-        tally = self.killed.setdefault(name, [0, 0])
+        tally = self.found.setdefault(name, Tally(len(every)))
         for mutant in part:
             started = time.monotonic()
             why = self._try(name, mutant, places)
-            tally[0] += bool(why)
-            tally[1] += 1
+            tally.killed += bool(why)
+            tally.tried += 1
             if not why or self._asked.verbose:
                 took = time.monotonic() - started
                 print(f"{why or 'SURVIVED'}  {name}.py:{mutant.line}  {mutant.what}  ({took:.1f} s)", flush=True)
-        print(f"{name}: {tally[0]} of {tally[1]} killed", flush=True)
+        print(f"{name}: {tally.killed} of {tally.tried} killed, of {tally.all} in all", flush=True)
 
     def _try(self, name: str, mutant: Mutant, places: Places) -> str:
         """ "" where it survives."""
@@ -126,7 +133,8 @@ class Trial:
         limit = _LEAST + _FACTOR * sum(test.seconds for test in tests)
         why = forked(lambda: self._show(name, mutant, tests, tables), limit)
         if why == "rigid":
-            why = self._afresh(name, mutant, tests, limit)
+            names = [test.name for test in tests]
+            why = afresh(self._sources[name], mutant.source, names, _LEAST + limit)
         if "::" in why:
             self._chooser.killed_by(why)
         return str(why)
@@ -149,20 +157,6 @@ class Trial:
             if self._failed:
                 return self._failed[0]
         return ""
-
-    def _afresh(self, name: str, mutant: Mutant, tests: list[Reach], limit: float) -> str:
-        """In a process that imports the changed file; for what a transplant cannot show, or may not have shown."""
-        path = self._sources[name]
-        original = path.read_text(encoding="utf-8")
-        path.write_text(mutant.source, encoding="utf-8")
-        command = [sys.executable, "-B", "-m", "pytest", *_PYTEST, *(test.name for test in tests[:_AFRESH])]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=_LEAST + limit, check=False)
-            return f"in a fresh process: {done.returncode}" if done.returncode else ""
-        except subprocess.TimeoutExpired:
-            return "time"
-        finally:
-            path.write_text(original, encoding="utf-8")
 
 
 def warm() -> None:
