@@ -13,6 +13,14 @@ from proxy.service.view import Scope
 from proxy.wire.dicom_json import Json, first_value
 
 _MOST_STUDIES = 10_000
+_MODALITIES = "00080061"
+#: PS3.3 C.7.3.1.1.1; anything else that a PACS calls a modality waits until its instances were judged
+_TERMS = frozenset(
+    "ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL IVOCT "
+    "IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG "
+    "RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA "
+    "XA XAPROTOCOL XC".split()
+)
 _COUNTS = {"study": "00201208", "series": "00201209"}
 
 
@@ -53,13 +61,14 @@ class Known:
     def visible(self, scope: Scope, level: str, uids: tuple[str, str, str], upstream: Json) -> Json | None:
         """What can be said of a study or series in its match: counts and modalities of what is released.
 
-        ``upstream``: the PACS's own match. None: every instance is known to be held, so there is no match.
+        ``upstream``: the PACS's own match; until every instance was judged it is believed about modalities, without
+        which no viewer opens a study. None: every instance is known to be held, so there is no match.
         """
         study = self._studies.get((scope, uids[0])) or _Study()
         series = uids[1] if level == "series" else ""
         judged = study.of(series)
         if level == "instance" or str(len(judged)) != first_value(upstream, _COUNTS[level]):
-            return {}
+            return _believed(upstream) if level == "study" else {}
         released = [(of, modality) for of, modality in judged if modality is not None]
         if not released:
             return None
@@ -67,10 +76,17 @@ class Known:
             return {_COUNTS[level]: _integer(len(released))}
         modalities = sorted({modality for _, modality in released if modality})
         return {
-            "00080061": {"vr": "CS", "Value": modalities},
+            _MODALITIES: {"vr": "CS", "Value": modalities},
             "00201206": _integer(len({of for of, _ in released})),
             _COUNTS[level]: _integer(len(released)),
         }
+
+
+def _believed(upstream: Json) -> Json:
+    """The modalities that a PACS says a study has: defined terms, and nothing else."""
+    said = upstream.get(_MODALITIES, {}).get("Value", ())
+    terms = sorted(_TERMS.intersection(each for each in said if isinstance(each, str)))
+    return {_MODALITIES: {"vr": "CS", "Value": terms}} if terms else {}
 
 
 def _integer(number: int) -> Json:

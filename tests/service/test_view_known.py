@@ -24,6 +24,14 @@ def test_nothing_is_said_of_what_is_known_in_part() -> None:
     assert known.visible(SCOPE, "series", UIDS, {}) == {}
 
 
+def test_until_then_a_pacs_is_believed_about_modalities_that_dicom_defines() -> None:
+    said = {"00080061": {"vr": "CS", "Value": ["SR", "CT", "MUELLER", 7, None]}}
+    match = upstream(2) | said
+    assert Known().visible(SCOPE, "study", UIDS, match) == {"00080061": {"vr": "CS", "Value": ["CT", "SR"]}}
+    assert Known().visible(SCOPE, "series", UIDS, match) == {}
+    assert Known().visible(SCOPE, "study", UIDS, {"00080061": {"vr": "CS", "Value": ["MUELLER"]}}) == {}
+
+
 def test_what_is_known_whole_counts_what_is_released() -> None:
     known = Known()
     known.note(SCOPE, ("2.25.1", "2.25.2", "2.25.3"), "CT")
