@@ -27,6 +27,7 @@ _TEXT = CODED | frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI",
 _FLOATS = frozenset({"FL", "FD"})
 _KEYS = frozenset({"vr", "Value", "InlineBinary", "BulkDataURI"})
 _UNDEFINED = 0xFFFFFFFF
+_PLAIN = frozenset({str, int, float})
 _ITEM, _ITEM_END = struct.pack("<HHI", 0xFFFE, 0xE000, _UNDEFINED), struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
 SEQUENCE_END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 
@@ -46,11 +47,13 @@ class Hole:
 
 
 Piece = bytes | Hole
+#: what an element with one plain value became, by its name, VR, type and value
+Memo = dict[tuple[str, str, type, Any], tuple[int, list[Piece]]]
 
 
-def encode(instance: Json) -> list[Piece]:
-    """The elements of ``instance`` in the order of their tags."""
-    elements = dict(_elements(instance, 0))
+def encode(instance: Json, memo: Memo | None = None) -> list[Piece]:
+    """The elements of ``instance`` in the order of their tags; ``memo``: for many instances that are alike."""
+    elements = dict(_elements(instance, 0, {} if memo is None else memo))
     if _CHARSET in elements or any(isinstance(p, _Wide) for pieces in elements.values() for p in pieces):
         elements[_CHARSET] = [_header_and(_CHARSET, "CS", b"ISO_IR 192")]
     return [piece for _, pieces in sorted(elements.items()) for piece in pieces]
@@ -60,10 +63,15 @@ class _Wide(bytes):
     """An element with text beyond ASCII: it needs a character set."""
 
 
-def _elements(instance: Any, depth: int) -> Iterator[tuple[int, list[Piece]]]:
+def _elements(instance: Any, depth: int, memo: Memo) -> Iterator[tuple[int, list[Piece]]]:
     if not isinstance(instance, dict) or depth > _DEEPEST:
         raise EncodeError("not an object of attributes, or nested too deeply")
     for name in sorted(instance, key=str.upper):
+        key = _key(name, instance[name])
+        known = memo.get(key) if key else None
+        if known is not None:
+            yield known
+            continue
         if not _TAG.fullmatch(name):
             raise EncodeError("an attribute that is not named by its tag")
         tag = int(name, 16)
@@ -71,10 +79,25 @@ def _elements(instance: Any, depth: int) -> Iterator[tuple[int, list[Piece]]]:
             continue
         if tag >> 16 < 8 or tag >> 16 >= 0xFFFE:
             raise EncodeError("an attribute of a group that no data set has")
-        yield tag, _element(tag, instance[name], depth)
+        found = tag, _element(tag, instance[name], depth, memo)
+        if key and tag != _CHARSET:  # in items it is left out
+            memo[key] = found
+        yield found
 
 
-def _element(tag: int, element: Any, depth: int) -> list[Piece]:
+def _key(name: str, element: Any) -> tuple[str, str, type, Any] | None:
+    """None for what is not remembered: all but one text or number, as nearly all elements have."""
+    if type(element) is not dict or len(element) != 2:
+        return None
+    vr, values = element.get("vr"), element.get("Value")
+    if type(vr) is not str or type(values) is not list or len(values) != 1:
+        return None
+    if type(values[0]) not in _PLAIN or values[0] == 0:  # of the zeros of FD one is negative, and equal
+        return None
+    return name, vr, type(values[0]), values[0]
+
+
+def _element(tag: int, element: Any, depth: int, memo: Memo) -> list[Piece]:
     if not isinstance(element, dict) or not _KEYS.issuperset(element) or len(element) > 2:
         raise EncodeError("an attribute that is not vr and one kind of value")
     vr = element.get("vr")
@@ -90,14 +113,14 @@ def _element(tag: int, element: Any, depth: int) -> list[Piece]:
     if not isinstance(values, list):
         raise EncodeError("values that are not a list")
     if vr == "SQ":
-        return _sequence(tag, values, depth)
+        return _sequence(tag, values, depth, memo)
     return [_header_and(tag, vr, _value(vr, values))]
 
 
-def _sequence(tag: int, items: list[Any], depth: int) -> list[Piece]:
+def _sequence(tag: int, items: list[Any], depth: int, memo: Memo) -> list[Piece]:
     pieces: list[Piece] = [explicit_header(tag, "SQ", _UNDEFINED)]
     for item in items:
-        inner = [piece for _, several in _elements(item or {}, depth + 1) for piece in several]
+        inner = [piece for _, several in _elements(item or {}, depth + 1, memo) for piece in several]
         pieces += [_ITEM, *inner, _ITEM_END]
     return [*pieces, SEQUENCE_END]
 

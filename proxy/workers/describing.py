@@ -14,7 +14,7 @@ from typing import Any
 from proxy.deid.part10 import read_part10
 from proxy.deid.pixels.plan import Decision
 from proxy.deid.types import Claimed, Deidentified, materialise
-from proxy.wire.dicom_encode import EncodeError, encode, head
+from proxy.wire.dicom_encode import EncodeError, Memo, encode, head
 from proxy.wire.dicom_json import Json, Source, bulk_name, first_value
 from proxy.wire.explicit_json import ExplicitJson
 from proxy.wire.vr import EXPLICIT_LE
@@ -56,14 +56,17 @@ def needed(instance: Json, private: bool) -> Json:
     return {tag: each for tag, each in instance.items() if not (each.get("vr") in _MUTE and tag[3] in _ODD)}
 
 
-def reader() -> ExplicitJson:
-    """Reads what was released, for instances that are alike."""
-    return ExplicitJson(Source(bulk_name, _nothing))
+class Alike:
+    """What instances of one batch share: how elements were written, and how what was released was read."""
+
+    def __init__(self) -> None:
+        self.memo: Memo = {}
+        self.reader = ExplicitJson(Source(bulk_name, _nothing))
 
 
-def describe(instance: Json, engine: Engine, verify: Verify, reader: ExplicitJson) -> Described | None:
+def describe(instance: Json, engine: Engine, verify: Verify, alike: Alike) -> Described | None:
     """What may be shown of ``instance``; raises what engine and gate raise."""
-    data = _encoded(instance)
+    data = _encoded(instance, alike.memo)
     if data is None:
         return None
     view = memoryview(data)
@@ -72,7 +75,7 @@ def describe(instance: Json, engine: Engine, verify: Verify, reader: ExplicitJso
         return None
     verify(view, result)
     released = materialise(result.chunks, view)
-    json = reader.of(released, read_part10(memoryview(released)).dataset_offset)
+    json = alike.reader.of(released, read_part10(memoryview(released)).dataset_offset)
     pixels = instance.get(_PIXEL_DATA)
     if pixels is not None:
         vr = "OB" if pixels.get("vr") == "OB" else "OW"
@@ -82,11 +85,11 @@ def describe(instance: Json, engine: Engine, verify: Verify, reader: ExplicitJso
     return Described(json, uids, (old.study_instance_uid, old.series_instance_uid, old.sop_instance_uid))
 
 
-def _encoded(instance: Json) -> bytes | None:
+def _encoded(instance: Json, memo: Memo) -> bytes | None:
     """As a Part 10 instance; None where something of it is elsewhere or cannot be written."""
     own = {tag: element for tag, element in instance.items() if tag not in _ADDED}
     try:
-        pieces = encode(own)
+        pieces = encode(own, memo)
     except EncodeError:
         return None
     if not all(isinstance(piece, bytes) for piece in pieces):

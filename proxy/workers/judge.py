@@ -24,8 +24,7 @@ from proxy.deid.types import Claimed, Deidentified, Original, Report, Slice
 from proxy.deid.verify import SALT_BYTES, Release
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released, Verdict
-from proxy.wire.explicit_json import ExplicitJson
-from proxy.workers.describing import Outcome, describe, reader
+from proxy.workers.describing import Alike, Outcome, describe
 
 T = TypeVar("T")
 
@@ -98,10 +97,10 @@ class Judge:
     def describe(self, data: memoryview, policy: Policy) -> list[Outcome]:
         """See `describing`: an outcome for each object of the array in ``data``. Raises nothing that one can cause."""
         found = _contained(lambda: list(json.loads(bytes(data))))
-        alike = reader()
+        alike = Alike()
         return [] if isinstance(found, Trouble) else [self._outcome(each, policy, alike) for each in found]
 
-    def _outcome(self, instance: Any, policy: Policy, alike: ExplicitJson) -> Outcome:
+    def _outcome(self, instance: Any, policy: Policy, alike: Alike) -> Outcome:
         def engine(data: memoryview, claimed: Claimed) -> Deidentified:
             return self._deidentify(data, claimed, policy, self._reader)
 

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from proxy.archive import encoded
-from proxy.wire.dicom_encode import EncodeError, Hole, encode, head
+from proxy.wire.dicom_encode import EncodeError, Hole, Memo, encode, head
 from proxy.wire.dicom_json import Source, to_json
 
 
@@ -130,3 +130,23 @@ def test_there_and_back(path: Path) -> None:
     for tag, element in first.items():
         if tag != "00080005" and "BulkDataURI" not in str(element):
             assert again[tag] == bare(element), tag
+
+
+def test_what_is_remembered_changes_nothing() -> None:
+    """Values that are equal in Python and not in DICOM, the same tag at two depths, faults after the same without."""
+    texts = [("00100020", "LO", value) for value in ("1", "a", "ü")] + [("00080005", "CS", "ISO_IR 100")]
+    numbers = [("00281050", "DS", value) for value in (1, 1.0, "1", 0.0, -0.0, 1.5)]
+    reals = [("00189087", "FD", value) for value in (1, 1.0, 0.0, -0.0, True)]
+    short = [("00280010", "US", value) for value in (1, 1.5, 70000, "x", 65535)]
+    memo: Memo = {}
+    for name, vr, value in [*texts, *numbers, *reals, *short] * 2:
+        one = {name: {"vr": vr, "Value": [value]}}
+        for instance in (one, {"00081140": {"vr": "SQ", "Value": [one, one]}}):
+            outcomes = []
+            for known in (None, memo):
+                try:
+                    outcomes.append(encode(instance, known))
+                except EncodeError as error:
+                    outcomes.append(str(error))
+            assert outcomes[0] == outcomes[1], (name, value)
+    assert memo
