@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 from proxy import __version__
+from proxy.admission import make_access, make_hops
 from proxy.archive.archive import EmbeddedArchive
 from proxy.audit.trail import AuditLog
 from proxy.config import Config
@@ -188,6 +189,9 @@ class App:
             revision=lambda project: self.policies[project].digest,
             origins=config.http.cors_origins,
             viewer_dir=config.http.viewer_dir,
+            access=make_access(config, self.audit),
+            hops=make_hops(config),
+            request_seconds=config.http.request_seconds,
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()

@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from proxy.config_auth import LOOPBACK, Admission, resolved
 from proxy.config_types import AeTitle, ApplicationEntity, HttpUrl, Name, Port, Seconds, Strict
 from proxy.config_upstreams import DicomwebSource, Read, Source, reads, sources
 from proxy.errors import ConfigError
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _RESERVED_PATHS = {"livez", "readyz", "metrics", "console", "viewer", "audit"}
 
 
@@ -29,7 +29,7 @@ class Dimse(Strict):
     idle_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
 
 
-class Http(Strict):
+class Http(Admission):
     """Where DICOMweb is served, below ``/dicomweb/<project path>``."""
 
     host: str = "127.0.0.1"
@@ -153,10 +153,10 @@ class Config(Strict):
             raise ValueError(problem)
         if not self.insecure_network:
             for where, host in (("dimse.host", self.dimse.host), ("http.host", self.http.host)):
-                if host not in _LOOPBACK:
+                if host not in LOOPBACK:
                     raise ValueError(
-                        f"{where}: '{host}' is reachable from the network, and this version neither encrypts nor asks "
-                        "who calls; use 127.0.0.1, or set insecure_network: true behind a network you trust"
+                        f"{where}: '{host}' is reachable from the network, and this version does not encrypt; "
+                        "use 127.0.0.1, or set insecure_network: true behind a network you trust"
                     )
         return self
 
@@ -206,7 +206,8 @@ def _source(source: Source, base: Path) -> Source:
 
 
 def _http(http: Http, base: Path) -> Http:
-    return http.model_copy(update={"viewer_dir": base / http.viewer_dir}) if http.viewer_dir is not None else http
+    viewer = base / http.viewer_dir if http.viewer_dir is not None else None
+    return http.model_copy(update={"viewer_dir": viewer, "auth": resolved(http.auth, base)})
 
 
 def _resolved(config: Config, base: Path) -> Config:

@@ -20,16 +20,17 @@ ALLOWED: dict[str, set[str]] = {
     "archive": BELOW_SERVICE,
     "workers": BELOW_SERVICE,
     "service": BELOW_SERVICE | {"store", "audit", "archive", "workers"},
-    "config": {"errors", "config_types", "config_upstreams"},
+    "config": {"errors", "config_types", "config_auth", "config_upstreams"},
     "config_types": {"errors"},
+    "config_auth": {"errors", "config_types"},
     "config_upstreams": {"errors", "config_types"},
     "logs": {"errors"},
     "dimse": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs"},
     "dicomweb": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs"},
 }
 #: store, audit, archive and workers implement the protocols of these files, so they may name their types.
-PORTS = {"proxy.service.ports", "proxy.service.upstream"}
-TOP = {"app", "reading", "cli", "commands", "control", "site", "notebook", "__init__"}
+PORTS = {"proxy.service.ports", "proxy.service.upstream", "proxy.service.callers"}
+TOP = {"app", "admission", "reading", "cli", "commands", "control", "site", "notebook", "__init__"}
 
 #: PURE rooms may not reach the outside at all.
 IMPURE = {

@@ -55,6 +55,24 @@ class InFlight:
         return True
 
 
+class Deadline:
+    """Ends what takes longer than ``seconds``: a 503, or, where the answer has begun, a broken connection."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """For the whole request, body and answer."""
+        try:
+            async with asyncio.timeout(self._seconds) as whole:
+                return await handler(request)
+        except TimeoutError:
+            if not whole.expired():
+                raise
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the request took too long", RETRY_AFTER) from None
+
+
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every exception becomes an answer, or, where the answer has begun, a broken connection."""

@@ -8,10 +8,14 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from proxy.dicomweb.forwarded import address, forwarded
 from proxy.dicomweb.status import Refused
+from proxy.service.callers import Caller
 from proxy.service.ports import Peer
 
 PREFIX = "/dicomweb/{project}"
+#: Where a request remembers who has been let in with it.
+CALLER = web.RequestKey("CALLER", Caller)
 
 
 class Projects:
@@ -25,7 +29,7 @@ class Projects:
         try:
             return self._paths[request.match_info["project"]]
         except KeyError:
-            raise Refused(HTTPStatus.NOT_FOUND, "no such project") from None
+            raise no_such_project() from None
 
     def base(self, request: web.Request) -> str:
         """The public URL of the project, without a slash at the end."""
@@ -33,14 +37,24 @@ class Projects:
         return f"{origin}/dicomweb/{request.match_info['project']}"
 
 
+def no_such_project() -> Refused:
+    """For a project that is not there, and for one that is not there for this caller."""
+    return Refused(HTTPStatus.NOT_FOUND, "no such project")
+
+
 def _origin(request: web.Request) -> str:
+    said = forwarded(request)
+    scheme = said.scheme or request.scheme
+    if said.host:
+        return f"{scheme}://{said.host}{said.prefix}"
     host = request.host
-    if not re.search(r":[0-9]+$", host) and request.transport is not None:
+    if not re.search(r":[0-9]+$", host) and request.transport is not None and not said.scheme:
         # dicomweb-client (Python) leaves the port out of Host; behind a proxy on 80 or 443 public_url says so
         host += f":{request.transport.get_extra_info('sockname')[1]}"
-    return f"{request.scheme}://{host}"
+    return f"{scheme}://{host}{said.prefix}"
 
 
 def peer(request: web.Request) -> Peer:
     """Who is on the other end."""
-    return Peer("dicomweb", request.remote or "")
+    caller = request.get(CALLER)
+    return Peer("dicomweb", address(request), name=caller.name if caller else "")

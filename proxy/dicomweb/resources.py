@@ -6,11 +6,12 @@ A row names a handler by ``operation``; who serves it is decided in `server`. No
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proxy.deid.pixels.rendering_picture import MEDIA
 from proxy.deid.pixels.rendering_report import TEXTS
 from proxy.dicomweb import rendering_parameters
+from proxy.service.callers import Verb
 
 DICOM, JSON, XML = "application/dicom", "application/dicom+json", "application/dicom+xml"
 OCTETS = "application/octet-stream"
@@ -41,6 +42,16 @@ URI_PARAMETERS = (
     *("requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "anonymize"),
     *rendering_parameters.URI,
 )
+#: operation → what a caller must be granted; None: anything in the project. Others are not served.
+VERBS: dict[str, Verb | None] = {
+    **dict.fromkeys(("search-study", "search-series", "search-instance"), Verb.SEARCH),
+    **dict.fromkeys(("instances", "metadata", "bulkdata", "pixeldata", "value", "frames"), Verb.RETRIEVE),
+    **dict.fromkeys(("rendered", "thumbnail", "uri"), Verb.RETRIEVE),
+    **dict.fromkeys(("store", "ask", "asked"), Verb.STORE),
+    "openapi": None,
+}
+#: What letting callers in may answer before any resource does.
+_ADMISSION = (400, 401, 403, 404, 429, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,11 @@ class Resource:
     def segments(self) -> list[str]:
         """The names in braces, in order."""
         return re.findall(r"\{([a-z]+)\}", self.path)
+
+    @property
+    def verb(self) -> Verb | None:
+        """What a caller must be granted in the project; None: anything."""
+        return VERBS[self.operation]
 
 
 _STUDY = "/studies/{study}"
@@ -102,7 +118,7 @@ def _shown(level: str, path: str) -> tuple[Resource, Resource]:
     )  # fmt: skip
 
 
-RESOURCES: tuple[Resource, ...] = (
+_ROWS: tuple[Resource, ...] = (
     _search("/studies", "study", "SearchForStudies"),
     _search("/series", "series", "SearchForSeries"),
     _search("/instances", "instance", "SearchForInstances"),
@@ -137,6 +153,7 @@ RESOURCES: tuple[Resource, ...] = (
         "GET", "/wado", "uri", "RetrieveInstanceByUri", "9.4", (DICOM, *MEDIA, *TEXTS), (*_RANGED, 500), URI_PARAMETERS
     ),
 )
+RESOURCES = tuple(replace(row, statuses=tuple(sorted({*row.statuses, *_ADMISSION}))) for row in _ROWS)
 
 
 def allowed(path: str) -> list[str]:

@@ -10,12 +10,14 @@ from typing import cast
 
 from aiohttp import web
 
+from proxy.dicomweb.auth import Access, Guard
 from proxy.dicomweb.bulk import BulkData
 from proxy.dicomweb.capabilities import Capabilities
 from proxy.dicomweb.commitment import StorageCommitment
 from proxy.dicomweb.cors import Cors
+from proxy.dicomweb.forwarded import Hops
 from proxy.dicomweb.health import Health, Readiness
-from proxy.dicomweb.middleware import Handler, InFlight, errors, fixed_headers
+from proxy.dicomweb.middleware import Deadline, Handler, InFlight, errors, fixed_headers
 from proxy.dicomweb.openapi import OpenApi
 from proxy.dicomweb.projects import PREFIX, Projects
 from proxy.dicomweb.protocol import QuietProtocol
@@ -58,15 +60,29 @@ class DicomwebServer:
         origins: Sequence[str] = (),
         commitment: Mapping[str, Commitment] | None = None,
         viewer_dir: Path | None = None,
+        access: Access | None = None,
+        hops: Hops | None = None,
+        request_seconds: float = 3600.0,
     ) -> None:
         """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS).
 
         ``commitment``: project → who answers requests for storage commitment; ``viewer_dir``: where OHIF lies.
+        ``access``: who may ask, everybody by default; ``hops``: our reverse proxies, none by default.
         """
         self._host, self.port = host, port
         self._in_flight = InFlight()
         cors = Cors(origins)
-        app = web.Application(middlewares=[errors, self._in_flight.middleware, cors.middleware])
+        access, hops = access or Access(None, audit, projects), hops or Hops()
+        app = web.Application(
+            middlewares=[
+                errors,
+                self._in_flight.middleware,
+                Deadline(request_seconds).middleware,
+                cors.middleware,
+                hops.middleware,
+                access.middleware,
+            ]
+        )
         app.on_response_prepare.extend((fixed_headers, cors.mark))
         named = Projects(projects, public_url)
         Health(readiness).add_to(app)
@@ -76,7 +92,7 @@ class DicomwebServer:
         handlers = _reading(Qido(named, search), source, render) | {"store": self.stow.store}
         promises = StorageCommitment(named, commitment or {})
         handlers |= {"openapi": OpenApi(named).serve, "ask": promises.ask, "asked": promises.result}
-        add_resources(app, handlers, Capabilities(named))
+        add_resources(app, handlers, Capabilities(named), access.asking)
         self._runner = web.AppRunner(
             app,
             access_log=None,  # URLs hold what people typed; the audit trail is the record
@@ -131,12 +147,14 @@ def _reading(qido: Qido, source: Source, render: Render) -> dict[str, Handler]:
     }
 
 
-def add_resources(app: web.Application, handlers: Mapping[str, Handler], capabilities: Capabilities) -> None:
-    """Every row of the table as a route, and OPTIONS for every path of it."""
+def add_resources(
+    app: web.Application, handlers: Mapping[str, Handler], capabilities: Capabilities, guard: Guard
+) -> None:
+    """Every row of the table as a route behind the verb it needs, and OPTIONS for every path of it."""
     for row in RESOURCES:
         path = PREFIX + row.path.replace("{where}", "{where:.+}")
         add = app.router.add_get if row.method == "GET" else app.router.add_post
-        add(path, handlers[row.operation])
+        add(path, guard(row.verb, handlers[row.operation]))
     for path in paths():
         app.router.add_options(PREFIX + path.replace("{where}", "{where:.+}"), capabilities.of(path))
     for path in (PREFIX, PREFIX + "/"):

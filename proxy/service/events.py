@@ -14,8 +14,13 @@ from proxy.service.ports import AuditEvent, HeldInstance, Peer, QueueRow, SpoolI
 
 
 def who(peer: Peer) -> dict[str, str]:
-    """The peer's transport, address and AE titles, those that are known."""
-    named = {"address": peer.address, "called_ae": peer.called_ae, "calling_ae": peer.calling_ae}
+    """The peer's transport, address, AE titles and name, those that are known."""
+    named = {
+        "address": peer.address,
+        "called_ae": peer.called_ae,
+        "calling_ae": peer.calling_ae,
+        "caller": peer.name,
+    }
     return {"transport": peer.transport, **{key: value for key, value in named.items() if value}}
 
 
@@ -75,6 +80,12 @@ def replayed(entry: HeldInstance, peer: Peer) -> AuditEvent:
 def purged(entry: HeldInstance, peer: Peer) -> AuditEvent:
     """Someone decided that a held instance shall not exist any more; written before it goes."""
     return AuditEvent("purged", project=entry.project, peer=who(peer), object=_entry(entry), reason=str(entry.reason))
+
+
+def denied(peer: Peer, why: str, project: str = "", verb: str = "") -> AuditEvent:
+    """Somebody was not let in, or may not do that. What was asked for is not recorded: anything can stand there."""
+    about = {"kind": "request"} | ({"verb": verb} if verb else {})
+    return AuditEvent("denied", "failure", project, who(peer), about, why)
 
 
 def _entry(entry: HeldInstance) -> dict[str, Any]:

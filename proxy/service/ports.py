@@ -20,12 +20,16 @@ from proxy.workers.arena import Arena as Arena  # adapters take it from here: th
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is on the other end. ``address`` is an IP without port; the AE titles are "" for HTTP."""
+    """Who is on the other end. ``address`` is an IP without port; the AE titles are "" for HTTP.
+
+    ``name``: of the caller, where callers are asked who they are.
+    """
 
     transport: str  # "dimse", "dicomweb" or "cli"
     address: str = ""
     calling_ae: str = ""
     called_ae: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

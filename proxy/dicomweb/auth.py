@@ -1,0 +1,135 @@
+"""Who asks (RFC 6750): every request but for what holds no data is let in here, or answered 401, 403, 404 or 429.
+
+What a caller may do is decided in `proxy.service.callers`; this reads the request and writes the answer and the record.
+A project that the caller has no grant in is answered as one that does not exist, after the same steps. No token is
+logged, recorded or echoed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+
+from aiohttp import web
+
+from proxy.dicomweb.forwarded import address
+from proxy.dicomweb.middleware import Handler
+from proxy.dicomweb.projects import CALLER, no_such_project, peer
+from proxy.dicomweb.status import Refused
+from proxy.service.callers import ANYBODY, Caller, Callers, Unknown, Verb, scope_of
+from proxy.service.events import denied
+from proxy.service.ports import AuditTrail
+from proxy.service.rate import Rates
+
+#: Resources (aiohttp's canonical paths) that hold no data and are there for everybody.
+OPEN = frozenset({"/livez", "/readyz", "/viewer", "/viewer/{path}"})
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+_REALM = 'Bearer realm="veil"'
+
+
+def bearer(request: web.Request) -> str:
+    """The token of ``request``, "" where it has none. `Refused` (400) for one in the URL, and for two headers.
+
+    What stands in a URL is logged on its way and kept in histories (RFC 6750 5.3).
+    """
+    if "access_token" in request.query:
+        raise _malformed("a token belongs into the Authorization header, not into a URL")
+    found = request.headers.getall("Authorization", [])
+    if len(found) > 1:
+        raise _malformed("there is more than one Authorization header")
+    if not found or found[0].partition(" ")[0].lower() != "bearer":
+        return ""
+    match = _BEARER.fullmatch(found[0])
+    if match is None:
+        raise _malformed("the Authorization header cannot be read")
+    return match.group(1)
+
+
+class Access:
+    """Lets callers in. Without ``callers`` (None) nobody is asked, and everybody may do everything."""
+
+    def __init__(
+        self,
+        callers: Sequence[Callers] | None,
+        audit: AuditTrail,
+        projects: Mapping[str, str],
+        rates: Rates | None = None,
+    ) -> None:
+        """``projects``: URL path → project name; ``rates``: how often each may ask."""
+        self._callers, self._audit, self._projects, self._rates = callers, audit, dict(projects), rates
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Everything that is not `OPEN` passes here, also what no route serves."""
+        resource = request.match_info.route.resource
+        if resource is not None and resource.canonical in OPEN:
+            return await handler(request)
+        caller = await self._known(request)
+        self._in_time(caller.name or address(request))
+        request[CALLER] = caller
+        if self._callers is not None and "project" in request.match_info:
+            project = self._projects.get(request.match_info["project"], "")
+            if not (project and caller.sees(project)):
+                await self._audit.record(denied(peer(request), "no-such-project", project))
+                raise no_such_project()
+        return await handler(request)
+
+    def asking(self, verb: Verb | None, handler: Handler) -> Handler:
+        """``handler`` for those who may ``verb`` in the project of the request; None: for whoever sees the project."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            project = self._projects.get(request.match_info["project"])
+            if project is None:
+                raise no_such_project()
+            if verb is not None and verb not in request[CALLER].verbs(project):
+                await self._audit.record(denied(peer(request), "insufficient-scope", project, verb))
+                raise _insufficient(scope_of(project, verb))
+            return await handler(request)
+
+        return guarded
+
+    async def _known(self, request: web.Request) -> Caller:
+        if self._callers is None:
+            return ANYBODY
+        try:
+            return await self._judged(bearer(request))
+        except Unknown as stranger:
+            self._in_time(address(request))
+            await self._audit.record(denied(peer(request), stranger.reason))
+            raise _unauthorized(stranger.reason) from None
+        except Refused:
+            self._in_time(address(request))
+            await self._audit.record(denied(peer(request), "malformed-request"))
+            raise
+
+    async def _judged(self, token: str) -> Caller:
+        if not token:
+            raise Unknown("no-token")
+        for callers in self._callers or ():
+            if callers.claims(token):
+                return await callers.caller(token)
+        raise Unknown("unknown-token")
+
+    def _in_time(self, key: str) -> None:
+        wait = self._rates.take(key) if self._rates is not None else 0
+        if wait:
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", {"Retry-After": str(wait)})
+
+
+def _malformed(detail: str) -> Refused:
+    return Refused(HTTPStatus.BAD_REQUEST, detail, {"WWW-Authenticate": f'{_REALM}, error="invalid_request"'})
+
+
+def _unauthorized(reason: str) -> Refused:
+    """Why a token is not taken is for the audit trail; without one there is no error to name (RFC 6750 3.1)."""
+    error = "" if reason == "no-token" else ', error="invalid_token"'
+    return Refused(HTTPStatus.UNAUTHORIZED, "unauthorized", {"WWW-Authenticate": _REALM + error})
+
+
+def _insufficient(scope: str) -> Refused:
+    headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
+    return Refused(HTTPStatus.FORBIDDEN, "forbidden", headers)
+
+
+Guard = Callable[[Verb | None, Handler], Handler]

@@ -1,0 +1,99 @@
+"""What reverse proxies say of a request (X-Forwarded-For, -Proto, -Host, -Prefix), believed from trusted hops only.
+
+From anybody else these headers are what a client typed, and are not read. Of several values the last counts: it is the
+one that the nearest hop has written. What is no address, scheme, host or path is not believed from anybody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from aiohttp import web
+
+from proxy.dicomweb.middleware import Handler
+
+Network = IPv4Network | IPv6Network
+_HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What was believed; "" where nothing was said."""
+
+    address: str
+    scheme: str = ""
+    host: str = ""
+    prefix: str = ""
+
+
+_KEY = web.RequestKey("_KEY", Forwarded)
+
+
+class Hops:
+    """Knows the networks of our reverse proxies; by default there are none."""
+
+    def __init__(self, trusted: Sequence[Network] = ()) -> None:
+        self._trusted = tuple(trusted)
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Notes in the request what is believed of it."""
+        request[_KEY] = self.read(request)
+        return await handler(request)
+
+    def read(self, request: web.Request) -> Forwarded:
+        """The client behind the hops that are trusted, and what it called us."""
+        nearest = request.remote or ""
+        if not self._is_trusted(_parsed(nearest)):
+            return Forwarded(nearest)
+        scheme = _last(request, "X-Forwarded-Proto").lower()
+        host, prefix = _last(request, "X-Forwarded-Host"), _last(request, "X-Forwarded-Prefix")
+        return Forwarded(
+            self._client(request, nearest),
+            scheme if scheme in ("http", "https") else "",
+            host if _HOST.fullmatch(host) else "",
+            prefix.rstrip("/") if _PREFIX.fullmatch(prefix) else "",
+        )
+
+    def _client(self, request: web.Request, nearest: str) -> str:
+        """From the nearest hop outwards: the first address that is none of ours, or the last that can be read."""
+        found = nearest
+        said = ",".join(request.headers.getall("X-Forwarded-For", []))
+        for text in reversed(said.split(",")):
+            parsed = _parsed(text.strip())
+            if parsed is None:
+                break
+            found = str(parsed)
+            if not self._is_trusted(parsed):
+                break
+        return found
+
+    def _is_trusted(self, client: IPv4Address | IPv6Address | None) -> bool:
+        return client is not None and any(client in network for network in self._trusted)
+
+
+def forwarded(request: web.Request) -> Forwarded:
+    """What was believed of ``request``."""
+    return request.get(_KEY) or Forwarded(request.remote or "")
+
+
+def address(request: web.Request) -> str:
+    """The address of the client, as far as it is known."""
+    return forwarded(request).address
+
+
+def _last(request: web.Request, name: str) -> str:
+    return ",".join(request.headers.getall(name, [])).rpartition(",")[2].strip()
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        parsed = ip_address(text if "%" not in text else "")
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return mapped or parsed

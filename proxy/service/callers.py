@@ -1,0 +1,101 @@
+"""Who may call, and what they may do: verbs, grants, and what tells a caller from a stranger.
+
+Decisions only: no HTTP, no files, no clock. A project in which a caller has no grant does not exist for that caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from proxy.errors import Unavailable
+
+#: As a project: every one of the site.
+EVERY = "*"
+_SCOPE = "veil"
+
+
+class Verb(StrEnum):
+    """What can be granted in a project."""
+
+    SEARCH = "search"
+    RETRIEVE = "retrieve"
+    STORE = "store"
+    AUDIT = "audit"
+    REIDENTIFY = "reidentify"
+    ADMIN = "admin"
+
+
+Grants = Mapping[str, frozenset[Verb]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody known. ``name`` goes to the audit trail; ``grants``: project or `EVERY` → verbs."""
+
+    name: str
+    grants: Grants = field(default_factory=dict)
+
+    def verbs(self, project: str) -> frozenset[Verb]:
+        """What the caller may do in ``project``."""
+        return self.grants.get(project, frozenset()) | self.grants.get(EVERY, frozenset())
+
+    def sees(self, project: str) -> bool:
+        """Whether ``project`` exists for the caller."""
+        return bool(self.verbs(project))
+
+
+#: Who calls where nobody is asked for a name.
+ANYBODY = Caller("", {EVERY: frozenset(Verb)})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """A static token as it is kept: ``sha256`` of it in hexadecimal, ``expires`` in seconds since the epoch."""
+
+    name: str
+    sha256: str
+    grants: Grants
+    expires: float | None = None
+
+
+class Unknown(Exception):
+    """The token makes nobody known. ``reason``: a word for the audit trail, not for who called."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CannotJudge(Unavailable):
+    """What tokens are judged by cannot be had right now: nobody is let in, and nobody is told off."""
+
+
+class Callers(Protocol):
+    """Those of one kind of token."""
+
+    def claims(self, token: str) -> bool:
+        """Whether ``token`` looks like one of this kind. Decides nothing else."""
+        ...
+
+    async def caller(self, token: str) -> Caller:
+        """Whose ``token`` is. `Unknown` for a stranger's, `CannotJudge` when that cannot be told."""
+        ...
+
+
+def scope_of(project: str, verb: Verb) -> str:
+    """A grant as a scope (RFC 6749 3.3)."""
+    return f"{_SCOPE}:{project}:{verb}"
+
+
+def grants_of(scopes: Iterable[str]) -> Grants:
+    """The grants among ``scopes``; what is no scope of ours, or names no verb, grants nothing."""
+    found: dict[str, frozenset[Verb]] = {}
+    for scope in scopes:
+        kind, _, rest = scope.partition(":")
+        project, _, verb = rest.partition(":")
+        if kind == _SCOPE and project and verb in frozenset(Verb):
+            found[project] = found.get(project, frozenset()) | {Verb(verb)}
+    return found

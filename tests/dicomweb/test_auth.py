@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from typing import Any
+
+import aiohttp
+import pytest
+
+from proxy.dicomweb.auth import OPEN, Access
+from proxy.dicomweb.forwarded import Hops
+from proxy.dicomweb.resources import RESOURCES, VERBS
+from proxy.dicomweb.server import DicomwebServer
+from proxy.service.callers import CannotJudge, StoredToken, Verb
+from proxy.service.rate import Rates
+from proxy.service.retrieve import Retrieve
+from proxy.service.search import Search
+from proxy.service.static_tokens import StaticCallers, digest_of, new_token
+
+PROJECTS = {"research": "research", "other": "other"}
+ALL = {"research": frozenset(Verb)}
+SAMPLES = {
+    "study": "2.25.1", "series": "2.25.2", "instance": "2.25.3", "transaction": "2.25.9", "frames": "1",
+    "where": "00091010",
+}  # fmt: skip
+
+
+class Door:
+    """A server that asks who calls, over the archive of ``site``."""
+
+    def __init__(self, site: Any) -> None:
+        self.site = site
+        self.tokens: list[StoredToken] = []
+        self.now = 1000.0
+        self.events = site.audit.events
+
+    def grant(self, grants: dict[str, frozenset[Verb]], name: str = "", expires: float | None = None) -> str:
+        token = new_token()
+        self.tokens.append(StoredToken(name or f"n{len(self.tokens)}", digest_of(token), grants, expires))
+        return token
+
+    def read(self) -> list[StoredToken]:
+        return self.tokens
+
+    @asynccontextmanager
+    async def open(self, rates: Rates | None = None, hops: Hops | None = None, **more: Any) -> AsyncIterator[Door]:
+        site = self.site
+
+        async def ready() -> dict[str, Any]:
+            return {"ready": True}
+
+        access = Access([StaticCallers(lambda: self.read(), lambda: self.now)], site.audit, PROJECTS, rates)
+        server = DicomwebServer(
+            "127.0.0.1", 0, None, PROJECTS, site.ingest, Search(site.archive, site.audit),
+            Retrieve(site.archive, site.audit), site.audit, ready, 1 << 20, 1 << 24, access=access, hops=hops, **more,
+        )  # fmt: skip
+        await server.start()
+        self.root = f"http://127.0.0.1:{server.port}"
+        yield self
+        await server.stop(1.0)
+
+    async def ask(
+        self, method: str, path: str, token: str = "", headers: Any = (), **more: Any
+    ) -> tuple[int, bytes, Any]:
+        bearer = [("Authorization", f"Bearer {token}")] if token else []
+        async with self.site.http.request(method, self.root + path, headers=[*bearer, *headers], **more) as response:
+            return response.status, await response.read(), response.headers
+
+
+@pytest.fixture
+async def door(site: Any) -> AsyncIterator[Door]:
+    await site.keep(site.instance())
+    async with Door(site).open() as opened:
+        yield opened
+
+
+def path_of(row: Any, project: str = "research") -> str:
+    return f"/dicomweb/{project}" + row.path.format(**SAMPLES)
+
+
+async def test_every_resource_wants_its_verb(door: Door) -> None:
+    for row in RESOURCES:
+        verb = VERBS[row.operation]
+        without = door.grant({"research": frozenset(Verb) - {verb}})
+        status, body, headers = await door.ask(row.method, path_of(row), without)
+        if verb is None:
+            assert status == 200
+            continue
+        assert (status, body) == (403, b'{"status": 403, "error": "forbidden"}')
+        expected = f'Bearer realm="veil", error="insufficient_scope", scope="veil:research:{verb}"'
+        assert headers["WWW-Authenticate"] == expected
+        refused = door.events[-1]
+        assert (refused.type, refused.outcome, refused.reason) == ("denied", "failure", "insufficient-scope")
+        assert (refused.project, refused.object) == ("research", {"kind": "request", "verb": verb})
+        assert refused.peer["caller"] == f"token:{door.tokens[-1].name}"
+        status, _, _ = await door.ask(row.method, path_of(row), door.grant({"research": frozenset({verb})}))
+        assert status not in (401, 403, 429)
+        if row.method == "GET":
+            assert (await door.ask("HEAD", path_of(row), without))[0] == 403
+
+
+async def test_nothing_is_there_without_a_token(door: Door) -> None:
+    for row in RESOURCES:
+        for method in (row.method, "OPTIONS"):
+            status, body, headers = await door.ask(method, path_of(row))
+            assert (status, body) == (401, b'{"status": 401, "error": "unauthorized"}')
+            assert headers["WWW-Authenticate"] == 'Bearer realm="veil"'
+
+
+def test_every_operation_has_a_verb_and_every_verb_an_operation() -> None:
+    assert set(VERBS) == {row.operation for row in RESOURCES}
+    assert {row.operation for row in RESOURCES if row.verb is None} == {"openapi"}
+
+
+async def test_only_what_holds_no_data_is_open(door: Door) -> None:
+    for path in ("/livez", "/readyz"):
+        assert (await door.ask("GET", path))[0] == 200
+    assert (await door.ask("GET", "/viewer/app-config.js"))[
+        0
+    ] == 404  # there is none here; nobody was asked for a token
+    for path in ("/", "/nothing", "/dicomweb", "/dicomweb/research", "/dicomweb/research/nothing", "/livez/x"):
+        assert (await door.ask("GET", path))[0] == 401
+    assert sorted(OPEN) == ["/livez", "/readyz", "/viewer", "/viewer/{path}"]
+
+
+async def test_a_caller_gets_in_and_is_named_in_the_record(door: Door) -> None:
+    token = door.grant({"research": frozenset({Verb.SEARCH, Verb.RETRIEVE})}, "ohif")
+    assert (await door.ask("GET", "/dicomweb/research/studies", token))[0] == 200
+    assert door.events[-1].peer == {"transport": "dicomweb", "address": "127.0.0.1", "caller": "token:ohif"}
+    assert (await door.ask("GET", "/dicomweb/research/studies/2.25.1/metadata", token))[0] == 200
+    assert (door.events[-1].type, door.events[-1].peer["caller"]) == ("retrieved", "token:ohif")
+
+
+async def test_who_stores_is_named_to_ingest(door: Door) -> None:
+    token = door.grant({"research": frozenset({Verb.STORE})}, "scanner")
+    body = door.site.multipart(door.site.instance())
+    kind = ("Content-Type", 'multipart/related; type="application/dicom"; boundary=b0')
+    assert (await door.ask("POST", "/dicomweb/research/studies", token, [kind], data=body))[0] == 200
+    assert door.site.ingest.received[-1][3].name == "token:scanner"
+
+
+async def test_strangers_are_told_nothing_more(door: Door) -> None:
+    """Unknown, malformed and expired tokens are answered alike; the record says which."""
+    old = door.grant(ALL, expires=999.0)
+    cases = {
+        new_token(): "unknown-token", "veil_short": "malformed-token", "a.b.c": "unknown-token", old: "expired-token",
+        "x" * 8000: "unknown-token",
+    }  # fmt: skip
+    answers = set()
+    for token, reason in cases.items():
+        status, body, headers = await door.ask("GET", "/dicomweb/research/studies", token)
+        answers.add((status, body, headers["WWW-Authenticate"]))
+        event = door.events[-1]
+        assert (event.type, event.outcome, event.reason, event.project) == ("denied", "failure", reason, "")
+        assert event.peer == {"transport": "dicomweb", "address": "127.0.0.1"}
+        assert token not in str(event)
+    expected = 'Bearer realm="veil", error="invalid_token"'
+    assert answers == {(401, b'{"status": 401, "error": "unauthorized"}', expected)}
+
+
+async def test_a_token_is_good_until_it_expires_or_is_revoked(door: Door) -> None:
+    token = door.grant(ALL, expires=1001.0)
+    assert (await door.ask("GET", "/dicomweb/research/studies", token))[0] == 200
+    door.now = 1001.0
+    assert (await door.ask("GET", "/dicomweb/research/studies", token))[0] == 401
+    token = door.grant(ALL)
+    assert (await door.ask("GET", "/dicomweb/research/studies", token))[0] == 200
+    door.tokens.clear()
+    assert (await door.ask("GET", "/dicomweb/research/studies", token))[0] == 401
+
+
+@pytest.mark.parametrize("value", ["Basic dmVpbDp2ZWls", "", "Token abc", "Bearerabc", "Negotiate x"])
+async def test_another_scheme_is_no_token(door: Door, value: str) -> None:
+    status, _, headers = await door.ask("GET", "/dicomweb/research/studies", headers=[("Authorization", value)])
+    assert (status, headers["WWW-Authenticate"]) == (401, 'Bearer realm="veil"')
+    assert door.events[-1].reason == "no-token"
+
+
+@pytest.mark.parametrize("value", ["Bearer", "Bearer ", "Bearer a b", "Bearer ä", "Bearer a,b"])
+async def test_a_header_that_cannot_be_read(door: Door, value: str) -> None:
+    status, body, headers = await door.ask("GET", "/dicomweb/research/studies", headers=[("Authorization", value)])
+    assert (status, headers["WWW-Authenticate"]) == (400, 'Bearer realm="veil", error="invalid_request"')
+    assert door.events[-1].reason == "malformed-request"
+    assert b"a b" not in body
+
+
+async def test_two_headers_and_tokens_in_urls_are_refused(door: Door) -> None:
+    token = door.grant(ALL)
+    twice = [("Authorization", f"Bearer {token}")]
+    assert (await door.ask("GET", "/dicomweb/research/studies", token, twice))[0] == 400
+    for more in ("", token):
+        status, body, _ = await door.ask("GET", f"/dicomweb/research/studies?access_token={token}", more)
+        assert status == 400
+        assert token.encode() not in body
+    assert (await door.ask("GET", "/dicomweb/research/studies", headers=[("authorization", f"bEARER  {token}")]))[
+        0
+    ] == 200
+
+
+async def test_a_project_of_others_is_one_that_is_not_there(door: Door) -> None:
+    """Byte for byte, headers too; and both are recorded, so that neither takes longer."""
+    for row in RESOURCES:
+        token = door.grant({"other": frozenset(Verb)})
+        answers, records = [], []
+        for project in ("research", "nowhere"):
+            for method in (row.method, "OPTIONS"):
+                status, body, headers = await door.ask(method, path_of(row, project), token)
+                kept = {k: v for k, v in headers.items() if k != "Date"}
+                answers.append((method, status, body, kept))
+                records.append((door.events[-1].type, door.events[-1].reason))
+        assert answers[:2] == answers[2:]
+        assert answers[0][1:3] == (404, b'{"status": 404, "error": "no such project"}')
+        assert set(records) == {("denied", "no-such-project")}
+
+
+async def test_a_star_is_every_project(door: Door) -> None:
+    token = door.grant({"*": frozenset({Verb.SEARCH})})
+    for project in PROJECTS:
+        assert (await door.ask("GET", f"/dicomweb/{project}/studies", token))[0] in (200, 204)
+        assert (await door.ask("GET", f"/dicomweb/{project}/studies/2.25.1", token))[0] == 403
+    assert (await door.ask("GET", "/dicomweb/nowhere/studies", token))[0] == 404
+
+
+async def test_a_preflight_needs_no_token_and_an_error_can_be_read(site: Any) -> None:
+    async with Door(site).open(origins=["https://v.example"]) as door:
+        origin = ("Origin", "https://v.example")
+        asked = [origin, ("Access-Control-Request-Method", "GET"), ("Access-Control-Request-Headers", "authorization")]
+        status, _, headers = await door.ask("OPTIONS", "/dicomweb/research/studies", headers=asked)
+        assert (status, "Authorization" in headers["Access-Control-Allow-Headers"]) == (204, True)
+        status, _, headers = await door.ask("GET", "/dicomweb/research/studies", headers=[origin])
+        assert (status, headers["Access-Control-Allow-Origin"]) == (401, "https://v.example")
+
+
+async def test_no_record_no_answer(door: Door) -> None:
+    door.site.audit.broken = True
+    assert (await door.ask("GET", "/dicomweb/research/studies"))[0] == 503
+    assert (await door.ask("GET", "/dicomweb/nowhere/studies", door.grant(ALL)))[0] == 503
+
+
+async def test_what_cannot_be_judged_is_503(door: Door) -> None:
+    def read() -> list[StoredToken]:
+        raise CannotJudge("the tokens cannot be read")
+
+    token = door.grant(ALL)
+    door.read = read  # type: ignore[method-assign]
+    status, _, headers = await door.ask("GET", "/dicomweb/research/studies", token)
+    assert (status, headers["Retry-After"]) == (503, "5")
+
+
+async def test_a_caller_that_asks_too_often(site: Any) -> None:
+    clock = [0.0]
+    async with Door(site).open(Rates(0.5, 2, lambda: clock[0])) as door:
+        first, second = door.grant(ALL), door.grant(ALL)
+        studies = "/dicomweb/research/studies"
+        assert [(await door.ask("GET", studies, first))[0] for _ in range(3)] == [204, 204, 429]
+        status, body, headers = await door.ask("GET", studies, first)
+        assert (status, headers["Retry-After"], body) == (429, "2", b'{"status": 429, "error": "too many requests"}')
+        assert (await door.ask("GET", studies, second))[0] == 204, "each has an allowance of its own"
+        assert [(await door.ask("GET", studies, "x"))[0] for _ in range(3)] == [401, 401, 429]
+        before = len(door.events)
+        assert (await door.ask("GET", studies, "x"))[0] == 429
+        assert len(door.events) == before, "a flood does not fill the audit trail"
+        assert (await door.ask("GET", studies, second))[0] == 204, "a flood of strangers stops no caller"
+        assert (await door.ask("GET", "/livez"))[0] == 200
+        clock[0] = 2.0
+        assert (await door.ask("GET", studies, first))[0] == 204
+
+
+async def test_without_callers_the_rate_is_by_address(site: Any) -> None:
+    access = Access(None, site.audit, PROJECTS, Rates(1, 1, lambda: 0.0))
+    search = Search(site.archive, site.audit)
+    retrieve = Retrieve(site.archive, site.audit)
+    server = DicomwebServer(
+        "127.0.0.1", 0, None, PROJECTS, site.ingest, search, retrieve, site.audit, lambda: None, 1, 1, access=access
+    )
+    await server.start()
+    url = f"http://127.0.0.1:{server.port}/dicomweb/research/studies"
+    found = []
+    for _ in range(2):
+        async with site.http.get(url) as response:
+            found.append(response.status)
+    await server.stop(0)
+    assert found == [204, 429]
+
+
+async def test_the_record_names_the_client_behind_a_trusted_hop_only(site: Any) -> None:
+    said = [("X-Forwarded-For", "203.0.113.9")]
+    for trusted, address in (([], "127.0.0.1"), ([ip_network("127.0.0.0/8")], "203.0.113.9")):
+        async with Door(site).open(hops=Hops(trusted)) as door:
+            await door.ask("GET", "/dicomweb/research/studies", headers=said)
+            assert door.events[-1].peer["address"] == address
+
+
+async def test_an_unknown_uid_and_one_of_another_project_take_as_long(site: Any) -> None:
+    """The same answer, the same record, the same steps: medians of many, interleaved, with a generous bound."""
+    await site.keep(*(site.instance(SOPInstanceUID=f"2.25.3{n}") for n in range(20)))
+    async with Door(site).open() as door:
+        token = door.grant({"other": frozenset(Verb)})
+        taken: dict[str, list[float]] = {"2.25.1": [], "2.25.7": []}
+        answers: dict[str, set[Any]] = {"2.25.1": set(), "2.25.7": set()}
+        for turn in range(300):
+            study = list(taken)[turn % 2]
+            start = time.perf_counter()
+            status, body, headers = await door.ask("GET", f"/dicomweb/other/studies/{study}/metadata", token)
+            taken[study].append(time.perf_counter() - start)
+            event = door.events[-1]
+            kept = tuple((k, v) for k, v in headers.items() if k != "Date")
+            answers[study].add((status, body, kept, event.type, event.reason, str(event.object)))
+        assert answers["2.25.1"] == answers["2.25.7"]
+        assert len(answers["2.25.1"]) == 1
+        there, nowhere = (statistics.median(each) for each in taken.values())
+        assert 0.5 < there / nowhere < 2
+
+
+async def test_a_request_that_takes_too_long_is_ended(site: Any) -> None:
+    async with Door(site).open(request_seconds=0.2) as door:
+        token = door.grant(ALL)
+
+        async def body() -> AsyncIterator[bytes]:
+            yield b"--b0\r\n"
+            import asyncio
+
+            await asyncio.sleep(5)
+
+        kind = ("Content-Type", 'multipart/related; type="application/dicom"; boundary=b0')
+        start = time.perf_counter()
+        try:
+            status, _, _ = await door.ask("POST", "/dicomweb/research/studies", token, [kind], data=body())
+            assert status == 503
+        except aiohttp.ClientError:
+            pass
+        assert time.perf_counter() - start < 4
