@@ -15,8 +15,12 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 
 from proxy.deid.engine import deidentify
+from proxy.deid.original import Source
+from proxy.deid.part10 import read_part10
 from proxy.deid.profile import Policy, PolicySpec, Tables, compile_policy
+from proxy.deid.reading import Leaf, Path, known_vr
 from proxy.deid.types import Claimed, Deidentified, materialise
+from proxy.deid.view import view_of
 from proxy.store.rulebook import load_profile, load_tables
 
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -105,3 +109,16 @@ def raw_element(tag: int, vr: str, value: bytes) -> bytes:
     if vr in ("OB", "OW", "SQ", "UN", "UT", "UC", "UR", "OD", "OF", "OL", "OV", "SV", "UV"):
         return head + struct.pack("<HI", 0, len(value)) + value
     return head + struct.pack("<H", len(value)) + value
+
+
+def leaf(tag: int, vr: str, value: bytes = b"", path: Path = ()) -> Leaf:
+    """One element as the gate reads it."""
+    return Leaf(tag, vr, known_vr(tag), path, memoryview(value), 0, "latin_1")
+
+
+def source(ds: Dataset, under: Policy) -> Source:
+    """``ds`` as the gate reads an input; every element is asked what it identifies."""
+    data = memoryview(encode(ds))
+    head = read_part10(data)
+    view = view_of(data, head.dataset_offset, under.transfer_syntaxes[head.transfer_syntax_uid], under)
+    return Source(view, range(len(view.rows)))
