@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test check format bench soak mutants install clean help
+.PHONY: demo viewer test check format bench soak mutants install clean help
 
 help:
 	@echo "make demo    start Veil with its embedded archive, send it DICOM, show what arrives (ONCE=1 to stop after)"
+	@echo "make viewer  fetch the OHIF viewer into build/viewer, for make demo and http.viewer_dir (needs npm, or TARBALL=file)"
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types, layers"
 	@echo "make bench   measure, print a table, write bench/results.json"
@@ -23,6 +24,14 @@ install: $(STAMP)
 
 demo: $(STAMP)
 	$(BIN)/veil demo $(if $(ONCE),--once,) $(ARGS)
+
+viewer: build/viewer/index.html
+
+# npm only carries the file; veil viewer unpacks it if it is, byte for byte, the one that the lock names.
+build/viewer/index.html: proxy/commands/viewer.lock.json proxy/commands/viewer.py | $(STAMP)
+	@mkdir -p build/npm
+	$(if $(TARBALL),cp $(TARBALL) build/npm/package.tgz,cd build/npm && mv "$$(npm pack --silent --ignore-scripts "$$($(CURDIR)/$(BIN)/veil viewer)")" package.tgz)
+	$(BIN)/veil viewer build/npm/package.tgz --into build/viewer
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -5,11 +5,14 @@
 #   dicom3tools        dciodvfy: checks the IOD of what comes out
 #   dcm2niix           a public converter: what research needs survives de-identification
 #   libjpeg-turbo-progs jpegtran: edits JPEG without decoding it, makes arrangements few encoders write
+#   chromium           shows the viewer, driven by Playwright (which pip installs, without a browser of its own)
+#   npm                fetches the viewer: make viewer; any other npm will do
 #   strace             injects file-system errors and kills at chosen system calls
 # Safe to run again: what is installed already is left alone. Needs root or sudo.
 set -eu
 
-PACKAGES="dcmtk orthanc orthanc-dicomweb dicom3tools dcm2niix libjpeg-turbo-progs strace"
+PACKAGES="dcmtk orthanc orthanc-dicomweb dicom3tools dcm2niix libjpeg-turbo-progs strace chromium"
+command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
 
 missing=""
 for package in $PACKAGES; do
