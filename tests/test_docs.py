@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from proxy.cli import VERBS, veil
-from proxy.commands import demo
+from proxy.commands import demo, demo_table
 from proxy.config import Config, DicomwebDestination, DimseDestination, Project
 from proxy.config_upstreams import ArchiveSource, DicomwebSource, DimseSource, Read
 
@@ -81,6 +81,6 @@ def test_the_readme_shows_the_table_that_the_demo_prints() -> None:
     shown = README.split("<!-- demo -->")[1].split("<!-- /demo -->")[0]
     for name in (*demo._MODALITY, *demo._GATEWAY):
         assert name[:20] in shown
-    headings = [str(c.header).split("\n")[0] for c in demo.table([], demo.Ledger(), set()).columns]
+    headings = [str(c.header).split("\n")[0] for c in demo_table.table([], demo_table.Ledger(), set()).columns]
     for heading in headings:
         assert heading in shown

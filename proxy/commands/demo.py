@@ -10,27 +10,25 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import click
 from pydicom import dcmread
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from proxy.app import App
+from proxy.commands.demo_table import Ledger, Sent, addresses, table
 from proxy.commands.init import write_site
-from proxy.config import load_config
+from proxy.config import Config, load_config
 from proxy.logs import configure
-from proxy.service.ingest import Outcome
-from proxy.service.ports import Peer
 
 #: what the demo sends: by C-STORE as a modality, by STOW-RS as a gateway
 _MODALITY = ("CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "rtdose.dcm", "waveform_ecg.dcm")
 _GATEWAY = ("693_J2KI.dcm", "examples_overlay.dcm", "liver_1frame.dcm")
+#: a head CT of 512 by 512
+_LOOK = "693_J2KI.dcm"
 _SITE = """\
 version: 1
 node_key_file: keys/node.key
@@ -47,43 +45,26 @@ projects:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One file of the demo and what it said before it was sent."""
-
-    name: str
-    by: str
-    modality: str
-    patient_id: str
-    study_date: str
-    sop_instance_uid: str
-
-
-class Ledger:
-    """Outcomes by the sender's SOP Instance UID, in memory, for the table only."""
-
-    def __init__(self) -> None:
-        self.outcomes: dict[str, Outcome] = {}
-
-    def note(self, peer: Peer, outcome: Outcome) -> None:
-        """Called by the proxy for each instance."""
-        if outcome.original is not None:
-            self.outcomes[outcome.original.sop_instance_uid] = outcome
-
-
 @click.command("demo")
 @click.option("--once", is_flag=True, help="stop when all have arrived; status 0 when they did")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="use and keep this folder")
-def demo(once: bool, keep: Path | None) -> None:
+@click.option(
+    "--viewer",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="build/viewer",
+    show_default=True,
+    help="where make viewer put OHIF; the demo does without if it is not there",
+)
+def demo(once: bool, keep: Path | None, viewer: Path) -> None:
     """Start Veil, send it DICOM as two clients would, show what arrives."""
     configure()
     if keep is not None:
-        sys.exit(asyncio.run(run(keep, once)))
+        sys.exit(asyncio.run(run(keep, once, viewer)))
     with tempfile.TemporaryDirectory(prefix="veil-demo-") as folder:
-        sys.exit(asyncio.run(run(Path(folder) / "site", once)))
+        sys.exit(asyncio.run(run(Path(folder) / "site", once, viewer)))
 
 
-async def run(folder: Path, once: bool) -> int:
+async def run(folder: Path, once: bool, viewer: Path) -> int:
     """0 when every file arrived in the archive."""
     console = Console()
     stop = asyncio.Event()
@@ -91,7 +72,8 @@ async def run(folder: Path, once: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     ledger = Ledger()
     site = folder / "veil.yaml"
-    app = App(load_config(site if site.exists() else write_site(folder, _SITE)), ledger.note)
+    config = load_config(site if site.exists() else write_site(folder, _SITE))
+    app = App(with_viewer(config, viewer), ledger.note)
     console.print("starting Veil (workers, rules, archive) ...")
     await app.start()
     try:
@@ -101,13 +83,23 @@ async def run(folder: Path, once: bool) -> int:
         console.print(
             f"{len(arrived)} of {len(sent)} arrived de-identified; original values are shown for test files only"
         )
-        addresses(app, console)
+        addresses(
+            app, app.policies["research"].pseudonyms().uid(str(dcmread(bundled(_LOOK)).StudyInstanceUID)), console
+        )
         if not once and not stop.is_set():
             console.print("\nserving; Ctrl-C ends it")
             await stop.wait()
         return 0 if len(arrived) == len(sent) else 1
     finally:
         await app.stop(drain=5.0)
+
+
+def with_viewer(config: Config, folder: Path) -> Config:
+    """``config``, with the viewer in ``folder`` if there is one."""
+    if config.http.viewer_dir is not None or not (folder / "index.html").exists():
+        return config
+    http = config.http.model_copy(update={"viewer_dir": folder.resolve()})
+    return config.model_copy(update={"http": http})
 
 
 def bundled(name: str) -> Path:
@@ -158,46 +150,3 @@ async def arrivals(app: App, sent: Sequence[Sent]) -> set[str]:
         if await app.archive.search("research", "instance", {"SOPInstanceUID": pseudonym}, (), 1, 0):
             found.add(s.sop_instance_uid)
     return found
-
-
-def table(sent: Sequence[Sent], ledger: Ledger, arrived: set[str]) -> Table:
-    """What came in (first line of a row), what came out (second line). 80 columns are enough."""
-    shown = Table(title="profile research: PS3.15 Basic, dates modified", title_justify="left", box=box.SIMPLE_HEAD)
-    shown.add_column("file\nmodality, sent by", no_wrap=True, max_width=21)
-    shown.add_column("Patient ID in\nout", no_wrap=True)
-    shown.add_column("date in\nout", no_wrap=True)
-    shown.add_column("removed /\nreplaced / kept", justify="right", no_wrap=True)
-    shown.add_column("ms", justify="right", no_wrap=True)
-    shown.add_column("got\nit")
-    shown.padding = (0, 1, 0, 0)
-    for s in sent:
-        shown.add_row(*row(s, ledger.outcomes.get(s.sop_instance_uid), s.sop_instance_uid in arrived))
-    return shown
-
-
-def row(s: Sent, outcome: Outcome | None, arrived: bool) -> tuple[str, ...]:
-    """The cells of one instance."""
-    report = outcome.report if outcome else None
-    if outcome is None or report is None:
-        why = f"held: {outcome.reason}" if outcome else "not accepted"
-        return (f"{s.name}\n{s.modality}, {s.by}", f"{s.patient_id}\n{why}", s.study_date, "", "", "no")
-    c = report.counts
-    replaced = sum(c.get(how, 0) for how in ("replaced", "remapped", "shifted", "emptied"))
-    return (
-        f"{s.name}\n{s.modality}, {s.by}",
-        f"{s.patient_id}\n{report.patient_id}",
-        f"{s.study_date or '-'}\n{report.study_date or '-'}",
-        f"{c.get('removed', 0)} / {replaced} / {c.get('kept', 0)}",
-        f"{outcome.milliseconds:.1f}",
-        "yes" if arrived else "no",
-    )
-
-
-def addresses(app: App, console: Console) -> None:
-    """Where a newcomer looks next."""
-    base = f"http://{app.config.http.host}:{app.http.port}"
-    console.print(f"  QIDO-RS   curl {base}/dicomweb/research/studies")
-    console.print(f"  send      storescu -aec VEIL {app.config.dimse.host} {app.dimse.port} FILE")
-    console.print(f"  health    {base}/readyz")
-    console.print(f"  audit     {app.config.data_dir / 'audit'}  (veil audit verify FOLDER)")
-    console.print(f"  archive   {app.config.data_dir / 'archive'}")
