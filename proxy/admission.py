@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from proxy.config import Config
+from proxy.config_auth import Oidc
 from proxy.dicomweb.auth import Access
 from proxy.dicomweb.forwarded import Hops
+from proxy.dicomweb.jwks import Jwks, from_file, from_url
+from proxy.dicomweb.outgoing import trusting
+from proxy.errors import ConfigError
 from proxy.service.callers import Callers
+from proxy.service.oidc import OidcCallers, read_keys
 from proxy.service.ports import AuditTrail
 from proxy.service.rate import Rates
 from proxy.service.static_tokens import StaticCallers
@@ -27,7 +32,25 @@ def make_callers(config: Config) -> list[Callers] | None:
     found: list[Callers] = []
     if auth.tokens_file is not None:
         found.append(StaticCallers(TokensFile(auth.tokens_file).read))
+    if auth.oidc is not None:
+        oidc = auth.oidc
+        keys = _keys(oidc)
+        found.append(
+            OidcCallers(keys, oidc.issuer, oidc.audience, oidc.scope_claim, oidc.name_claim, oidc.leeway_seconds)
+        )
     return found
+
+
+def _keys(oidc: Oidc) -> Jwks:
+    if oidc.jwks_url is not None:
+        tls = trusting(oidc.ca_file) if oidc.ca_file is not None else None
+        return Jwks(from_url(oidc.jwks_url, tls), oidc.jwks_seconds)
+    assert oidc.jwks_file is not None  # one of the two: see `Oidc`
+    try:
+        read_keys(oidc.jwks_file.read_bytes())
+    except (OSError, ValueError):
+        raise ConfigError(str(oidc.jwks_file), "no JWK Set with a key that can be used") from None
+    return Jwks(from_file(oidc.jwks_file), oidc.jwks_seconds)
 
 
 def make_hops(config: Config) -> Hops:

@@ -36,6 +36,7 @@ VERBS = {
     "deface": "deface",
     "decrypt": "decrypt",
     "viewer": "viewer",
+    "token": "token",
 }
 
 

@@ -1,4 +1,4 @@
-"""``veil check``: everything a start would check, without starting: document, keys, profiles, rules."""
+"""``veil check``: everything a start would check, without starting: document, keys, tokens, profiles, rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from proxy.admission import make_callers
 from proxy.commands.options import config_option
 from proxy.config import load_config
 from proxy.site import load_policies
@@ -18,6 +19,7 @@ def check(config_path: Path) -> None:
     """Validate a veil.yaml with its keys and rules; nothing is started or written."""
     config = load_config(config_path)
     load_key(config.node_key_file)
+    make_callers(config)
     for name, policy in load_policies(config).items():
         project = config.projects[name]
         click.echo(

@@ -25,6 +25,8 @@ from proxy.service.rate import Rates
 #: Resources (aiohttp's canonical paths) that hold no data and are there for everybody.
 OPEN = frozenset({"/livez", "/readyz", "/viewer", "/viewer/{path}"})
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+#: Failures a second, and at once, that one address may have where no rate is configured: each is a record.
+_STRANGERS = (10.0, 100)
 _REALM = 'Bearer realm="veil"'
 
 
@@ -58,6 +60,7 @@ class Access:
     ) -> None:
         """``projects``: URL path → project name; ``rates``: how often each may ask."""
         self._callers, self._audit, self._projects, self._rates = callers, audit, dict(projects), rates
+        self._strangers = rates or Rates(*_STRANGERS)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -66,7 +69,7 @@ class Access:
         if resource is not None and resource.canonical in OPEN:
             return await handler(request)
         caller = await self._known(request)
-        self._in_time(caller.name or address(request))
+        _in_time(self._rates, caller.name or address(request))
         request[CALLER] = caller
         if self._callers is not None and "project" in request.match_info:
             project = self._projects.get(request.match_info["project"], "")
@@ -95,13 +98,15 @@ class Access:
         try:
             return await self._judged(bearer(request))
         except Unknown as stranger:
-            self._in_time(address(request))
-            await self._audit.record(denied(peer(request), stranger.reason))
+            await self._turned_away(request, stranger.reason)
             raise _unauthorized(stranger.reason) from None
         except Refused:
-            self._in_time(address(request))
-            await self._audit.record(denied(peer(request), "malformed-request"))
+            await self._turned_away(request, "malformed-request")
             raise
+
+    async def _turned_away(self, request: web.Request, reason: str) -> None:
+        _in_time(self._strangers, address(request))
+        await self._audit.record(denied(peer(request), reason))
 
     async def _judged(self, token: str) -> Caller:
         if not token:
@@ -111,10 +116,11 @@ class Access:
                 return await callers.caller(token)
         raise Unknown("unknown-token")
 
-    def _in_time(self, key: str) -> None:
-        wait = self._rates.take(key) if self._rates is not None else 0
-        if wait:
-            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", {"Retry-After": str(wait)})
+
+def _in_time(rates: Rates | None, key: str) -> None:
+    wait = rates.take(key) if rates is not None else 0
+    if wait:
+        raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", {"Retry-After": str(wait)})
 
 
 def _malformed(detail: str) -> Refused:

@@ -17,6 +17,8 @@ from proxy.dicomweb.middleware import Handler
 
 Network = IPv4Network | IPv6Network
 _HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+#: Some proxies say the port of the client, too: 192.0.2.1:4711, [2001:db8::1]:4711
+_PORT = re.compile(r"^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?$")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 
 
@@ -64,7 +66,7 @@ class Hops:
         found = nearest
         said = ",".join(request.headers.getall("X-Forwarded-For", []))
         for text in reversed(said.split(",")):
-            parsed = _parsed(text.strip())
+            parsed = _parsed(_PORT.sub(r"\1\2", text.strip()))
             if parsed is None:
                 break
             found = str(parsed)

@@ -70,7 +70,8 @@ def load(path: Path) -> tuple[StoredToken, ...]:
 
 def _parsed(path: Path, text: bytes) -> tuple[StoredToken, ...]:
     try:
-        found = _Document.model_validate(yaml.safe_load(text[:_MOST_BYTES]) or {}).tokens
+        loaded = yaml.safe_load(text[:_MOST_BYTES])
+        found = _Document.model_validate({} if loaded is None else loaded).tokens
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ConfigError(str(path), "not valid YAML") from None
     except ValidationError as error:
