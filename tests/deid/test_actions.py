@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from datetime import date
 from types import ModuleType
-from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -15,17 +14,11 @@ from proxy.deid.profile import PolicySpec, compile_policy
 from proxy.deid.pseudonym import HmacPseudonyms
 from proxy.errors import InstanceHeld, Reason
 from proxy.store.rulebook import load_profile
+from tests.deid.canary_files import item
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SR = "1.2.840.10008.5.1.4.1.1.88.11"
 UNKNOWN_IOD = "1.2.840.10008.5.1.4.1.1.3"
-
-
-def item(**attributes: Any) -> Dataset:
-    ds = Dataset()
-    for keyword, value in attributes.items():
-        setattr(ds, keyword, value)
-    return ds
 
 
 def reference(instance: str, sop_class: str = "1.2.840.10008.5.1.4.1.1.2") -> Dataset:

@@ -6,10 +6,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from proxy.deid.iod import X_UNLESS_REQUIRED, resolve
+from tests.deid.canary_files import item
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_CT, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.4.1"
@@ -17,13 +17,6 @@ SR, RT_PLAN = "1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.481.5"
 GSPS = "1.2.840.10008.5.1.4.1.1.11.1"
 #: SOP classes of PS3.6 whose IOD the standard's data does not describe
 UNKNOWN_IOD = "1.2.840.10008.5.1.4.1.1.3"
-
-
-def item(**attributes: Any) -> Dataset:
-    ds = Dataset()
-    for keyword, value in attributes.items():
-        setattr(ds, keyword, value)
-    return ds
 
 
 ITEM = [item(ReferencedSOPClassUID=CT, ReferencedSOPInstanceUID="1.2.3.4711")]

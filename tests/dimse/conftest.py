@@ -15,6 +15,12 @@ from proxy.dimse.scp import DimseServer
 from proxy.errors import Reason
 from proxy.service.ports import Peer
 from proxy.workers.arena import Arena
+from tests.dimse.arenas import remember
+
+
+@pytest.fixture(autouse=True)
+def _earlier() -> None:
+    remember()
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import resource
 import socket
 import struct
@@ -19,6 +18,7 @@ from pynetdicom import AE, build_context
 
 from proxy.dimse import bounded_socket
 from proxy.dimse.scp import DimseServer
+from tests.dimse.arenas import arenas
 
 Serve = Callable[..., DimseServer]
 ABORT = 7
@@ -108,26 +108,7 @@ async def quiet(server: DimseServer) -> None:
     while inner is not None and (inner.handlers or inner.active_associations):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
-    assert _inodes() <= _EARLIER
-
-
-#: arenas that were open before this test: another module's in the same process
-_EARLIER: set[int] = set()
-
-
-def _inodes() -> set[int]:
-    found = set()
-    for number in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            if "veil-instance" in os.readlink(f"/proc/self/fd/{number}"):
-                found.add(os.fstat(int(number)).st_ino)
-    return found
-
-
-@pytest.fixture(autouse=True)
-def _earlier() -> None:
-    _EARLIER.clear()
-    _EARLIER.update(_inodes())
+    assert arenas() == 0
 
 
 FAULTS: dict[str, tuple[bytes, ...]] = {

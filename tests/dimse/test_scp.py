@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import socket
@@ -27,6 +26,7 @@ import proxy
 from proxy.dimse import contexts
 from proxy.dimse.scp import DimseServer
 from proxy.errors import AuditUnavailable, Reason, SpoolFull
+from tests.dimse.arenas import arenas
 
 Serve = Callable[..., DimseServer]
 NAME = b"PLANTED^NAME"
@@ -81,30 +81,6 @@ def descriptors() -> list[str]:
         except FileNotFoundError:
             continue
     return found
-
-
-#: arenas that were open before this test: another module's in the same process
-_EARLIER: set[int] = set()
-
-
-def _inodes() -> set[int]:
-    gc.collect()
-    found = set()
-    for number in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            if "veil-instance" in os.readlink(f"/proc/self/fd/{number}"):
-                found.add(os.fstat(int(number)).st_ino)
-    return found
-
-
-@pytest.fixture(autouse=True)
-def _earlier() -> None:
-    _EARLIER.clear()
-    _EARLIER.update(_inodes())
-
-
-def arenas() -> int:
-    return len(_inodes() - _EARLIER)
 
 
 def association_threads() -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from proxy.deid.types import Chunk, Claimed, Original, Report
 from proxy.deid.verify import Release
-from proxy.errors import Reason
+from proxy.errors import AuditUnavailable, Reason
 from proxy.service.ports import AuditEvent, Held, HeldInstance, Peer, QueueRow, Released, SpoolItem, Verdict
 from proxy.workers.arena import Arena
 
@@ -99,6 +99,17 @@ class FakeQuarantine:
     async def purge(self, entry_id: str) -> HeldInstance:
         await self.world.happen("purge")
         return self.entries.pop(entry_id)[0]
+
+
+class Audit:
+    def __init__(self, broken: bool = False) -> None:
+        self.events: list[AuditEvent] = []
+        self.broken = broken
+
+    async def record(self, *events: AuditEvent) -> None:
+        if self.broken:
+            raise AuditUnavailable("no sink")
+        self.events += events
 
 
 class FakeAudit:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from proxy.errors import AuditUnavailable
-from proxy.service.ports import AuditEvent, Peer
+from proxy.service.ports import Peer
 from proxy.service.retrieve import Retrieve
 from proxy.wire.uri import Target
+from tests.service.fakes import Audit
 
 PEER = Peer("dicomweb", "192.0.2.1")
 
@@ -18,17 +19,6 @@ class Archive:
 
     async def instances(self, project: str, study: str, series: str = "", instance: str = "") -> list[Path]:
         return self.paths
-
-
-class Audit:
-    def __init__(self, broken: bool = False) -> None:
-        self.events: list[AuditEvent] = []
-        self.broken = broken
-
-    async def record(self, *events: AuditEvent) -> None:
-        if self.broken:
-            raise AuditUnavailable("no sink")
-        self.events += events
 
 
 async def test_the_record_names_what_the_archive_knows() -> None:

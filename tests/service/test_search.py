@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from proxy.errors import AuditUnavailable
-from proxy.service.ports import AuditEvent, Peer
+from proxy.service.ports import Peer
 from proxy.service.search import MOST, Search
 from proxy.wire.uri import Query
+from tests.service.fakes import Audit
 
 PEER = Peer("dicomweb", "192.0.2.1")
 
@@ -22,17 +23,6 @@ class Archive:
     async def search(self, *asked: Any) -> list[dict[str, Any]]:
         self.asked.append(asked)
         return [{"n": n} for n in range(asked[-1], min(self.size, asked[-1] + asked[-2]))]
-
-
-class Audit:
-    def __init__(self, broken: bool = False) -> None:
-        self.events: list[AuditEvent] = []
-        self.broken = broken
-
-    async def record(self, *events: AuditEvent) -> None:
-        if self.broken:
-            raise AuditUnavailable("no sink")
-        self.events += events
 
 
 async def search(size: int, level: str, within: dict[str, str], query: Query) -> tuple[Any, Archive, Audit]:

@@ -141,3 +141,23 @@ def of(name: str) -> Sample:
 def with_frames(like: Layout, frames: int) -> Layout:
     """``like`` with another number of frames."""
     return replace(like, frames=frames)
+
+
+def cleaned(sample: Sample, planted: bytes, canary: bytes) -> None:
+    """``planted``, the sample with ``canary`` beside its picture, is stripped of that and of nothing of the picture."""
+    before = codecs.decode(sample.stream, sample.layout, sample.uid)
+    assert canary in planted
+    clean = codecs.strip(planted, sample.layout, sample.uid)
+    assert clean is not None
+    assert canary not in clean
+    assert np.array_equal(codecs.decode(clean, sample.layout, sample.uid), before)
+    assert codecs.strip(clean, sample.layout, sample.uid) is None
+
+
+def without_pads(sample: Sample) -> bytes:
+    """The sample stripped: a pad byte behind it may stay, more than one may not."""
+    clean = codecs.strip(sample.stream, sample.layout, sample.uid) or sample.stream
+    for pad in (b"", b"\0", b"\xff"):
+        assert codecs.strip(clean + pad, sample.layout, sample.uid) is None
+    assert codecs.strip(clean + b"\0\0", sample.layout, sample.uid) == clean
+    return clean

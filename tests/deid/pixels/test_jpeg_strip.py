@@ -11,7 +11,7 @@ import pytest
 
 from proxy.deid.pixels import codecs
 from proxy.errors import InstanceHeld, Reason
-from tests.deid.pixels.code_streams import Sample, layout, of, picture, samples
+from tests.deid.pixels.code_streams import Sample, cleaned, layout, of, picture, samples, without_pads
 from tests.deid.pixels.test_jpeg_markers import DHT, SOF, SOS, at, insert, segment
 
 CANARY = b"CANARY^SMITH"
@@ -52,22 +52,13 @@ CHANNELS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("sample", JPEGS, ids=lambda sample: sample.name)
 def test_channels(sample: Sample, channel: str) -> None:
     planted = CHANNELS[channel](sample.stream)
-    before = codecs.decode(sample.stream, sample.layout, sample.uid)
-    assert CANARY in planted
-    clean = codecs.strip(planted, sample.layout, sample.uid)
-    assert clean is not None
-    assert CANARY not in clean
-    assert np.array_equal(codecs.decode(clean, sample.layout, sample.uid), before)
-    assert codecs.strip(clean, sample.layout, sample.uid) is None
+    cleaned(sample, planted, CANARY)
 
 
 @pytest.mark.parametrize("sample", JPEGS, ids=lambda sample: sample.name)
 def test_what_holds_nothing_stays(sample: Sample) -> None:
     """A pad byte is no reason; SPIFF and comments of the encoders are."""
-    clean = codecs.strip(sample.stream, sample.layout, sample.uid) or sample.stream
-    for pad in (b"", b"\0", b"\xff"):
-        assert codecs.strip(clean + pad, sample.layout, sample.uid) is None
-    assert codecs.strip(clean + b"\0\0", sample.layout, sample.uid) == clean
+    clean = without_pads(sample)
     assert codecs.strip(clean[:-2] + b"\xff\xff" + clean[-2:], sample.layout, sample.uid) == clean
 
 
