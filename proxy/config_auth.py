@@ -74,6 +74,12 @@ class Admission(Strict):
     rate: Rate | None = None
     request_seconds: Seconds = 3600.0
 
+    @model_validator(mode="after")
+    def _some_hops(self) -> Admission:
+        if any(network.prefixlen == 0 for network in self.trusted_hops):
+            raise ValueError("trusted_hops: everybody is no reverse proxy; name the addresses of yours")
+        return self
+
 
 def resolved(auth: Auth | None, base: Path) -> Auth | None:
     """``auth`` with its paths relative to ``base``."""

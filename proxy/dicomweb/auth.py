@@ -62,6 +62,11 @@ class Access:
         self._callers, self._audit, self._projects, self._rates = callers, audit, dict(projects), rates
         self._strangers = rates or Rates(*_STRANGERS)
 
+    @property
+    def asks(self) -> bool:
+        """Whether anybody is asked for a token."""
+        return self._callers is not None
+
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Everything that is not `OPEN` passes here, also what no route serves."""

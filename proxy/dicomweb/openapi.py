@@ -63,35 +63,39 @@ _ERROR: Schema = {
     "required": ["status", "error"],
     "properties": {"status": {"type": "integer"}, "error": {"type": "string"}},
 }
+#: the names in a `security` are verbs: each needs the scope veil:<project>:<verb>
+_BEARER: Schema = {"type": "http", "scheme": "bearer"}
 
 
 class OpenApi:
     """Serves the document."""
 
-    def __init__(self, projects: Projects) -> None:
-        self._projects = projects
+    def __init__(self, projects: Projects, asks: bool = False) -> None:
+        """``asks``: whether callers have to show a token."""
+        self._projects, self._asks = projects, asks
 
     async def serve(self, request: web.Request) -> web.Response:
         """GET, with an entity tag."""
         self._projects.name(request)
-        body = document(self._projects.base(request))
+        body = document(self._projects.base(request), self._asks)
         tag = entity_tag(body)
         if unchanged(request.headers, tag):
             return web.Response(status=304, headers={"ETag": tag})
         return web.json_response(body, headers={"ETag": tag})
 
 
-def document(base: str) -> Schema:
-    """The whole document for the project at ``base``."""
+def document(base: str, asks: bool = False) -> Schema:
+    """The whole document for the project at ``base``; ``asks``: callers have to show a token."""
     paths: dict[str, Schema] = {}
     for row in RESOURCES:
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
+        secured: Schema = {"security": [{"bearer": [row.verb] if row.verb else []}]} if asks else {}
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row) | secured
     return {
         "openapi": "3.1.0",
         "info": {"title": "Veil DICOMweb", "version": __version__},
         "servers": [{"url": base}],
         "paths": paths,
-        "components": {"schemas": {"Error": _ERROR}},
+        "components": {"schemas": {"Error": _ERROR}} | ({"securitySchemes": {"bearer": _BEARER}} if asks else {}),
     }
 
 

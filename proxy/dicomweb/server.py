@@ -91,7 +91,7 @@ class DicomwebServer:
         source, render = Source(named, retrieve, revision), Render(renderer, audit)
         handlers = _reading(Qido(named, search), source, render) | {"store": self.stow.store}
         promises = StorageCommitment(named, commitment or {})
-        handlers |= {"openapi": OpenApi(named).serve, "ask": promises.ask, "asked": promises.result}
+        handlers |= {"openapi": OpenApi(named, access.asks).serve, "ask": promises.ask, "asked": promises.result}
         add_resources(app, handlers, Capabilities(named), access.asking)
         self._runner = web.AppRunner(
             app,

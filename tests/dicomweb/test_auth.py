@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import AsyncIterator
@@ -214,6 +215,19 @@ async def test_a_project_of_others_is_one_that_is_not_there(door: Door) -> None:
         assert answers[:2] == answers[2:]
         assert answers[0][1:3] == (404, b'{"status": 404, "error": "no such project"}')
         assert set(records) == {("denied", "no-such-project")}
+
+
+async def test_the_openapi_document_says_which_verb(door: Door, site: Any) -> None:
+    _, body, _ = await door.ask(
+        "GET", "/dicomweb/research/openapi.json", door.grant({"research": frozenset({Verb.AUDIT})})
+    )
+    said = json.loads(body)
+    assert said["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer"}}
+    assert said["paths"]["/studies"]["get"]["security"] == [{"bearer": ["search"]}]
+    assert said["paths"]["/studies"]["post"]["security"] == [{"bearer": ["store"]}]
+    assert said["paths"]["/openapi.json"]["get"]["security"] == [{"bearer": []}]
+    async with site.http.get(f"{site.base}/openapi.json") as response:
+        assert "security" not in await response.text()
 
 
 async def test_a_star_is_every_project(door: Door) -> None:

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from proxy.service.callers import ANYBODY, Caller, Unknown, Verb, grants_of, scope_of
+from proxy.service.rate import Rates
+from proxy.service.static_tokens import StaticCallers, StoredToken, digest_of, new_token
+
+
+def test_grants_add_up_and_nothing_else_is_granted() -> None:
+    caller = Caller("a", {"x": frozenset({Verb.SEARCH}), "*": frozenset({Verb.AUDIT}), "none": frozenset()})
+    assert caller.verbs("x") == {Verb.SEARCH, Verb.AUDIT}
+    assert caller.verbs("y") == {Verb.AUDIT}
+    bound = Caller("b", {"x": frozenset({Verb.SEARCH}), "none": frozenset()})
+    assert (bound.sees("x"), bound.sees("y"), bound.sees("none"), bound.sees("")) == (True, False, False, False)
+    assert ANYBODY.verbs("x") == frozenset(Verb)
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+def test_a_scope_is_read_as_it_is_written(verb: Verb) -> None:
+    for project in ("research", "*"):
+        assert grants_of([scope_of(project, verb)]) == {project: {verb}}
+
+
+async def test_a_static_token_is_known_whole_or_not_at_all() -> None:
+    token, other = new_token(), new_token()
+    stored = [
+        StoredToken("a", digest_of(other), {"x": frozenset({Verb.AUDIT})}),
+        StoredToken("b", digest_of(token), {"x": frozenset({Verb.SEARCH})}),
+    ]
+    callers = StaticCallers(lambda: stored)
+    assert callers.claims(token)
+    assert not callers.claims("a.b.c")
+    assert await callers.caller(token) == Caller("token:b", {"x": frozenset({Verb.SEARCH})})
+    swapped = token[:-1] + ("A" if token[-1] != "A" else "B")
+    for wrong in (token[:-1], token + "A", swapped, token.upper(), digest_of(token), "veil_", "veil_" + "ä" * 43):
+        with pytest.raises(Unknown):
+            await callers.caller(wrong)
+
+
+def test_a_token_has_256_bits_and_a_known_beginning() -> None:
+    made = {new_token() for _ in range(100)}
+    assert len(made) == 100
+    assert {len(each) for each in made} == {len("veil_") + 43}
+
+
+def test_rates_over_time() -> None:
+    now = [0.0]
+    rates = Rates(2, 3, lambda: now[0])
+    assert [rates.take("a") for _ in range(5)] == [0, 0, 0, 1, 1]
+    assert rates.take("b") == 0
+    now[0] = 0.5
+    assert [rates.take("a") for _ in range(2)] == [0, 1]
+    now[0] = 1000.0
+    assert [rates.take("a") for _ in range(4)] == [0, 0, 0, 1]
+    assert Rates(0.1, 1, lambda: 0.0).take("a") == 0
+
+
+def test_rates_say_how_long_to_wait() -> None:
+    slow = Rates(0.1, 1, lambda: 0.0)
+    assert [slow.take("a"), slow.take("a")] == [0, 10]
+
+
+def test_rates_remember_a_bounded_number() -> None:
+    rates = Rates(1, 1, lambda: 0.0, most=100)
+    for number in range(1000):
+        assert rates.take(str(number)) == 0
+    assert len(rates._buckets) == 100
+    assert rates.take("999") == 1
