@@ -27,8 +27,8 @@ from proxy.logs import configure
 #: what the demo sends: by C-STORE as a modality, by STOW-RS as a gateway
 _MODALITY = ("CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "rtdose.dcm", "waveform_ecg.dcm")
 _GATEWAY = ("693_J2KI.dcm", "examples_overlay.dcm", "liver_1frame.dcm")
-#: a head CT of 512 by 512
-_LOOK = "693_J2KI.dcm"
+#: whose study the link opens
+_LOOK = "CT_small.dcm"
 _SITE = """\
 version: 1
 node_key_file: keys/node.key

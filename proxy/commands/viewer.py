@@ -23,6 +23,8 @@ from pathlib import Path, PurePosixPath
 import click
 
 _DIST = "package/dist"
+#: the file that every build has
+_MARK = "index.html"
 #: where Veil serves it; the server puts a path prefix before it, where there is one
 _PLACE = "/viewer/"
 #: source maps, segmentation by AI (it fetches models), service workers, sign-in with Google, hosting elsewhere
@@ -77,6 +79,8 @@ def viewer(tarball: Path | None, into: Path | None) -> None:
 
 def unpack(tarball: Path, into: Path) -> int:
     """Replace ``into`` by the adjusted build; returns how many files that are. ``into`` is never half of it."""
+    if into.exists() and any(into.iterdir()) and not (into / _MARK).exists():
+        raise click.ClickException(f"{into}: holds something else; it would be lost")
     into.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with tempfile.TemporaryDirectory(dir=into.parent, prefix=".viewer-") as made:
@@ -84,7 +88,7 @@ def unpack(tarball: Path, into: Path) -> int:
         for path, content in _files(tarball):
             _write(new / path, adjusted(path.name, content))
             count += 1
-        if not (new / "index.html").is_file():
+        if not (new / _MARK).is_file():
             raise click.ClickException(f"{tarball}: no index.html in it")
         if into.exists():
             into.rename(Path(made) / "old")
@@ -99,7 +103,7 @@ def adjusted(name: str, content: bytes) -> bytes:
         return content.replace(_BASE_BEFORE, _BASE_AFTER)
     if name.endswith(".css"):
         return content.replace(b"url(/", b"url(")
-    if name == "index.html":
+    if name == _MARK:
         bare = _SERVICE_WORKER.sub(b"", _INLINE_SCRIPT.sub(b"", content))
         return bare.replace(b'="/', b'="' + _PLACE.encode())
     if name == "manifest.json":
@@ -121,5 +125,5 @@ def _files(tarball: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    if path.suffix in _COMPRESSED and path.name != "index.html":
+    if path.suffix in _COMPRESSED and path.name != _MARK:
         path.with_name(path.name + ".gz").write_bytes(gzip.compress(content, 6, mtime=0))
