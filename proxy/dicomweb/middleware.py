@@ -113,4 +113,4 @@ def fix_headers(response: web.StreamResponse) -> None:
     response.headers["Server"] = "Veil"
     response.headers.setdefault("Cache-Control", "private, no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Vary", "Accept, Accept-Encoding")
+    response.headers.setdefault("Vary", "Accept, Accept-Encoding, Authorization")
