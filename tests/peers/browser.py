@@ -65,6 +65,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
         try:
             made = Browser(running.new_page(viewport={"width": 1280, "height": 800}))
+            made.page.set_default_timeout(60_000)
             made.watch()
             yield made
         finally:
