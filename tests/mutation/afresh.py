@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from uses import made_of
+
 #: tests that a fresh process shows to a mutant
 _MOST = 150
 _PYTEST = ["-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
@@ -28,18 +30,6 @@ def afresh(path: Path, source: str, tests: list[str], limit: float) -> str:
 def _write(path: Path, source: str) -> None:
     """And forget the machine code of all that is made of it: numba looks at the one file only."""
     path.write_text(source, encoding="utf-8")
-    for name in _made_of(path):
+    for name in made_of(path):
         for cached in (path.parent / "__pycache__").glob(f"{name}.*.nb?"):
             cached.unlink()
-
-
-def _made_of(path: Path) -> set[str]:
-    """``path`` and the modules beside it that import from it, however indirectly."""
-    sources = {each.stem: each.read_text(encoding="utf-8") for each in path.parent.glob("*.py")}
-    found, fresh = {path.stem}, [path.stem]
-    while fresh:
-        name = fresh.pop()
-        using = {each for each, text in sources.items() if f"from proxy.deid.{name} import" in text} - found
-        found |= using
-        fresh += using
-    return found

@@ -31,14 +31,13 @@ def transplant(module: types.ModuleType, source: str) -> None:
     _Graft(module, fresh).all()
 
 
-def forget(names: Iterable[str], keep: Iterable[str] = ()) -> None:
-    """Empty every cache of the modules whose names begin with one of ``names``."""
-    starts, kept = tuple(names), set(keep)
-    for name, module in list(sys.modules.items()):
-        if name.startswith(starts):
-            for key, value in list(vars(module).items()):
-                if isinstance(value, functools._lru_cache_wrapper) and f"{name}.{key}" not in kept:
-                    value.cache_clear()
+def forget(modules: Iterable[str], keep: Iterable[str] = ()) -> None:
+    """Empty every cache of these modules but those that are kept."""
+    kept = set(keep)
+    for name in modules:
+        for key, value in list(vars(sys.modules.get(name, types)).items()):
+            if isinstance(value, functools._lru_cache_wrapper) and f"{name}.{key}" not in kept:
+                value.cache_clear()
 
 
 class _Graft:

@@ -21,6 +21,7 @@ from forks import forked
 from mutants import Mutant, mutants
 from reach import Chooser, Places, Reach, Tracer
 from transplant import Rigid, forget, transplant
+from uses import made_of
 
 #: they take long, or ask a process of their own, which does not know of the change
 _APART = (
@@ -97,7 +98,7 @@ class Trial:
         before = ""
         for item, following in zip(items, [*items[1:], None][: len(items)], strict=True):
             if (function := item.nodeid.partition("[")[0]) != before:  # a mutant finds the caches empty
-                forget(("proxy", "tests"), _TABLES)
+                forget(_cached(), _TABLES)
                 before = function
             self._failed.clear()
             seconds = tracer.run(item, following)
@@ -147,8 +148,15 @@ class Trial:
             return "rigid"
         except ImportError as error:
             return str(error)
-        forget(("proxy", "tests"), () if tables else _TABLES)
+        self._forget(name, tables)
         return self._first_failure([self._items[test.name] for test in tests])
+
+    def _forget(self, name: str, tables: bool) -> None:
+        """What was made with the module as it was."""
+        stale = {f"proxy.deid.{each}" for each in made_of(self._sources[name])}
+        if "proxy.deid.profile" in stale or tables:
+            stale |= set(_cached())
+        forget(stale, () if tables else _TABLES)
 
     def _first_failure(self, items: list[pytest.Item]) -> str:
         for item, following in zip(items, [*items[1:], None], strict=True):
@@ -159,11 +167,22 @@ class Trial:
         return ""
 
 
+def _cached() -> list[str]:
+    """Modules that may keep what they made."""
+    return [name for name in sys.modules if name.startswith(("proxy", "tests"))]
+
+
 def warm() -> None:
-    """What no mutant changes is done once: machine code, and the tables."""
-    make = sys.modules["tests.deid.conftest"]
-    make.run(make.encode(make.dataset()), make.policy())
-    forget(("proxy", "tests"), _TABLES)
+    """What most mutants do not change is done once: machine code, the tables, the policies that most tests use."""
+    make, forgotten = sys.modules["tests.deid.conftest"], sys.modules["tests.deid.test_gate_forgotten"]
+    data = make.encode(make.dataset())
+    for name in forgotten.POLICIES:
+        for policy in (
+            forgotten.policy_of(make, name),
+            *([make.policy(name)] if name not in forgotten.OPTIONS else []),
+        ):
+            result, _ = make.run(data, policy)
+            forgotten.GATE.verify(memoryview(data), result, policy)
     gc.collect()
     gc.freeze()
 
@@ -176,6 +195,6 @@ def _chosen(every: list[Mutant], most: int, seed: int) -> list[Mutant]:
 
 
 def _survivors(every: list[Mutant], module: str, output: Path) -> list[Mutant]:
-    """Those that survived before, by what was changed: lines may have moved."""
-    found = re.findall(rf"^SURVIVED  {module}\.py:\d+  (.*)  \(\S+ s\)$", output.read_text(), re.MULTILINE)
-    return [mutant for mutant in every if mutant.what in found]
+    """Those that survived before."""
+    found = re.findall(rf"^SURVIVED  {module}\.py:(\d+)  (.*)  \(\S+ s\)$", output.read_text(), re.MULTILINE)
+    return [mutant for mutant in every if (str(mutant.line), mutant.what) in found]
