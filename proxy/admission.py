@@ -55,4 +55,5 @@ def _keys(oidc: Oidc) -> Jwks:
 
 def make_hops(config: Config) -> Hops:
     """Our reverse proxies."""
-    return Hops(config.http.trusted_hops)
+    auth = config.http.auth
+    return Hops(config.http.trusted_hops, auth.certificate_header if auth is not None else None)

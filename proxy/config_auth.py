@@ -48,11 +48,14 @@ class Auth(Strict):
 
     tokens_file: Path | None = None
     oidc: Oidc | None = None
+    certificate_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = None
 
     @model_validator(mode="after")
     def _somebody(self) -> Auth:
         if self.tokens_file is None and self.oidc is None:
             raise ValueError("nobody could call: name a tokens_file, an oidc provider, or both")
+        if self.certificate_header is not None and self.tokens_file is None:
+            raise ValueError("certificate_header: whose certificates are known stands in the tokens_file; name one")
         return self
 
 
@@ -78,6 +81,10 @@ class Admission(Strict):
     def _some_hops(self) -> Admission:
         if any(network.prefixlen == 0 for network in self.trusted_hops):
             raise ValueError("trusted_hops: everybody is no reverse proxy; name the addresses of yours")
+        if self.auth is not None and self.auth.certificate_header is not None and not self.trusted_hops:
+            raise ValueError(
+                "auth.certificate_header: name the reverse proxy that verifies certificates in trusted_hops"
+            )
         return self
 
 

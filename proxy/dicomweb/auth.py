@@ -13,11 +13,12 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from proxy.dicomweb.forwarded import address
+from proxy.dicomweb.forwarded import address, forwarded
 from proxy.dicomweb.middleware import Handler
 from proxy.dicomweb.projects import CALLER, no_such_project, peer
 from proxy.dicomweb.status import Refused
-from proxy.service.callers import ANYBODY, Caller, Callers, Unknown, Verb, scope_of
+from proxy.logs import get_logger
+from proxy.service.callers import ANYBODY, CERTIFICATE, Caller, Callers, CannotJudge, Unknown, Verb, scope_of
 from proxy.service.events import denied
 from proxy.service.ports import AuditTrail
 from proxy.service.rate import Rates
@@ -27,6 +28,8 @@ OPEN = frozenset({"/livez", "/readyz", "/viewer", "/viewer/{path}"})
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 #: Failures a second, and at once, that one address may have where no rate is configured: each is a record.
 _STRANGERS = (10.0, 100)
+#: The log says once in so many seconds that nobody can be judged.
+_SILENCE_SECONDS = 60
 _REALM = 'Bearer realm="veil"'
 
 
@@ -48,6 +51,12 @@ def bearer(request: web.Request) -> str:
     return match.group(1)
 
 
+def _credential(request: web.Request) -> str:
+    """What the request makes its caller known by: a token, else the client certificate that a trusted hop verified."""
+    certificate = forwarded(request).certificate
+    return bearer(request) or (CERTIFICATE + certificate if certificate else "")
+
+
 class Access:
     """Lets callers in. Without ``callers`` (None) nobody is asked, and everybody may do everything."""
 
@@ -61,6 +70,7 @@ class Access:
         """``projects``: URL path → project name; ``rates``: how often each may ask."""
         self._callers, self._audit, self._projects, self._rates = callers, audit, dict(projects), rates
         self._strangers = rates or Rates(*_STRANGERS)
+        self._said = Rates(1 / _SILENCE_SECONDS, 1)
 
     @property
     def asks(self) -> bool:
@@ -101,12 +111,16 @@ class Access:
         if self._callers is None:
             return ANYBODY
         try:
-            return await self._judged(bearer(request))
+            return await self._judged(_credential(request))
         except Unknown as stranger:
             await self._turned_away(request, stranger.reason)
             raise _unauthorized(stranger.reason) from None
         except Refused:
             await self._turned_away(request, "malformed-request")
+            raise
+        except CannotJudge as error:
+            if not self._said.take(""):
+                get_logger("dicomweb").error("callers-cannot-be-judged", error=error)
             raise
 
     async def _turned_away(self, request: web.Request, reason: str) -> None:

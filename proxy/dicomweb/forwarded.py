@@ -1,15 +1,20 @@
 """What reverse proxies say of a request (X-Forwarded-For, -Proto, -Host, -Prefix), believed from trusted hops only.
 
 From anybody else these headers are what a client typed, and are not read. Of several values the last counts: it is the
-one that the nearest hop has written. What is no address, scheme, host or path is not believed from anybody.
+one that the nearest hop has written. What is no address, scheme, host or path is not believed from anybody. So with the
+client certificate that a hop has verified, where one is configured to hand it on.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -30,6 +35,7 @@ class Forwarded:
     scheme: str = ""
     host: str = ""
     prefix: str = ""
+    certificate: str = ""  # SHA-256 of its DER, in hexadecimal
 
 
 _KEY = web.RequestKey("_KEY", Forwarded)
@@ -38,8 +44,9 @@ _KEY = web.RequestKey("_KEY", Forwarded)
 class Hops:
     """Knows the networks of our reverse proxies; by default there are none."""
 
-    def __init__(self, trusted: Sequence[Network] = ()) -> None:
-        self._trusted = tuple(trusted)
+    def __init__(self, trusted: Sequence[Network] = (), certificate: str | None = None) -> None:
+        """``certificate``: the header in which they hand on the client certificate that they have verified."""
+        self._trusted, self._certificate = tuple(trusted), certificate
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -59,6 +66,7 @@ class Hops:
             scheme if scheme in ("http", "https") else "",
             host if _HOST.fullmatch(host) else "",
             prefix.rstrip("/") if _PREFIX.fullmatch(prefix) else "",
+            fingerprint(request.headers.getall(self._certificate, [])) if self._certificate else "",
         )
 
     def _client(self, request: web.Request, nearest: str) -> str:
@@ -86,6 +94,23 @@ def forwarded(request: web.Request) -> Forwarded:
 def address(request: web.Request) -> str:
     """The address of the client, as far as it is known."""
     return forwarded(request).address
+
+
+def fingerprint(values: Sequence[str]) -> str:
+    """SHA-256 of a certificate as hops hand it on: ``:base64 of the DER:`` (RFC 9440), or a PEM in percent-encoding.
+
+    "" where it is neither, or where there are several: then one of them is a client's own.
+    """
+    if len(values) != 1:
+        return ""
+    try:
+        if values[0].startswith(":"):
+            der = base64.b64decode(values[0].strip(":"), validate=True)
+        else:
+            der = ssl.PEM_cert_to_DER_cert(unquote(values[0]))
+    except ValueError:
+        return ""
+    return hashlib.sha256(der).hexdigest() if der else ""
 
 
 def _last(request: web.Request, name: str) -> str:

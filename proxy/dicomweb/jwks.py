@@ -6,7 +6,6 @@ What cannot be fetched lets nobody in. However many unknown keys are named, the 
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -15,10 +14,10 @@ from pathlib import Path
 import aiohttp
 
 from proxy.dicomweb.outgoing import open_session
+from proxy.logs import get_logger
 from proxy.service.callers import CannotJudge, Unknown
 from proxy.service.oidc import SigningKey, read_keys
 
-_LOG = logging.getLogger("proxy.dicomweb.jwks")
 #: At most one attempt in so many seconds.
 _AGAIN = 30.0
 _TIMEOUT = 5.0
@@ -66,7 +65,7 @@ class Jwks:
             self._keys = read_keys(await self._fetch())
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             self._failed = True
-            _LOG.error("the keys of the OpenID provider cannot be had: %s", type(error).__name__)
+            get_logger("dicomweb").error("provider-keys-unavailable", error=error)
             return
         self._failed, self._fetched = False, self._clock()
 

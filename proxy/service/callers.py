@@ -14,6 +14,8 @@ from proxy.errors import Unavailable
 
 #: As a project: every one of the site.
 EVERY = "*"
+#: What a client certificate stands as among tokens, before the SHA-256 of its DER. No bearer token can have a colon.
+CERTIFICATE = "certificate:"
 _SCOPE = "veil"
 
 
@@ -53,12 +55,16 @@ ANYBODY = Caller("", {EVERY: frozenset(Verb)})
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """A static token as it is kept: ``sha256`` of it in hexadecimal, ``expires`` in seconds since the epoch."""
+    """A static token as it is kept: ``sha256`` of it in hexadecimal, ``expires`` in seconds since the epoch.
+
+    ``certificate``: it is no token but a client certificate, and the hash that of its DER.
+    """
 
     name: str
     sha256: str
     grants: Grants
     expires: float | None = None
+    certificate: bool = False
 
 
 class Unknown(Exception):

@@ -1,4 +1,4 @@
-"""Tokens that this site makes itself: 256 random bits each, of which only the SHA-256 is kept.
+"""Tokens that this site makes itself, 256 random bits each, of which only the SHA-256 is kept; and client certificates.
 
 With so many random bits a slow hash would add nothing: there is no dictionary to try. No files and no HTTP here.
 """
@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 
-from proxy.service.callers import Caller, StoredToken, Unknown
+from proxy.service.callers import CERTIFICATE, Caller, StoredToken, Unknown
 
 #: What a token of ours begins with: people, and programs that search for leaked secrets, know it by that.
 PREFIX = "veil_"
@@ -39,17 +39,19 @@ class StaticCallers:
 
     def claims(self, token: str) -> bool:
         """See `Callers.claims`."""
-        return token.startswith(PREFIX)
+        return token.startswith((PREFIX, CERTIFICATE))
 
     async def caller(self, token: str) -> Caller:
         """See `Callers.caller`. Every stored token is compared, each in constant time."""
-        stored = self._read()
-        if not _SHAPE.fullmatch(token):
+        stored, certificate = self._read(), token.startswith(CERTIFICATE)
+        kind = "certificate" if certificate else "token"
+        if not certificate and not _SHAPE.fullmatch(token):
             raise Unknown("malformed-token")
-        digest = digest_of(token)
-        found = [each for each in stored if hmac.compare_digest(each.sha256, digest)]
+        digest = token.removeprefix(CERTIFICATE) if certificate else digest_of(token)
+        same = [hmac.compare_digest(each.sha256, digest) for each in stored]
+        found = [each for each, equal in zip(stored, same, strict=True) if equal and each.certificate == certificate]
         if not found:
-            raise Unknown("unknown-token")
+            raise Unknown(f"unknown-{kind}")
         if found[0].expires is not None and self._clock() >= found[0].expires:
-            raise Unknown("expired-token")
-        return Caller(f"token:{found[0].name}", found[0].grants)
+            raise Unknown(f"expired-{kind}")
+        return Caller(f"{kind}:{found[0].name}", found[0].grants)

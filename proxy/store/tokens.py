@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from proxy.errors import ConfigError
 from proxy.service.callers import CannotJudge, StoredToken, Verb
@@ -28,15 +28,27 @@ _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _HEAD = (
     "# Static tokens of veil: made with `veil token new`, revoked with `veil token revoke`. Holds hashes, no token.\n"
 )
+_Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, StringConstraints(pattern=_NAME)]
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    sha256: _Digest | None = None
+    certificate: _Digest | None = None
     projects: dict[Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9-]{0,31})$")], list[Verb]]
     expires: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> _Entry:
+        if (self.sha256 is None) == (self.certificate is None):
+            raise ValueError("an entry has sha256 or certificate, one of the two")
+        return self
+
+    @property
+    def digest(self) -> str:
+        return self.sha256 or self.certificate or ""
 
 
 class _Document(BaseModel):
@@ -79,15 +91,16 @@ def _parsed(path: Path, text: bytes) -> tuple[StoredToken, ...]:
         raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}", first["msg"]) from None
     if len(text) > _MOST_BYTES:
         raise ConfigError(str(path), "too large")
-    for what in ([each.name for each in found], [each.sha256 for each in found]):
+    for what in ([each.name for each in found], [each.digest for each in found]):
         if len(set(what)) < len(what):
             raise ConfigError(str(path), "two tokens have one name, or one hash has two names")
     return tuple(
         StoredToken(
             each.name,
-            each.sha256,
+            each.digest,
             {project: frozenset(verbs) for project, verbs in each.projects.items()},
             each.expires.timestamp() if each.expires else None,
+            certificate=each.certificate is not None,
         )
         for each in found
     )
@@ -120,7 +133,8 @@ def _save(path: Path, tokens: Sequence[StoredToken]) -> None:
 
 def _plain(token: StoredToken) -> dict[str, object]:
     projects = {project: sorted(map(str, verbs)) for project, verbs in token.grants.items()}
-    plain: dict[str, object] = {"name": token.name, "sha256": token.sha256, "projects": projects}
+    kind = "certificate" if token.certificate else "sha256"
+    plain: dict[str, object] = {"name": token.name, kind: token.sha256, "projects": projects}
     if token.expires is not None:
         plain["expires"] = datetime.fromtimestamp(token.expires, UTC).isoformat()
     return plain

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
 
 from proxy.cli import veil
 from proxy.commands.init import write_site
@@ -17,6 +19,7 @@ from proxy.errors import ConfigError
 from proxy.service.callers import CannotJudge, Unknown, Verb
 from proxy.service.static_tokens import StaticCallers, digest_of
 from proxy.store.tokens import TokensFile, load
+from tests.deid.officers import certificate, ec_key
 
 
 @pytest.fixture
@@ -66,8 +69,8 @@ async def test_revoking_is_seen_by_a_running_proxy(site: Path) -> None:
     callers = StaticCallers(TokensFile(file_of(site)).read)
     assert (await callers.caller(first)).name == "token:a"
     assert json.loads(run(site, "list", "--json").stdout) == [
-        {"name": "a", "may": ["research:search"], "until": None},
-        {"name": "b", "may": ["*:store"], "until": None},
+        {"name": "a", "by": "token", "may": ["research:search"], "until": None},
+        {"name": "b", "by": "token", "may": ["*:store"], "until": None},
     ]
     assert "research:search" in run(site, "list").stdout
     run(site, "revoke", "a")
@@ -120,6 +123,8 @@ GOOD = {"name": "a", "sha256": "0" * 64, "projects": {"research": ["search"]}}
     [
         ({"tokens": [{**GOOD, "token": "x"}]}, "Extra inputs"),
         ({"tokens": [{**GOOD, "sha256": "0"}]}, "sha256"),
+        ({"tokens": [{**GOOD, "certificate": "1" * 64}]}, "one of the two"),
+        ({"tokens": [{"name": "a", "projects": {}}]}, "one of the two"),
         ({"tokens": [{**GOOD, "projects": {"research": ["all"]}}]}, "search"),
         ({"tokens": [{**GOOD, "projects": {"No": []}}]}, "projects"),
         ({"tokens": [GOOD, {**GOOD, "name": "b"}]}, "two names"),
@@ -151,6 +156,23 @@ def test_a_file_that_others_can_read_is_not_read(site: Path) -> None:
     for _ in range(2):
         with pytest.raises(CannotJudge):
             tokens.read()
+
+
+async def test_a_certificate_has_a_name_instead_of_a_token(site: Path, tmp_path: Path) -> None:
+    pem = tmp_path / "gateway.pem"
+    pem.write_text(certificate(ec_key()))
+    options = ("--scope", "research:store", "--certificate", str(pem))
+    run(site, "new", "--name", "gateway", *options)
+    digest = load_pem_x509_certificate(pem.read_bytes()).fingerprint(SHA256()).hex()
+    assert digest in file_of(site).read_text()
+    assert json.loads(run(site, "list", "--json").stdout)[0]["by"] == "certificate"
+    callers = StaticCallers(TokensFile(file_of(site)).read)
+    assert (await callers.caller("certificate:" + digest)).name == "certificate:gateway"
+    with pytest.raises(ConfigError, match="has a name already"):
+        run(site, "new", "--name", "b", *options)
+    pem.write_text("nothing")
+    with pytest.raises(ConfigError, match="no certificate in PEM"):
+        run(site, "new", "--name", "b", *options)
 
 
 def test_check_reads_the_tokens(site: Path) -> None:

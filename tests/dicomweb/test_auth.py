@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 import time
@@ -306,6 +307,24 @@ async def test_the_record_names_the_client_behind_a_trusted_hop_only(site: Any) 
         async with Door(site).open(hops=Hops(trusted)) as door:
             await door.ask("GET", "/dicomweb/research/studies", headers=said)
             assert door.events[-1].peer["address"] == address
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_a_client_certificate_that_a_trusted_hop_verified(site: Any, trusted: bool) -> None:
+    hops = Hops([ip_network("127.0.0.0/8")] if trusted else [], "Client-Cert")
+    digest = hashlib.sha256(b"DER").hexdigest()
+    known, unknown = [("Client-Cert", ":REVS:")], [("Client-Cert", ":REVT:")]
+    async with Door(site).open(hops=hops) as door:
+        door.tokens.append(StoredToken("gateway", digest, {"research": frozenset({Verb.SEARCH})}, certificate=True))
+        studies = "/dicomweb/research/studies"
+        assert (await door.ask("GET", studies, headers=known))[0] == (204 if trusted else 401)
+        if trusted:
+            assert door.events[-1].peer["caller"] == "certificate:gateway"
+        assert (await door.ask("GET", studies, headers=unknown))[0] == 401
+        assert door.events[-1].reason == ("unknown-certificate" if trusted else "no-token")
+        assert (await door.ask("GET", studies, new_token(), known))[0] == 401, "a token goes first"
+        for forged in ("certificate:" + digest, digest):
+            assert (await door.ask("GET", studies, forged))[0] in (400, 401)
 
 
 async def test_an_unknown_uid_and_one_of_another_project_take_as_long(site: Any) -> None:

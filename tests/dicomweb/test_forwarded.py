@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 from ipaddress import ip_network
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 from multidict import CIMultiDict
 
 from proxy.dicomweb.forwarded import Forwarded, Hops
 from proxy.dicomweb.server import DicomwebServer
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
+from tests.deid.officers import certificate, ec_key
 
 HOPS = Hops([ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"), ip_network("127.0.0.1/32")])
 
@@ -70,6 +76,28 @@ def test_several_headers_are_one_list_and_the_nearest_hop_has_the_last_word() ->
 def test_what_is_neither_host_nor_path_is_not_believed(host: str, prefix: str) -> None:
     said = read("10.0.0.1", ("X-Forwarded-Host", host), ("X-Forwarded-Prefix", prefix), ("X-Forwarded-Proto", "ftp"))
     assert said == Forwarded("10.0.0.1")
+
+
+PEM = certificate(ec_key())
+DER = load_pem_x509_certificate(PEM.encode()).public_bytes(Encoding.DER)
+STANDARD = f":{base64.b64encode(DER).decode()}:"
+
+
+@pytest.mark.parametrize("said", [STANDARD, quote(PEM), quote(PEM, safe="")])
+def test_a_certificate_is_known_however_it_is_handed_on(said: str) -> None:
+    hops = Hops([ip_network("10.0.0.0/8")], "Client-Cert")
+    assert read("10.0.0.1", ("Client-Cert", said), hops=hops).certificate == hashlib.sha256(DER).hexdigest()
+    assert read("203.0.113.1", ("Client-Cert", said), hops=hops).certificate == ""
+    assert read("10.0.0.1", ("Client-Cert", said)).certificate == "", "no header is configured"
+    assert read("10.0.0.1", ("X-Client-Cert", said), hops=hops).certificate == ""
+
+
+@pytest.mark.parametrize("said", ["", ":", "::", ":!:", "x", hashlib.sha256(DER).hexdigest(), "-----BEGIN", "%"])
+def test_what_is_no_certificate(said: str) -> None:
+    hops = Hops([ip_network("10.0.0.0/8")], "Client-Cert")
+    assert read("10.0.0.1", ("Client-Cert", said), hops=hops).certificate == ""
+    twice = [("Client-Cert", STANDARD), ("Client-Cert", said)]
+    assert read("10.0.0.1", *twice, hops=hops).certificate == ""
 
 
 @pytest.mark.parametrize("trusted", [True, False])
