@@ -7,7 +7,6 @@ the kind of exception and where it was raised. Never its text: that may hold a v
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import traceback
 from collections.abc import Awaitable, Callable
@@ -16,9 +15,9 @@ from http import HTTPStatus
 from aiohttp import web
 
 from proxy.dicomweb.status import RETRY_AFTER, Refused, refusal
+from proxy.logs import get_logger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_LOG = logging.getLogger("proxy.dicomweb")
 
 
 class InFlight:
@@ -94,7 +93,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _unforeseen(error: Exception) -> web.Response:
     number = secrets.token_hex(8)
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    _LOG.error("unforeseen error %s: %s at %s:%s", number, type(error).__name__, frame.name, frame.lineno)
+    get_logger("dicomweb").error("unforeseen-error", code=number, error=error, where=f"{frame.name}:{frame.lineno}")
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error {number}")
 
 
