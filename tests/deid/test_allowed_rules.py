@@ -64,6 +64,12 @@ def test_the_value_that_an_action_leaves(
     assert verdict(make, rule(do, argument, tags=frozenset({tag})), tag, vr, value) is as_said
 
 
+def test_a_shift_is_compared_value_by_value(make: ModuleType) -> None:
+    made = rule("shift", tags=frozenset({DATE}))
+    for value, moved in ((b"20240216\\20240215", True), (b"20240301\\20240216", None), (b"20240215", None)):
+        assert verdict(make, made, DATE, "DA", value, StudyDate=["20240215", "20240216"]) is moved
+
+
 @pytest.mark.parametrize(
     ("do", "vr", "moves", "kept"),
     [
@@ -109,6 +115,7 @@ def test_what_a_rule_is_about(make: ModuleType, more: dict[str, Any], reached: b
         (Condition(DESCRIPTION, "value", ("Hip", "Knee")), True), (Condition(DESCRIPTION, "value", ("Kne",)), False),
         (Condition(DESCRIPTION, "regex", ("Hip", "K.*")), True), (Condition(DESCRIPTION, "regex", ("K",)), False),
         (Condition(0x00080008, "value", ("SECONDARY",)), True), (Condition(LABEL, "regex", (".*",)), False),
+        (Condition(0x00080008, "value", ("DERIVED",)), True),
         (Condition(0x00080050, "present"), False), (Condition(0x00080104, "present"), False),
     ],
 )  # fmt: skip
@@ -118,7 +125,7 @@ def test_on_what_condition(make: ModuleType, condition: Condition, holds: bool) 
     inside.CodeMeaning = "Knee"
     found = verdict(
         make, rule("remove", tags=frozenset({LABEL}), when=(condition,)), LABEL, "LO", b"x",
-        ImageType=["DERIVED", "SECONDARY"], AccessionNumber="", AnatomicRegionSequence=[inside],
+        ImageType=["DERIVED ", "SECONDARY"], AccessionNumber="", AnatomicRegionSequence=[inside],
     )  # fmt: skip
     assert (found is False) is holds
 
