@@ -15,9 +15,9 @@ from proxy.store.rulebook import load_profile
 WORDS = ("keep", "remove", "clean", "shift", "remap", "dummy", "hash", "empty", "", None, 7)
 PLAIN = "AE AS AT CS DS FD FL IS OB OD OF OL OV OW SL SS SV UL UR US UV".split()
 BY_VR = {
-    **dict.fromkeys(PLAIN, {"keep", "remove"}),
-    **dict.fromkeys("LO LT SH ST UC UT".split(), {"keep", "remove", "clean"}),
-    **dict.fromkeys("DA DT TM".split(), {"remove", "shift"}),
+    **dict.fromkeys(PLAIN, frozenset({"keep", "remove"})),
+    **dict.fromkeys("LO LT SH ST UC UT".split(), frozenset({"keep", "remove", "clean"})),
+    **dict.fromkeys("DA DT TM".split(), frozenset({"remove", "shift"})),
     "PN": {"remove"}, "UN": {"remove"}, "UI": {"remap", "remove"},
 }  # fmt: skip
 SAFE = {"creator": "ACME", "tag": "(0011,xx01)", "vr": "LO", "note": "needed"}
