@@ -14,24 +14,24 @@ from proxy.service.oidc import OidcCallers, read_keys
 from proxy.service.ports import AuditTrail
 from proxy.service.rate import Rates
 from proxy.service.static_tokens import StaticCallers
-from proxy.store.tokens import TokensFile
+from proxy.store.tokens import TokensFile, load
 
 
 def make_access(config: Config, audit: AuditTrail) -> Access:
     """Who may ask over HTTP. `ConfigError` for tokens or keys that cannot be read."""
     rate = config.http.rate
     rates = Rates(rate.per_second, rate.burst) if rate is not None else None
-    return Access(make_callers(config), audit, {p.path: name for name, p in config.projects.items()}, rates)
+    return Access(make_callers(config, audit), audit, {p.path: name for name, p in config.projects.items()}, rates)
 
 
-def make_callers(config: Config) -> list[Callers] | None:
-    """Those who are known; None where nobody is asked."""
+def make_callers(config: Config, audit: AuditTrail) -> list[Callers] | None:
+    """Those who are known; None where nobody is asked. `ConfigError` as `make_access`."""
     auth = config.http.auth
     if auth is None:
         return None
     found: list[Callers] = []
     if auth.tokens_file is not None:
-        found.append(StaticCallers(TokensFile(auth.tokens_file).read))
+        found.append(StaticCallers(TokensFile(auth.tokens_file).read, audit))
     if auth.oidc is not None:
         oidc = auth.oidc
         keys = _keys(oidc)
@@ -51,6 +51,15 @@ def _keys(oidc: Oidc) -> Jwks:
     except (OSError, ValueError):
         raise ConfigError(str(oidc.jwks_file), "no JWK Set with a key that can be used") from None
     return Jwks(from_file(oidc.jwks_file), oidc.jwks_seconds)
+
+
+def check_callers(config: Config) -> None:
+    """`ConfigError` where a start would find tokens or keys that cannot be read."""
+    auth = config.http.auth
+    if auth is not None and auth.tokens_file is not None:
+        load(auth.tokens_file)
+    if auth is not None and auth.oidc is not None:
+        _keys(auth.oidc)
 
 
 def make_hops(config: Config) -> Hops:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
 
-from proxy.admission import make_callers
+from proxy.admission import check_callers, make_callers
 from proxy.config import Config, load_config
 from proxy.errors import ConfigError
 
@@ -31,7 +32,8 @@ def load(folder: Path, **http: Any) -> Config:
 def test_nobody_is_asked_by_default_and_nobody_is_trusted(tmp_path: Path) -> None:
     config = load(tmp_path)
     assert (config.http.auth, config.http.trusted_hops, config.http.rate) == (None, [], None)
-    assert make_callers(config) is None
+    assert make_callers(config, Mock()) is None
+    check_callers(config)
 
 
 def test_files_are_relative_to_the_document(tmp_path: Path) -> None:
@@ -92,5 +94,8 @@ def test_what_callers_are_known_by_must_be_there_at_the_start(tmp_path: Path) ->
         ({"oidc": {**LOCAL, "jwks_file": "none.json"}}, "no JWK Set"),
         ({"oidc": {**OIDC, "ca_file": "none.pem"}}, "no certificates"),
     ):
+        config = load(tmp_path, auth=auth)
         with pytest.raises(ConfigError, match=said):
-            make_callers(load(tmp_path, auth=auth))
+            make_callers(config, Mock())
+        with pytest.raises(ConfigError, match=said):
+            check_callers(config)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from proxy.admission import make_callers
+from proxy.admission import check_callers
 from proxy.commands.options import config_option
 from proxy.config import load_config
 from proxy.site import load_policies
@@ -19,7 +19,7 @@ def check(config_path: Path) -> None:
     """Validate a veil.yaml with its keys and rules; nothing is started or written."""
     config = load_config(config_path)
     load_key(config.node_key_file)
-    make_callers(config)
+    check_callers(config)
     for name, policy in load_policies(config).items():
         project = config.projects[name]
         click.echo(

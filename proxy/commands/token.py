@@ -20,7 +20,7 @@ from rich.table import Table
 from proxy.commands.options import config_option
 from proxy.config import Config, load_config
 from proxy.errors import ConfigError
-from proxy.service.callers import EVERY, Grants, StoredToken, Verb, grants_of, scope_of
+from proxy.service.callers import EVERY, Grants, StoredToken, Verb, grants_of, scopes_of
 from proxy.service.static_tokens import digest_of, new_token
 from proxy.store.keys import load_certificate
 from proxy.store.tokens import changing, load, named
@@ -122,8 +122,7 @@ def _grants(scopes: Sequence[str], config: Config) -> Grants:
 
 
 def _said(grants: Grants) -> list[str]:
-    scopes = (scope_of(project, verb) for project, verbs in sorted(grants.items()) for verb in Verb if verb in verbs)
-    return [scope.partition(":")[2] for scope in scopes]
+    return [scope.partition(":")[2] for scope in scopes_of(grants)]
 
 
 def _until(expires: float | None) -> str | None:

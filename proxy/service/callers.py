@@ -96,6 +96,11 @@ def scope_of(project: str, verb: Verb) -> str:
     return f"{_SCOPE}:{project}:{verb}"
 
 
+def scopes_of(grants: Grants) -> list[str]:
+    """``grants`` as scopes, in a fixed order."""
+    return [scope_of(project, verb) for project in sorted(grants) for verb in Verb if verb in grants[project]]
+
+
 def grants_of(scopes: Iterable[str]) -> Grants:
     """The grants among ``scopes``; what is no scope of ours, or names no verb, grants nothing."""
     found: dict[str, frozenset[Verb]] = {}

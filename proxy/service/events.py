@@ -6,10 +6,12 @@ quarantine entry.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from proxy.deid.types import Report
 from proxy.errors import Reason
+from proxy.service.callers import StoredToken, scopes_of
 from proxy.service.ports import AuditEvent, HeldInstance, Peer, QueueRow, SpoolItem
 
 
@@ -86,6 +88,18 @@ def denied(peer: Peer, why: str, project: str = "", verb: str = "") -> AuditEven
     """Somebody was not let in, or may not do that. What was asked for is not recorded: anything can stand there."""
     about = {"kind": "request"} | ({"verb": verb} if verb else {})
     return AuditEvent("denied", "failure", project, who(peer), about, why)
+
+
+def callers_changed(before: Sequence[StoredToken], now: Sequence[StoredToken]) -> AuditEvent:
+    """Who may call by a token or certificate of this site is not who might before."""
+    old, new = ({token.name: token for token in tokens} for tokens in (before, now))
+    about = {
+        "kind": "callers",
+        "added": {name: scopes_of(new[name].grants) for name in new.keys() - old.keys()},
+        "changed": {name: scopes_of(new[name].grants) for name in new.keys() & old.keys() if new[name] != old[name]},
+        "removed": sorted(old.keys() - new.keys()),
+    }
+    return AuditEvent("callers-changed", object=about)
 
 
 def _entry(entry: HeldInstance) -> dict[str, Any]:

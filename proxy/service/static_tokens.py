@@ -5,6 +5,7 @@ With so many random bits a slow hash would add nothing: there is no dictionary t
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import re
@@ -13,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from proxy.service.callers import CERTIFICATE, Caller, StoredToken, Unknown
+from proxy.service.events import callers_changed
+from proxy.service.ports import AuditTrail
 
 #: What a token of ours begins with: people, and programs that search for leaked secrets, know it by that.
 PREFIX = "veil_"
@@ -31,11 +34,18 @@ def digest_of(token: str) -> str:
 
 
 class StaticCallers:
-    """Those whose tokens ``read`` gives."""
+    """Those whose tokens ``read`` gives; who they are now is recorded when that is another than before."""
 
-    def __init__(self, read: Callable[[], Sequence[StoredToken]], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        read: Callable[[], Sequence[StoredToken]],
+        audit: AuditTrail,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """``read`` is called for every token, so that a revoked one is refused at once; it may raise `CannotJudge`."""
-        self._read, self._clock = read, clock
+        self._read, self._audit, self._clock = read, audit, clock
+        self._recorded: tuple[StoredToken, ...] = ()
+        self._changing = asyncio.Lock()
 
     def claims(self, token: str) -> bool:
         """See `Callers.claims`."""
@@ -43,7 +53,7 @@ class StaticCallers:
 
     async def caller(self, token: str) -> Caller:
         """See `Callers.caller`. Every stored token is compared, each in constant time."""
-        stored, certificate = self._read(), token.startswith(CERTIFICATE)
+        stored, certificate = await self._current(), token.startswith(CERTIFICATE)
         kind = "certificate" if certificate else "token"
         if not certificate and not _SHAPE.fullmatch(token):
             raise Unknown("malformed-token")
@@ -55,3 +65,13 @@ class StaticCallers:
         if found[0].expires is not None and self._clock() >= found[0].expires:
             raise Unknown(f"expired-{kind}")
         return Caller(f"{kind}:{found[0].name}", found[0].grants)
+
+    async def _current(self) -> Sequence[StoredToken]:
+        """No record of who may call now, nobody is let in."""
+        if tuple(self._read()) != self._recorded:
+            async with self._changing:
+                now = tuple(self._read())
+                if now != self._recorded:
+                    await self._audit.record(callers_changed(self._recorded, now))
+                    self._recorded = now
+        return self._recorded

@@ -6,6 +6,7 @@ import stat
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import yaml
@@ -56,7 +57,7 @@ async def test_a_token_is_shown_once_and_kept_as_a_hash(site: Path) -> None:
     (entry,) = yaml.safe_load(text)["tokens"]
     expected = {"name": "ohif", "sha256": digest_of(secret), "projects": {"research": ["retrieve", "search"]}}
     assert entry == expected
-    caller = await StaticCallers(TokensFile(file_of(site)).read).caller(secret)
+    caller = await StaticCallers(TokensFile(file_of(site)).read, AsyncMock()).caller(secret)
     assert (caller.name, caller.verbs("research")) == ("token:ohif", {Verb.SEARCH, Verb.RETRIEVE})
 
 
@@ -66,7 +67,7 @@ def test_tokens_are_random(site: Path) -> None:
 
 async def test_revoking_is_seen_by_a_running_proxy(site: Path) -> None:
     first, second = make(site, "a", "research:search"), make(site, "b", "*:store")
-    callers = StaticCallers(TokensFile(file_of(site)).read)
+    callers = StaticCallers(TokensFile(file_of(site)).read, AsyncMock())
     assert (await callers.caller(first)).name == "token:a"
     assert json.loads(run(site, "list", "--json").stdout) == [
         {"name": "a", "by": "token", "may": ["research:search"], "until": None},
@@ -84,9 +85,9 @@ async def test_revoking_is_seen_by_a_running_proxy(site: Path) -> None:
 async def test_days(site: Path) -> None:
     secret = make(site, "a", "research:search", more=("--days", "2"))
     read = TokensFile(file_of(site)).read
-    await StaticCallers(read).caller(secret)
+    await StaticCallers(read, AsyncMock()).caller(secret)
     with pytest.raises(Unknown, match="expired-token"):
-        await StaticCallers(read, lambda: time.time() + 2 * 86400).caller(secret)
+        await StaticCallers(read, AsyncMock(), lambda: time.time() + 2 * 86400).caller(secret)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ async def test_a_certificate_has_a_name_instead_of_a_token(site: Path, tmp_path:
     digest = load_pem_x509_certificate(pem.read_bytes()).fingerprint(SHA256()).hex()
     assert digest in file_of(site).read_text()
     assert json.loads(run(site, "list", "--json").stdout)[0]["by"] == "certificate"
-    callers = StaticCallers(TokensFile(file_of(site)).read)
+    callers = StaticCallers(TokensFile(file_of(site)).read, AsyncMock())
     assert (await callers.caller("certificate:" + digest)).name == "certificate:gateway"
     with pytest.raises(ConfigError, match="has a name already"):
         run(site, "new", "--name", "b", *options)

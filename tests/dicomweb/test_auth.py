@@ -54,7 +54,7 @@ class Door:
         async def ready() -> dict[str, Any]:
             return {"ready": True}
 
-        access = Access([StaticCallers(lambda: self.read(), lambda: self.now)], site.audit, PROJECTS, rates)
+        access = Access([StaticCallers(lambda: self.read(), site.audit, lambda: self.now)], site.audit, PROJECTS, rates)
         server = DicomwebServer(
             "127.0.0.1", 0, None, PROJECTS, site.ingest, Search(site.archive, site.audit),
             Retrieve(site.archive, site.audit), site.audit, ready, 1 << 20, 1 << 24, access=access, hops=hops, **more,

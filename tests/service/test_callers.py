@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass, field, replace
+from unittest.mock import AsyncMock
+
 import pytest
 
+from proxy.errors import AuditUnavailable
 from proxy.service.callers import ANYBODY, Caller, Unknown, Verb, grants_of, scope_of
+from proxy.service.ports import AuditEvent
 from proxy.service.rate import Rates
 from proxy.service.static_tokens import StaticCallers, StoredToken, digest_of, new_token
 
@@ -28,7 +34,7 @@ async def test_a_static_token_is_known_whole_or_not_at_all() -> None:
         StoredToken("a", digest_of(other), {"x": frozenset({Verb.AUDIT})}),
         StoredToken("b", digest_of(token), {"x": frozenset({Verb.SEARCH})}),
     ]
-    callers = StaticCallers(lambda: stored)
+    callers = StaticCallers(lambda: stored, AsyncMock())
     assert callers.claims(token)
     assert not callers.claims("a.b.c")
     assert await callers.caller(token) == Caller("token:b", {"x": frozenset({Verb.SEARCH})})
@@ -36,6 +42,40 @@ async def test_a_static_token_is_known_whole_or_not_at_all() -> None:
     for wrong in (token[:-1], token + "A", swapped, token.upper(), digest_of(token), "veil_", "veil_" + "ä" * 43):
         with pytest.raises(Unknown):
             await callers.caller(wrong)
+
+
+@dataclass
+class Trail:
+    events: list[AuditEvent] = field(default_factory=list)
+    broken: bool = False
+
+    async def record(self, *events: AuditEvent) -> None:
+        await asyncio.sleep(0)
+        if self.broken:
+            raise AuditUnavailable("no sink")
+        self.events += events
+
+
+async def test_who_may_call_is_recorded_before_anybody_is_let_in() -> None:
+    token, audit = new_token(), Trail()
+    first = StoredToken("a", digest_of(token), {"x": frozenset({Verb.SEARCH})})
+    other = StoredToken("b", digest_of(new_token()), {"*": frozenset({Verb.STORE, Verb.AUDIT})})
+    stored = [first, other]
+    callers = StaticCallers(lambda: stored, audit)
+    await asyncio.gather(*(callers.caller(token) for _ in range(5)))
+    (event,) = audit.events
+    assert event.type == "callers-changed"
+    added = {"a": ["veil:x:search"], "b": ["veil:*:store", "veil:*:audit"]}
+    assert event.object == {"kind": "callers", "added": added, "changed": {}, "removed": []}
+    assert digest_of(token) not in str(event)
+    stored[:], audit.broken = [replace(first, grants={"x": frozenset({Verb.ADMIN})})], True
+    for _ in range(2):
+        with pytest.raises(AuditUnavailable):
+            await callers.caller(token)
+    audit.broken = False
+    assert (await callers.caller(token)).verbs("x") == {Verb.ADMIN}
+    expected = {"kind": "callers", "added": {}, "changed": {"a": ["veil:x:admin"]}, "removed": ["b"]}
+    assert [event.object for event in audit.events[1:]] == [expected]
 
 
 def test_a_token_has_256_bits_and_a_known_beginning() -> None:

@@ -54,12 +54,17 @@ def test_callers_of_a_running_site(make_site: Callable[..., Site]) -> None:
     assert site.veil("token", "revoke", "reader", "-c", str(site.config)).returncode == 0
     assert ask(site, "GET", PATH, reader)[0] == 401
     assert site.stop() == 0
+    paths = sorted((site.data / "audit").glob("*.jsonl"))
+    records = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
     said = [
         (record["type"], record["peer"].get("caller"), record["peer"]["address"], record.get("reason", ""))
-        for path in sorted((site.data / "audit").glob("*.jsonl"))
-        for record in map(json.loads, path.read_text().splitlines())
+        for record in records
         if record.get("peer")
     ]
+    changes = [r["object"] for r in records if r["type"] == "callers-changed"]
+    assert [(list(each["added"]), each["removed"]) for each in changes] == [
+        (["sender"], []), (["reader"], []), ([], ["reader"])
+    ]  # fmt: skip
     assert ("denied", None, CLIENT, "no-token") in said
     assert ("received", "token:sender", CLIENT, "") in said
     assert ("released", "token:sender", CLIENT, "") in said
