@@ -34,7 +34,7 @@ from proxy.service.deliver import Deliver
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import AuditEvent, Peer
 from proxy.service.replay import Replay
-from proxy.site import application, key_values, load_policies, make_pool, make_sender
+from proxy.site import application, key_values, load_policies, make_pool, make_sender, make_viewer
 from proxy.store.commitments import Commitments
 from proxy.store.database import Database
 from proxy.store.keys import check_key, load_key
@@ -188,7 +188,7 @@ class App:
             renderer=self.judge,
             revision=lambda project: self.policies[project].digest,
             origins=config.http.cors_origins,
-            viewer_dir=config.http.viewer_dir,
+            viewer=make_viewer(config),
             access=make_access(config, self.audit),
             hops=make_hops(config),
             request_seconds=config.http.request_seconds,

@@ -37,6 +37,14 @@ class Http(Admission):
     public_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+[^/]$")] | None = None
     cors_origins: list[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")]] = Field(default_factory=list)
     viewer_dir: Path | None = None
+    viewer_client_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    viewer_scope: Annotated[str, StringConstraints(pattern=r"^openid( \S+)*$")] = "openid"
+
+    @model_validator(mode="after")
+    def _sign_in(self) -> Http:
+        if self.viewer_client_id is not None and (self.auth is None or self.auth.oidc is None):
+            raise ValueError("viewer_client_id: people sign in with the provider of auth.oidc, and there is none")
+        return self
 
 
 class Limits(Strict):

@@ -25,6 +25,8 @@ from proxy.deid.tables import Tables
 from proxy.deid.tokens import Limits
 from proxy.deid.verify import Gate
 from proxy.dicomweb.client import DicomwebSender
+from proxy.dicomweb.viewer import Build
+from proxy.dicomweb.viewer_config import SignIn
 from proxy.dimse.scu import DimseSender
 from proxy.errors import ConfigError
 from proxy.service.ports import AuditEvent, Sender
@@ -76,6 +78,17 @@ def make_sender(destination: Destination, archive: EmbeddedArchive) -> Sender:
         return DicomwebSender(destination.url, destination.headers, destination.timeout_seconds)
     d = destination
     return DimseSender(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds, d.associations)
+
+
+def make_viewer(config: Config) -> Build | None:
+    """The viewer that is served, if there is one, and where people sign in to it."""
+    http = config.http
+    if http.viewer_dir is None:
+        return None
+    oidc = http.auth.oidc if http.auth is not None else None
+    if oidc is None or http.viewer_client_id is None:
+        return Build(http.viewer_dir)
+    return Build(http.viewer_dir, SignIn(oidc.issuer, http.viewer_client_id, http.viewer_scope))
 
 
 def make_pool(config: Config, policies: dict[str, Policy], gate_key: bytes, tables: Tables) -> WorkerPool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -35,6 +36,10 @@ class Projects:
         """The public URL of the project, without a slash at the end."""
         origin = self._public_url or _origin(request)
         return f"{origin}/dicomweb/{request.match_info['project']}"
+
+    def prefix(self, request: web.Request) -> str:
+        """The path before all of ours in public URLs, without a slash at the end; mostly ""."""
+        return urlsplit(self._public_url or _origin(request)).path.rstrip("/")
 
 
 def no_such_project() -> Refused:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import cast
 
 from aiohttp import web
@@ -25,7 +24,7 @@ from proxy.dicomweb.qido import Qido
 from proxy.dicomweb.rendered import Pictures
 from proxy.dicomweb.resources import RESOURCES, paths
 from proxy.dicomweb.stow import Receiver, Stow
-from proxy.dicomweb.viewer import Viewer
+from proxy.dicomweb.viewer import Build, Viewer
 from proxy.dicomweb.wado import Revision, Source, Wado
 from proxy.dicomweb.wado_uri import WadoUri
 from proxy.service.commitment import Commitment
@@ -59,14 +58,14 @@ class DicomwebServer:
         revision: Revision = str,
         origins: Sequence[str] = (),
         commitment: Mapping[str, Commitment] | None = None,
-        viewer_dir: Path | None = None,
+        viewer: Build | None = None,
         access: Access | None = None,
         hops: Hops | None = None,
         request_seconds: float = 3600.0,
     ) -> None:
         """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS).
 
-        ``commitment``: project → who answers requests for storage commitment; ``viewer_dir``: where OHIF lies.
+        ``commitment``: project → who answers requests for storage commitment; ``viewer``: OHIF.
         ``access``: who may ask, everybody by default; ``hops``: our reverse proxies, none by default.
         """
         self._host, self.port = host, port
@@ -86,7 +85,7 @@ class DicomwebServer:
         app.on_response_prepare.extend((fixed_headers, cors.mark))
         named = Projects(projects, public_url)
         Health(readiness).add_to(app)
-        Viewer(viewer_dir, projects, public_url).add_to(app)
+        Viewer(viewer, projects, named).add_to(app)
         self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)
         source, render = Source(named, retrieve, revision), Render(renderer, audit)
         handlers = _reading(Qido(named, search), source, render) | {"store": self.stow.store}

@@ -7,12 +7,16 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from proxy.dicomweb.forwarded import Hops
 from proxy.dicomweb.server import DicomwebServer
+from proxy.dicomweb.viewer import Build
+from proxy.dicomweb.viewer_config import SignIn
 from proxy.errors import ConfigError
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
@@ -39,11 +43,14 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def serve(site: Any) -> Serve:
     @asynccontextmanager
-    async def started(folder: Path | None, public_url: str | None = None) -> AsyncIterator[str]:
+    async def started(
+        folder: Path | None, public_url: str | None = None, sign_in: SignIn | None = None
+    ) -> AsyncIterator[str]:
         search, retrieve = Search(site.archive, site.audit), Retrieve(site.archive, site.audit)
         server = DicomwebServer(
             "127.0.0.1", 0, public_url, {"trial-b": "b", "trial-a": "a"}, site.ingest, search, retrieve, site.audit,
-            lambda: None, 1000, 1000, viewer_dir=folder,
+            lambda: None, 1000, 1000, viewer=Build(folder, sign_in) if folder else None,
+            hops=Hops([ip_network("127.0.0.0/8")]),
         )  # fmt: skip
         await server.start()
         try:
@@ -172,3 +179,22 @@ async def test_each_project_is_a_data_source(
         assert "://" not in script.decode()
         _, _, page = await ask(site, f"{base}/viewer")
         assert f'src="{prefix}/viewer/{SCRIPT}"' in page.decode()
+
+
+async def test_a_reverse_proxy_says_what_stands_before(site: Any, serve: Serve, folder: Path) -> None:
+    async with serve(folder) as base:
+        hop = {"X-Forwarded-Prefix": "/veil", "X-Forwarded-Host": "hospital.example"}
+        _, _, script = await ask(site, f"{base}/viewer/app-config.js", **hop)
+        assert configuration(script)["routerBasename"] == "/veil/viewer"
+        assert f'src="/veil/viewer/{SCRIPT}"' in (await ask(site, f"{base}/viewer", **hop))[2].decode()
+
+
+async def test_people_sign_in_with_the_provider_of_the_site(site: Any, serve: Serve, folder: Path) -> None:
+    async with serve(folder, None, SignIn("https://login.example:8443/realms/h", "ohif", "openid imaging")) as base:
+        _, headers, script = await ask(site, f"{base}/viewer/app-config.js")
+        (client,) = configuration(script)["oidc"]
+        assert (client["authority"], client["client_id"]) == ("https://login.example:8443/realms/h", "ohif")
+        assert (client["scope"], client["response_type"]) == ("openid imaging", "code")
+        rules = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
+        foreign = {name: each for name, value in rules.items() for each in value.split() if "//" in each}
+        assert foreign == {"connect-src": "https://login.example:8443"}

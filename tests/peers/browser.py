@@ -43,6 +43,10 @@ class Browser:
         url = self.page.locator("canvas.cornerstone-canvas").first.evaluate("canvas => canvas.toDataURL('image/png')")
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB"))
 
+    def colours(self) -> int:
+        """How many different values are in that picture."""
+        return len(np.unique(self.picture()))
+
     def until(self, condition: Callable[[], bool], what: str, seconds: float = 45.0) -> None:
         """Wait for ``condition``; AssertionError with ``what`` after ``seconds``."""
         deadline = time.monotonic() + seconds

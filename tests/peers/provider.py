@@ -1,0 +1,106 @@
+"""An OpenID provider on loopback that lets everybody in: discovery, code flow with PKCE (RFC 7636), one key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.server
+import json
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+
+class Provider:
+    """``issuer`` is its address; ``scope`` goes into every access token, ``audience`` is whom they are for."""
+
+    def __init__(self, audience: str, scope: str) -> None:
+        self.issuer, self._audience, self._scope = "", audience, scope
+        self._key = rsa.generate_private_key(65537, 2048)
+        #: code → the query of the request that it was given for
+        self.codes: dict[str, dict[str, str]] = {}
+
+    def token(self, audience: str, **claims: Any) -> str:
+        """Signed, good for ten minutes."""
+        now = int(time.time())
+        made = {"iss": self.issuer, "aud": audience, "sub": "reader", "iat": now, "exp": now + 600, **claims}
+        return jwt.encode(made, self._key, "RS256", headers={"kid": "k"})
+
+    def described(self) -> dict[str, Any]:
+        """What discovery says (OpenID Connect Discovery 1.0)."""
+        names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
+        return {"issuer": self.issuer} | {name: f"{self.issuer}/{path}" for name, path in names.items()}
+
+    def keys(self) -> dict[str, Any]:
+        """Its JWK Set."""
+        return {"keys": [{**RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True), "kid": "k"}]}
+
+    def authorized(self, query: dict[str, str]) -> str:
+        """Where the browser goes after it has signed in."""
+        assert query["code_challenge_method"] == "S256"
+        code = f"code{len(self.codes)}"
+        self.codes[code] = query
+        return f"{query['redirect_uri']}?{urllib.parse.urlencode({'code': code, 'state': query['state']})}"
+
+    def exchanged(self, form: dict[str, str]) -> dict[str, Any]:
+        """Tokens for a code, once, for whoever has the verifier."""
+        asked = self.codes.pop(form["code"])
+        digest = hashlib.sha256(form["code_verifier"].encode()).digest()
+        assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
+        nonce = {"nonce": asked["nonce"]} if "nonce" in asked else {}
+        return {
+            "access_token": self.token(self._audience, scope=self._scope),
+            "id_token": self.token(asked["client_id"], **nonce),
+            "token_type": "Bearer",
+            "expires_in": 600,
+        }
+
+
+@contextmanager
+def provider(audience: str, scope: str) -> Iterator[Provider]:
+    """A provider that runs until the end of the ``with``."""
+    made = Provider(audience, scope)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            if path == "/authorize":
+                self.send_response(302)
+                self.send_header("Location", made.authorized(dict(urllib.parse.parse_qsl(query))))
+                self.end_headers()
+                return
+            known = {"/.well-known/openid-configuration": made.described, "/keys": made.keys}
+            self._say(known[path]())
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            self._say(made.exchanged(dict(urllib.parse.parse_qsl(body))))
+
+        def _say(self, what: dict[str, Any]) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+            self.wfile.write(json.dumps(what).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    made.issuer = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
