@@ -122,3 +122,15 @@ def source(ds: Dataset, under: Policy) -> Source:
     head = read_part10(data)
     view = view_of(data, head.dataset_offset, under.transfer_syntaxes[head.transfer_syntax_uid], under)
     return Source(view, range(len(view.rows)))
+
+
+KEPT_DATES = {"dates": "keep", "birth_date": "remove", "times": "keep", "ages": "keep"}
+
+
+def worded(*options: str, by_vr: dict[str, str] | None = None, **dates: Any) -> Policy:
+    """The basic profile with options, words about VRs that no row names, and words about dates."""
+    made = {**load_profile("basic"), "options": list(options)}
+    made["unlisted"] = {**made["unlisted"], "by_vr": {**made["unlisted"]["by_vr"], **(by_vr or {})}}
+    if dates:
+        made["dates"] = {**KEPT_DATES, **dates}
+    return compile_policy(tables(), PolicySpec("research", made, KEY))
