@@ -83,12 +83,9 @@ class DicomwebSender:
 
 async def _body(head: bytes, path: Path, tail: bytes) -> AsyncIterator[bytes]:
     yield head
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
+    with path.open("rb") as file:  # not in a thread: who is cancelled meanwhile would leave the file open
         while block := await asyncio.to_thread(file.read, _BLOCK):
             yield block
-    finally:
-        file.close()
     yield tail
 
 

@@ -320,8 +320,8 @@ async def test_without_a_renderer_nothing_is_an_image(site: Any) -> None:
 
 @pytest.fixture
 async def worked(site: Any) -> AsyncIterator[tuple[Gallery, WorkerPool]]:
-    """Rendered by one worker process that has 0.5 seconds and 256 MB for a request."""
-    pool = WorkerPool(policies(), KEY, 1, 256, 0.5, tables=load_tables())
+    """Rendered by one worker process that has 20 seconds and 256 MB for a request."""
+    pool = WorkerPool(policies(), KEY, 1, 256, 20.0, tables=load_tables())
     await pool.start()
     server = await served(site, pool)
     yield Gallery(site, server.port), pool
