@@ -5,17 +5,32 @@ What it makes is in clear and goes to the PACS alone. Where an identifier is unk
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from proxy.archive.attributes import CODES, COMPUTED, UID_OF, above, shown
 from proxy.deid.match import KEYS, MAPPED, Use, bare, use_of, window
+from proxy.deid.pseudonym import check_character
 from proxy.service.upstream import Question
 from proxy.service.view import View
 from proxy.service.view_match import CONTEXT
 from proxy.store.crosswalk import Crosswalk
 
 _UIDS = frozenset(UID_OF.values())
+#: after a project's prefix; Crockford's base32 (docs/pseudonyms.md)
+_PSEUDONYM = re.compile(r"^[A-Z0-9-]{0,16}[0-9A-HJKMNP-TV-Z]{17}$")
 _ISSUER, _SPECIAL = "\\", frozenset("*?\\")
+
+
+def recognised(asked: Mapping[str, str]) -> dict[str, str]:
+    """A patient's name that is a Patient ID of ours is that Patient ID: viewers have one field for both.
+
+    It is told by its form (17 characters, the last of which checks the others), so never by what a PACS holds.
+    """
+    name = bare(asked.get("PatientName", ""))
+    if "PatientID" in asked or not (_PSEUDONYM.search(name) and check_character(name[-17:-1]) == name[-1]):
+        return dict(asked)
+    return {"PatientID" if key == "PatientName" else key: value for key, value in asked.items()}
 
 
 def narrowed(within: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str] | None:

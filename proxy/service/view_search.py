@@ -23,7 +23,7 @@ from proxy.service.upstream import Question
 from proxy.service.view import TooBroad, View, Views
 from proxy.service.view_known import Known
 from proxy.service.view_match import CONTEXT, Match, Matches
-from proxy.service.view_question import narrowed, question
+from proxy.service.view_question import narrowed, question, recognised
 from proxy.store.crosswalk import Crosswalk, Key
 from proxy.wire.dicom_json import Json, first_value
 from proxy.wire.uri import Query
@@ -67,7 +67,7 @@ class ViewSearch:
 
         Raises `AuditUnavailable`, `UpstreamError`, `WorkersUnavailable`, `TooBroad`.
         """
-        asked = {key: value for key, value in query.matches.items() if value.strip("*")}
+        asked = recognised({key: value for key, value in query.matches.items() if value.strip("*")})
         uses = {key: use_of(key, value) if key in matchable(level) else None for key, value in asked.items()}
         named = {use: tuple(key for key in asked if uses[key] is use) for use in (None, Use.REFUSE)}
         found = Found([], False, query.ignored + named[None], named[Use.REFUSE])

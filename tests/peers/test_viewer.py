@@ -162,6 +162,19 @@ def test_the_study_list_opens_a_study(viewing: Viewing) -> None:
     assert study in page.url
 
 
+def test_the_list_finds_pseudonyms_and_no_names(viewing: Viewing) -> None:
+    page, patient = viewing.browser.page, viewing.patients[viewing.studies["MR"]]
+    page.goto(f"{viewing.base}/")
+    viewing.browser.until(lambda: page.locator(ROW).count() == 4, "all studies")
+    page.locator("input").first.fill(patient)
+    viewing.browser.until(lambda: page.locator(ROW).count() == 2, "the patient alone")
+    page.locator(ROW, has_text=patient).wait_for()
+    page.locator("input").first.fill("N100000002")  # a part of the name that the PACS has of that patient
+    page.get_by_text("No studies available").wait_for()
+    page.get_by_text("Reset").click()
+    viewing.browser.until(lambda: page.locator(ROW).count() == 4, "all studies again")
+
+
 def test_ct(viewing: Viewing) -> None:
     picture = viewing.show("CT")
     assert picture.std() > 20

@@ -135,6 +135,22 @@ async def test_no_record_no_answer(site: Site) -> None:
         await ask(site)
 
 
+async def test_a_pseudonym_in_the_place_of_a_name_is_understood(site: Site) -> None:
+    patient = first_value(await study_of(site, 1), "00100020")
+    for name in (patient, f"*{patient}*"):
+        found = await ask(site, PatientName=name)
+        assert ([first_value(match, "00100020") for match in found.matches], found.refused) == ([patient], ())
+    calls = len(site.pacs.calls)
+    wrong = patient[:-1] + ("0" if patient[-1] != "0" else "1")
+    unknown = first_value(next(iter(site.pacs.headers.values())), "00100010")
+    for name in (wrong, f"{patient[:-4]}*", unknown, f"{patient}^{patient}"):
+        found = await ask(site, PatientName=name)
+        assert (found.matches, found.refused) == ([], ("PatientName",))
+    assert (await ask(site, PatientName=patient, PatientID=patient)).refused == ("PatientName",)
+    assert len(site.pacs.calls) == calls
+    assert not [question for question in site.pacs.questions if "PatientName" in question.matches]
+
+
 async def test_the_path_and_a_contradicting_key_match_nothing(site: Site) -> None:
     study = uid(await study_of(site, 1), "study")
     calls = len(site.pacs.calls)
