@@ -61,7 +61,7 @@ class ArchiveUpstream:
 
     async def _read(self, path: Path, arena: Arena) -> None:
         try:
-            with await asyncio.to_thread(path.open, "rb") as file:
+            with path.open("rb") as file:  # not in a thread: who is cancelled meanwhile would leave it open
                 while block := await asyncio.to_thread(file.read, _BLOCK):
                     pour(self.name, block, arena)
         except OSError as error:  # replaced or removed meanwhile

@@ -5,7 +5,6 @@ The access was recorded when the files were found; what cannot be rendered becau
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Protocol
@@ -58,7 +57,7 @@ class Render:
         """
         if self._renderer is None:
             raise NotAnImage
-        fd = await asyncio.to_thread(opened, path, stamp)
+        fd = opened(path, stamp)  # not in a thread: for who is cancelled meanwhile nobody would close it
         try:
             answer = await self._renderer.render(project, fd, wanted)
         finally:
