@@ -165,6 +165,5 @@ class TokensFile:
         except OSError:
             signature = None  # `load` says what is wrong
         if signature is None or signature != self._seen:
-            self._seen = None
             self._tokens = load(self._path)
             self._seen = signature

@@ -112,7 +112,9 @@ async def test_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
         return web.Response(body=document("a"))
 
     async def moved(request: web.Request) -> web.Response:
-        raise web.HTTPFound("https://evil.example/keys")
+        if "here" in request.query:
+            return await good(request)
+        raise web.HTTPFound("/keys?here")
 
     async def large(request: web.Request) -> web.Response:
         return web.Response(body=b" " * (2 << 20))

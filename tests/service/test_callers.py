@@ -38,6 +38,8 @@ async def test_a_static_token_is_known_whole_or_not_at_all() -> None:
     assert callers.claims(token)
     assert not callers.claims("a.b.c")
     assert await callers.caller(token) == Caller("token:b", {"x": frozenset({Verb.SEARCH})})
+    with pytest.raises(Unknown, match="unknown-certificate"):
+        await callers.caller("certificate:" + digest_of(token))
     swapped = token[:-1] + ("A" if token[-1] != "A" else "B")
     for wrong in (token[:-1], token + "A", swapped, token.upper(), digest_of(token), "veil_", "veil_" + "ä" * 43):
         with pytest.raises(Unknown):
