@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.server
 import json
-import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -16,6 +14,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+
+from tests.peers.loopback import Quiet, serving
 
 
 class Provider:
@@ -68,7 +68,7 @@ def provider(audience: str, scope: str) -> Iterator[Provider]:
     """A provider that runs until the end of the ``with``."""
     made = Provider(audience, scope)
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
             if path == "/authorize":
@@ -90,17 +90,6 @@ def provider(audience: str, scope: str) -> Iterator[Provider]:
             self.end_headers()
             self.wfile.write(json.dumps(what).encode())
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    made.issuer = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(Handler) as port:
+        made.issuer = f"http://127.0.0.1:{port}"
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import http.server
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from tests.peers.loopback import Quiet, serving
 
 #: hop by hop (RFC 9110 7.6.1), and what is counted anew
 _NOT_PASSED = {"connection", "keep-alive", "transfer-encoding", "content-length"}
@@ -39,18 +38,13 @@ class Recording:
     exchanges: list[Exchange] = field(default_factory=list)
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that leaves a page breaks off what it fetches."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
 @contextmanager
 def recording(port: int) -> Iterator[Recording]:
     """Pass everything on to ``port`` of loopback, as it is, with the same Host."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    made = Recording(0)
+
+    class Handler(Quiet):
         protocol_version = "HTTP/1.1"
 
         def setup(self) -> None:
@@ -83,17 +77,5 @@ def recording(port: int) -> Iterator[Recording]:
 
         do_GET = do_POST = do_HEAD = do_OPTIONS = handle_one
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing."""
-
-    server = _Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    made = Recording(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(Handler) as made.port:
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
