@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from proxy.dicomweb.forwarded import address, forwarded
 from proxy.dicomweb.middleware import Handler
@@ -49,6 +49,16 @@ def bearer(request: web.Request) -> str:
     if match is None:
         raise _malformed("the Authorization header cannot be read")
     return match.group(1)
+
+
+async def expectation(request: web.Request) -> None:
+    """What aiohttp answers to Expect: nothing. `Access.asking` says "100 Continue" to those that it has let in."""
+
+
+async def _go_on(request: web.Request) -> None:
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _credential(request: web.Request) -> str:
@@ -103,6 +113,7 @@ class Access:
             if verb is not None and verb not in request[CALLER].verbs(project):
                 await self._audit.record(denied(peer(request), "insufficient-scope", project, verb))
                 raise _insufficient(scope_of(project, verb))
+            await _go_on(request)
             return await handler(request)
 
         return guarded

@@ -9,7 +9,7 @@ from typing import cast
 
 from aiohttp import web
 
-from proxy.dicomweb.auth import Access, Guard
+from proxy.dicomweb.auth import Access, Guard, expectation
 from proxy.dicomweb.bulk import BulkData
 from proxy.dicomweb.capabilities import Capabilities
 from proxy.dicomweb.commitment import StorageCommitment
@@ -153,7 +153,7 @@ def add_resources(
     for row in RESOURCES:
         path = PREFIX + row.path.replace("{where}", "{where:.+}")
         add = app.router.add_get if row.method == "GET" else app.router.add_post
-        add(path, guard(row.verb, handlers[row.operation]))
+        add(path, guard(row.verb, handlers[row.operation]), expect_handler=expectation)
     for path in paths():
         app.router.add_options(PREFIX + path.replace("{where}", "{where:.+}"), capabilities.of(path))
     for path in (PREFIX, PREFIX + "/"):

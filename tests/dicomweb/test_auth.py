@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import statistics
@@ -172,6 +173,28 @@ async def test_a_token_is_good_until_it_expires_or_is_revoked(door: Door) -> Non
     assert (await door.ask("GET", "/dicomweb/research/studies", token))[0] == 200
     door.tokens.clear()
     assert (await door.ask("GET", "/dicomweb/research/studies", token))[0] == 401
+
+
+async def test_who_is_not_let_in_is_not_told_to_send_the_body(door: Door) -> None:
+    token = door.grant({"research": frozenset({Verb.STORE})})
+    body = door.site.multipart(door.site.instance())
+    answers = []
+    for more in ("", f"Authorization: Bearer {token}\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(door.root.rpartition(":")[2]))
+        head = (
+            f"POST /dicomweb/research/studies HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n{more}"
+            f'Content-Type: multipart/related; type="application/dicom"; boundary=b0\r\n'
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode())
+        answers.append(await reader.readline())
+        if answers[-1].split()[1] == b"100":
+            writer.write(body)
+            answers += [await reader.readline(), await reader.readline()]
+        writer.close()
+    assert answers == [
+        b"HTTP/1.1 401 Unauthorized\r\n", b"HTTP/1.1 100 Continue\r\n", b"\r\n", b"HTTP/1.1 200 OK\r\n"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", ["Basic dmVpbDp2ZWls", "", "Token abc", "Bearerabc", "Negotiate x"])
@@ -355,8 +378,6 @@ async def test_a_request_that_takes_too_long_is_ended(site: Any) -> None:
 
         async def body() -> AsyncIterator[bytes]:
             yield b"--b0\r\n"
-            import asyncio
-
             await asyncio.sleep(5)
 
         kind = ("Content-Type", 'multipart/related; type="application/dicom"; boundary=b0')
