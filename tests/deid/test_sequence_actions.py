@@ -1,0 +1,153 @@
+"""What happens to sequences in the engine, and whether the gate lets it pass: skeletons, ages, content items, items."""
+
+from __future__ import annotations
+
+import io
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from proxy.deid.profile import Policy, PolicySpec, compile_policy
+from proxy.deid.verify import Gate
+from proxy.store.rulebook import load_profile
+from tests.deid.canary_files import item
+
+GATE = Gate(bytes(32))
+SR, GSPS = "1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.11.1"
+
+
+def released(make: ModuleType, ds: Dataset, policy: Policy, syntax: str = "EXPLICIT_LITTLE") -> Dataset:
+    data = make.encode(ds, getattr(make, syntax))
+    result, out = make.run(data, policy)
+    GATE.verify(memoryview(data), result, policy)
+    return dcmread(io.BytesIO(out))
+
+
+def code(value: str, scheme: str = "DCM", meaning: str = "meaning") -> list[Dataset]:
+    return [item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)]
+
+
+def aged(make: ModuleType, number: str, unit: str = "a", **more: Any) -> Dataset:
+    """A report on a subject of this age."""
+    measured = item(NumericValue=number, MeasurementUnitsCodeSequence=code(unit, "UCUM"), **more)
+    age = item(
+        RelationshipType="HAS OBS CONTEXT", ValueType="NUM", ConceptNameCodeSequence=code("121033"),
+        MeasuredValueSequence=[measured],
+    )  # fmt: skip
+    ds: Dataset = make.dataset(SR, ValueType="CONTAINER", ConceptNameCodeSequence=code("126000"), ContentSequence=[age])
+    return ds
+
+
+@pytest.mark.parametrize(
+    ("ages", "number", "unit", "left"),
+    [
+        ("cap", "93", "a", "90"), ("cap", "42", "a", "42"), ("cap", "1200", "mo", "1080"), ("keep", "93", "a", "93"),
+        ("cap", "93", "h", None), ("cap", "93", "", None), ("remove", "42", "a", None), ("", "93", "a", "93"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("syntax", ["EXPLICIT_LITTLE", "IMPLICIT_LITTLE"])
+def test_an_age_in_a_report(make: ModuleType, ages: str, number: str, unit: str, left: str | None, syntax: str) -> None:
+    words = {"ages": ages} if ages else {}
+    policy = make.worded("clean_struct", "rtn_pat_chars", "rtn_long_full", **words)
+    out = released(make, aged(make, number, unit, FloatingPointValue=93.5), policy, syntax)
+    measured = [each for node in out.ContentSequence for each in node.get("MeasuredValueSequence", [])]
+    found = [str(each.NumericValue) for each in measured if "NumericValue" in each]
+    assert found == ([left] if left else [])
+    if ages == "cap":
+        assert "FloatingPointValue" not in str(out.ContentSequence), "the same number again"
+
+
+def test_an_age_without_a_unit_is_none(make: ModuleType) -> None:
+    ds = aged(make, "93")
+    del ds.ContentSequence[0].MeasuredValueSequence[0].MeasurementUnitsCodeSequence
+    policy = make.worded("clean_struct", "rtn_pat_chars", "rtn_long_full", ages="cap")
+    assert "93" not in str(released(make, ds, policy).ContentSequence)
+
+
+def test_a_skeleton_keeps_no_code_and_no_text(make: ModuleType) -> None:
+    """(0034,0001) Flow Identifier Sequence and (0040,A073) Verifying Observer Sequence have D."""
+    observer = item(
+        VerifyingObserverName="Quendel^A", VerifyingOrganization="Klinikum", VerificationDateTime="20240229",
+        VerifyingObserverIdentificationCodeSequence=code("4711", "99X", "Quendel"),
+    )  # fmt: skip
+    flow = item(FlowIdentifier=b"4711", FlowTransferSyntaxUID="1.2.840.10008.1.2", ConceptNameCodeSequence=code("1"))
+    ds = make.dataset(
+        SR, VerifyingObserverSequence=[observer, observer], ContentSequence=[], FlowIdentifierSequence=[flow]
+    )
+    out = released(make, ds, make.optioned())
+    (only,) = out.VerifyingObserverSequence
+    assert "Quendel" not in str(only)
+    assert "4711" not in str(out)
+    for concept in out.FlowIdentifierSequence[0].get("ConceptNameCodeSequence", []):
+        assert (concept.CodeValue, concept.CodingSchemeDesignator) == ("REMOVED", "99VEIL")
+
+
+@pytest.mark.parametrize(("layer", "left"), [("LAYER1", "LAYER1"), ("", "REMOVED"), (None, "REMOVED")])
+@pytest.mark.parametrize("syntax", ["EXPLICIT_LITTLE", "EXPLICIT_BIG"])
+def test_graphics_become_a_point_in_their_layer(make: ModuleType, layer: str | None, left: str, syntax: str) -> None:
+    annotation = item(TextObjectSequence=[item(UnformattedTextValue="Quendel")])
+    if layer is not None:
+        annotation.GraphicLayer = layer
+    out = released(make, make.dataset(GSPS, GraphicAnnotationSequence=[annotation]), make.optioned(), syntax)
+    (only,) = out.GraphicAnnotationSequence
+    assert only.GraphicLayer == left
+    (graphic,) = only.GraphicObjectSequence
+    assert (graphic.GraphicDimensions, graphic.NumberOfGraphicPoints, graphic.GraphicType) == (2, 1, "POINT")
+    assert "TextObjectSequence" not in only
+
+
+def test_content_items_below_content_items(make: ModuleType) -> None:
+    """What goes takes what stands below with it; a container of which nothing stays stays empty or goes."""
+    number = item(
+        RelationshipType="CONTAINS", ValueType="TEXT", ConceptNameCodeSequence=code("121022"), TextValue="QX-77"
+    )
+    finding = item(RelationshipType="CONTAINS", ValueType="CODE", ConceptNameCodeSequence=code("121071"),
+                   ConceptCodeSequence=code("1", "SCT", "nodule"))  # fmt: skip
+    both = item(RelationshipType="CONTAINS", ValueType="CONTAINER", ContinuityOfContent="SEPARATE",
+                ConceptNameCodeSequence=code("121070"), ContentSequence=[number, finding])  # fmt: skip
+    none = item(RelationshipType="CONTAINS", ValueType="CONTAINER", ContinuityOfContent="SEPARATE",
+                ConceptNameCodeSequence=code("121070"), ContentSequence=[number])  # fmt: skip
+    ds = make.dataset(SR, ValueType="CONTAINER", ConceptNameCodeSequence=code("126000"), ContentSequence=[both, none])
+    out = released(make, ds, make.optioned("clean_struct"))
+    assert "QX-77" not in str(out)
+    (kept,) = out.ContentSequence[0].ContentSequence
+    assert kept.ConceptCodeSequence[0].CodeMeaning == "nodule"
+    assert all(not each.get("ContentSequence") for each in out.ContentSequence[1:])
+
+
+def listed(make: ModuleType) -> Policy:
+    rows = [
+        {"creator": "ACME", "tag": f"(0011,xx0{n})", "vr": vr, "note": "needed"} for n, vr in ((1, "SQ"), (2, "LO"))
+    ]
+    profile = {**load_profile("basic"), "options": ["rtn_safe_priv"], "private": rows}
+    return compile_policy(make.tables(), PolicySpec("p", profile, make.KEY))
+
+
+def test_a_safe_private_sequence_has_only_safe_elements(make: ModuleType) -> None:
+    inside = item(Rows=2, PatientName="Quendel^A")
+    inside.add_new(0x00110010, "LO", "ACME")
+    inside.add_new(0x00111002, "LO", "nodule")
+    inside.add_new(0x00111003, "LO", "unknown")
+    ds = make.dataset()
+    ds.add_new(0x00110010, "LO", "ACME")
+    ds.add_new(0x00111001, "SQ", [inside])
+    (left,) = released(make, ds, listed(make))[0x00111001].value
+    assert left[0x00111002].value == "nodule"
+    assert left.Rows == 2
+    assert 0x00111003 not in left
+    assert "Quendel" not in str(left)
+
+
+@pytest.mark.parametrize(
+    "value", [b"no items at all", b"\xfe\xff\x00\xe0\xff\xff\x00\x00", b"\1\2\3\4\5\6\7\x08\x09\x0a"]
+)
+def test_what_cannot_be_read_as_items_is_removed(make: ModuleType, value: bytes) -> None:
+    """Written as UN, listed as SQ."""
+    middle = make.raw_element(0x00110010, "LO", b"ACME") + make.raw_element(0x00111001, "UN", value)
+    data = make.encode(make.dataset())
+    at = data.index(b"\x20\x00\x0d\x00UI")  # the first of group 0020
+    _, out = make.run(data[:at] + middle + data[at:], listed(make))
+    assert 0x00111001 not in dcmread(io.BytesIO(out))
