@@ -3,7 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from proxy.commands.check import check
 from proxy.commands.init import write_site
 from proxy.config import load_config
 from proxy.errors import ConfigError
@@ -45,3 +47,12 @@ def test_people_sign_in_where_the_site_asks(tmp_path: Path) -> None:
 def test_what_cannot_work_stops_the_start(tmp_path: Path, http: str) -> None:
     with pytest.raises(ConfigError, match="viewer"):
         load_config(site(tmp_path, http))
+
+
+def test_a_check_finds_out_that_there_is_no_viewer(tmp_path: Path) -> None:
+    path = site(tmp_path, "viewer_dir: ohif")
+    done = CliRunner().invoke(check, ["-c", str(path)])
+    assert isinstance(done.exception, ConfigError)
+    (path.parent / "ohif").mkdir()
+    (path.parent / "ohif" / "index.html").write_text("")
+    assert CliRunner().invoke(check, ["-c", str(path)]).exit_code == 0

@@ -1,4 +1,4 @@
-"""``veil check``: everything a start would check, without starting: document, keys, tokens, profiles, rules."""
+"""``veil check``: everything a start would check, without starting: document, keys, tokens, viewer, profiles, rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from proxy.admission import check_callers
 from proxy.commands.options import config_option
 from proxy.config import load_config
-from proxy.site import load_policies
+from proxy.site import load_policies, make_viewer
 from proxy.store.keys import load_key
 
 
@@ -20,6 +20,8 @@ def check(config_path: Path) -> None:
     config = load_config(config_path)
     load_key(config.node_key_file)
     check_callers(config)
+    if (build := make_viewer(config)) is not None:
+        build.files()
     for name, policy in load_policies(config).items():
         project = config.projects[name]
         click.echo(

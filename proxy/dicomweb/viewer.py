@@ -40,6 +40,13 @@ class Build:
     folder: Path
     sign_in: SignIn | None = None
 
+    def files(self) -> dict[str, Path]:
+        """URL path → file; `ConfigError` where there is no viewer."""
+        found = {str(path.relative_to(self.folder)): path for path in self.folder.rglob("*") if path.is_file()}
+        if _INDEX not in found:
+            raise ConfigError("http.viewer_dir", f"no viewer in {self.folder}", _HOW)
+        return {name: path for name, path in found.items() if not name.endswith(".gz")}
+
 
 class Viewer:
     """``projects``: URL paths. Without ``build`` every URL below `/viewer` is 404 and says what is missing."""
@@ -47,7 +54,7 @@ class Viewer:
     def __init__(self, build: Build | None, projects: Iterable[str], named: Projects) -> None:
         self._projects, self._named = sorted(projects), named
         self._sign_in = build.sign_in if build is not None else None
-        self._files = _files(build.folder) if build is not None else {}
+        self._files = build.files() if build is not None else {}
         self._index = self._files[_INDEX].read_bytes() if build is not None else b""
         self._headers = {
             "Content-Security-Policy": policy(self._sign_in),
@@ -83,10 +90,3 @@ class Viewer:
     def _made(self, body: bytes, suffix: str) -> web.Response:
         headers = {"Content-Type": _TYPES[suffix], "Cache-Control": _ASK}
         return web.Response(body=body, headers=self._headers | headers)
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    found = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    if _INDEX not in found:
-        raise ConfigError("http.viewer_dir", f"no viewer in {folder}", _HOW)
-    return {name: path for name, path in found.items() if not name.endswith(".gz")}
