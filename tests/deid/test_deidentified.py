@@ -138,3 +138,35 @@ def test_what_is_no_instance(make: ModuleType) -> None:
     for data in (b"", b"x" * 200, changed(make, put())[:-5]):
         with pytest.raises(InstanceHeld):
             GATE.let_pass(memoryview(data), Claimed(), make.policy("research"), False)
+
+
+def test_a_report_says_what_the_instance_says(make: ModuleType) -> None:
+    data = changed(make, put(StudyDate="19000101"))
+    own = dcmread(io.BytesIO(data))
+    _, report = GATE.let_pass(memoryview(data), Claimed(), make.policy("research"), True)
+    assert (report.study_date, report.modality, report.patient_id) == ("19000101", "CT", own.PatientID)
+    assert (report.sop_class_uid, report.sop_instance_uid) == (own.SOPClassUID, own.SOPInstanceUID)
+    assert (report.study_instance_uid, report.series_instance_uid) == (own.StudyInstanceUID, own.SeriesInstanceUID)
+    assert (report.transfer_syntax_uid, report.key_epoch) == (own.file_meta.TransferSyntaxUID, 1)
+
+
+def test_head_and_data_set_name_one_instance(make: ModuleType) -> None:
+    data = changed(make, put())
+    uid = dcmread(io.BytesIO(data)).SOPInstanceUID.encode()
+    at = data.index(uid)
+    assert data.count(uid) == 2
+    other = data[:at] + uid[:-1] + (b"1" if uid[-1:] != b"1" else b"2") + data[at + len(uid) :]
+    with pytest.raises(InstanceHeld) as caught:
+        GATE.let_pass(memoryview(other), Claimed(), make.policy("research"), False)
+    assert caught.value.reason is Reason.UID_MISMATCH
+
+
+@pytest.mark.parametrize(("tag", "vr", "value"), [(0x00020100, "UI", "1.2.3"), (0x00020102, "OB", b"\1\2")])
+def test_private_file_meta_information(make: ModuleType, tag: int, vr: str, value: Any) -> None:
+    def meta(ds: Dataset) -> None:
+        ds.file_meta.PrivateInformationCreatorUID = "1.2.3" if tag == 0x00020102 else ""
+        ds.file_meta.add_new(tag, vr, value)
+
+    with pytest.raises(InstanceHeld) as caught:
+        GATE.let_pass(memoryview(changed(make, meta)), Claimed(), make.policy("research"), True)
+    assert caught.value.reason is Reason.ELEMENT_NOT_ALLOWED
