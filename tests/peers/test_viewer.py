@@ -27,7 +27,7 @@ from tests.peers.viewer_objects import BURNED, studies
 from tests.system.harness import REPOSITORY, Site
 from tests.system.planting import MARKERS, forms
 
-pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore::UserWarning")]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::UserWarning")]
 SECRETS = (*MARKERS, "19470913", "13.09.1947")
 
 

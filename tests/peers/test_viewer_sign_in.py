@@ -17,7 +17,7 @@ from tests.system.harness import Site
 from tests.system.planting import fresh
 from tests.system.stow import CONTENT_TYPE, PATH, multipart
 
-pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore::UserWarning")]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore::UserWarning")]
 _SCOPE = "veil:research:search veil:research:retrieve"
 
 
