@@ -87,5 +87,10 @@ def _fields(level: str, within: list[str], wanted: Iterable[str], fields: list[s
     """What the answer is to say: what is shown, what is compared, what pseudonyms are made of."""
     named = [a.keyword for _, a in shown(level, [*fields, *above(level, within)])]
     identity = ("PatientID", "PatientName", "PatientBirthDate", "StudyDate", "StudyTime")
-    counts = [keyword for keyword, (of, _, _) in COMPUTED.items() if of == level and keyword.startswith("NumberOf")]
+    counts = [keyword for keyword, (of, _, _) in COMPUTED.items() if of == level and _told_by_a_pacs(keyword)]
     return tuple(dict.fromkeys([*named, *(k for k in wanted if k in CODES), *identity, *CONTEXT, *counts]))
+
+
+def _told_by_a_pacs(keyword: str) -> bool:
+    """What is compared with what is known of a study, or believed until then."""
+    return keyword.startswith("NumberOf") or keyword == "ModalitiesInStudy"

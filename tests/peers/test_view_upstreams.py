@@ -12,6 +12,7 @@ from proxy.service.upstream import Upstream
 from proxy.wire.dicom_json import first_value
 from proxy.wire.uri import Query, Target
 from tests.peers.test_upstreams import dcmqrscp_with as dcmqrscp_with
+from tests.peers.test_upstreams import is_dcmqrscp
 from tests.peers.test_upstreams import orthanc_with as orthanc_with
 from tests.peers.test_upstreams import pacs as pacs
 from tests.service.viewing import PEER, ROOT, Site, small, uid, viewing
@@ -44,6 +45,8 @@ async def test_a_view_is_the_same_over_every_pacs(site: Site) -> None:
     study = view.uid(f"{ROOT}1.100000001")
     assert {uid(match, "study") for match in everything} == {study, view.uid(f"{ROOT}1.100000002")}
     match = next(match for match in everything if uid(match, "study") == study)
+    modalities = [] if is_dcmqrscp(site.pacs) else ["CT"]  # it knows no modalities of a study
+    assert match.get("00080061", {}).get("Value", []) == modalities
     keys = {"PatientID": first_value(match, "00100020"), "StudyDate": first_value(match, "00080020")}
     assert (await search("research", "study", {}, Query(keys), PEER)).matches == [match]
     assert (await search("research", "study", {}, Query({"PatientName": "Zqx*"}), PEER)).matches == []
