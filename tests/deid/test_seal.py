@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.deid.seal import Seal
+from proxy.deid.seal import NONCE_BYTES, Seal
 
 KEY, NONCE, DATA = bytes(range(32)), bytes(12), bytes(range(256)) * 5
 
@@ -42,3 +42,8 @@ def test_nothing_else_has_its_tag(other: Seal) -> None:
 
 def test_another_size_is_another_output() -> None:
     assert not sealed(DATA).is_of(len(DATA) + 1, TAG)
+
+
+def test_a_nonce_has_the_length_that_needs_no_hash() -> None:
+    """NIST SP 800-38D, 8.2: 96 bits."""
+    assert NONCE_BYTES == 12
