@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pydicom
@@ -12,6 +13,7 @@ import pytest
 
 from proxy.errors import AuditUnavailable, SpoolFull
 from proxy.service.upstream import UpstreamError
+from proxy.store.crosswalk import Key
 from proxy.wire.uri import Query, Target
 from tests.service.test_view_search import SURFACE
 from tests.service.viewing import PEER, ROOT, Site, pacs_of, policy_of, small, uid, viewing
@@ -170,3 +172,30 @@ async def test_no_record_no_answer(site: Site) -> None:
         await find(site, study(site))
     with pytest.raises(AuditUnavailable):
         await find(site, Target("2.25.1"))
+
+
+async def test_what_is_unknown_and_what_is_forbidden_take_the_same_steps(site: Site) -> None:
+    """Same answer, same work: no clock tells an original, another project's pseudonym, and a UID of nobody apart."""
+    other = site.view("other").uid(f"{ROOT}1.100000001")
+    await site.search.search("other", "study", {}, Query(), PEER)  # the other project knows it
+    site.pacs.calls.clear()
+    asked: list[int] = []
+    get = site.crosswalk.get
+
+    async def counted(keys: Iterable[Key]) -> dict[Key, str]:
+        wanted = list(keys)
+        asked.append(len(wanted))
+        return await get(wanted)
+
+    site.crosswalk.get = counted  # type: ignore[method-assign]
+    steps, times = [], []
+    for target in (f"{ROOT}1.100000001", other, "2.25.1234567890", "1.2.3"):
+        asked.clear()
+        began = time.perf_counter()
+        for _ in range(20):
+            assert await find(site, Target(target)) == []
+        times.append((time.perf_counter() - began) / 20)
+        steps.append(tuple(asked))
+    assert len(set(steps)) == 1
+    assert site.pacs.calls == []
+    assert max(times) < 20 * min(times)
