@@ -24,7 +24,7 @@ from proxy.store.rulebook import load_profile
         (("rtn_long_modif",), {"dates": "month", "ages": "remove"}, "MODIFIED", False, True),
         ((), {"dates": "remove", "times": "remove", "ages": "remove"}, "REMOVED", False, True),
         (("rtn_long_modif",), {"times": "hour"}, "MODIFIED", False, False),
-        (("rtn_long_modif",), {"dates": "month", "attributes": {"StudyDate": "keep"}}, "MODIFIED", False, False),
+        (("rtn_long_modif",), {"dates": "month", "attributes": {"(0008,0020)": "keep"}}, "MODIFIED", False, False),
         (("rtn_long_full",), {"birth_date": "keep"}, "UNMODIFIED", False, False),
     ],
 )  # fmt: skip
