@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+#: seconds of a test that asks a function or two and no engine
+_QUICK = 0.02
+
 
 @dataclass
 class Reach:
@@ -85,7 +88,7 @@ class Places:
 
 
 class Chooser:
-    """Orders tests: the module's own, those that killed before, one of each function, the quick ones; the rest."""
+    """Orders tests: the module's own, the quick ones, one of each function; first those that killed before."""
 
     def __init__(self, reaches: list[Reach], seconds: float) -> None:
         self._reaches, self._seconds = reaches, seconds
@@ -108,10 +111,11 @@ class Chooser:
         seen: dict[str, int] = defaultdict(int)
         ranked = []
         for each in able:
-            ranked.append((own not in each.name, seen[each.function], -self._kills[each.function], each.seconds, each))
+            kills = -self._kills[each.function]
+            ranked.append((own not in each.name, each.seconds > _QUICK, seen[each.function], kills, each.seconds, each))
             seen[each.function] += 1
         spent = 0.0
-        for *_, each in sorted(ranked, key=lambda entry: entry[:4]):
+        for *_, each in sorted(ranked, key=lambda entry: entry[:5]):
             yield each
             spent += each.seconds
             if spent > self._seconds:
