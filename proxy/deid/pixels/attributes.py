@@ -47,10 +47,9 @@ class Attributes:
         """
         if path in self._known:
             return self._known[path]
-        if len(path) > 1:
-            found = next(self._texts(path), None)
-        else:
-            found = self._text(path[0]) if path[0] in self.level else None
+        found = None
+        if path[0] in self.level:
+            found = self._text(path[0]) if len(path) == 1 else next(self._texts(path), None)
         self._known[path] = found
         return found
 

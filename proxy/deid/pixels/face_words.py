@@ -51,21 +51,25 @@ _OTHER = tuple(
 
 def says_head(texts: Iterable[str]) -> bool:
     """Whether one of the descriptions names a head, or a whole body."""
-    return any(_says_head(text) for text in texts)
+    for text in texts:
+        words = _words(text)
+        if not _HEAD_PAIRS.isdisjoint(pairwise(words)):
+            return True
+        for word in words:
+            if word in _HEAD_EXACT or word.startswith(_HEAD):
+                return True
+        if not text.isascii() and any(sign in text for sign in _HEAD_SIGNS):
+            return True
+    return False
 
 
 def says_other(texts: Iterable[str]) -> bool:
     """Whether one of the descriptions names another part of the body."""
-    return any(word.startswith(_OTHER) for text in texts for word in _words(text))
-
-
-def _says_head(text: str) -> bool:
-    words = _words(text)
-    return (
-        any(word in _HEAD_EXACT or word.startswith(_HEAD) for word in words)
-        or not _HEAD_PAIRS.isdisjoint(pairwise(words))
-        or (not text.isascii() and any(sign in text for sign in _HEAD_SIGNS))
-    )
+    for text in texts:
+        for word in _words(text):
+            if word.startswith(_OTHER):
+                return True
+    return False
 
 
 def _words(text: str) -> list[str]:
