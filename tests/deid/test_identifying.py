@@ -129,3 +129,11 @@ def test_an_escape_makes_other_characters_of_ascii_bytes(make: ModuleType) -> No
     value = "山田".encode("iso2022_jp")
     assert value.isascii()
     assert comparable(make.leaf(0x00081030, "LO", value)._replace(codec=codec)) == "山田".encode()
+
+
+def test_text_that_is_not_in_its_character_set_is_compared_as_far_as_it_can_be_read(make: ModuleType) -> None:
+    broken = make.leaf(0x00081030, "LO", b"M\xfcller")._replace(codec="utf_8")
+    assert comparable(broken) != b""
+    assert comparable(broken) == comparable(broken._replace(value=memoryview(b"M\xfcller ")))
+    assert known(make, 0x00100020, "LO", b"Q\xfc77123", "utf_8").raw
+    assert known(make, 0x00100010, "PN", b"M\xfcllermann^Q", "utf_8").raw
