@@ -162,3 +162,14 @@ def test_objects_of_no_study_are_known(make: ModuleType) -> None:
 )
 def test_resolution(code: str, by_type: str) -> None:
     assert "".join(resolve(code, kind) for kind in range(4)) == by_type
+
+
+@pytest.mark.parametrize("tag", [0x00102201, 0x00102202, 0x00102292, 0x00102293, 0x00102294])
+def test_what_makes_a_patient_an_animal(make: ModuleType, tag: int) -> None:
+    """PS3.3 C.7.1.1: species or breed, in words or as a code, or a breed registration."""
+    iod = make.policy().iod
+    for owner in (0x00102297, 0x00102299):
+        assert iod.type_of(CT, (), owner, frozenset({tag})) == 2
+        assert iod.type_of(CT, (), owner, frozenset({0x00100010})) == 3
+        assert iod.type_of(CT, (0x00081140,), owner, frozenset({tag})) == 3
+        assert iod.possible_types(CT, owner) == {2, 3}
