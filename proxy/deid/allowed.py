@@ -41,7 +41,7 @@ _STRINGS = _TEXT | _TEMPORAL | {"AS", "CS", "DS", "IS", "UI"}
 _TM = re.compile(rb"[0-2][0-9](:?[0-5][0-9](:?[0-6][0-9](\.[0-9]{1,6})?)?)?")
 #: values that stand for a removed one; an original that is one already may stay (a second pass changes nothing)
 CONSTANTS = frozenset(value.strip(b" \0") for value in dummies.BY_VR.values()) | {
-    b"", b"COERCE", b"+0000", b"99VEIL", b"Removed", b"DCM", b"121106", b"Comment",
+    b"", b"COERCE", b"+0000", b"99VEIL", b"Removed", b"DCM",
 }  # fmt: skip
 
 

@@ -59,7 +59,7 @@ REMOVED_CODE = code(REMOVED, b"99VEIL", b"Removed")
 _CONTENT: Item = (
     Element(0x0040A010, "CS", b"CONTAINS"),
     Element(0x0040A040, "CS", b"TEXT"),
-    Element(0x0040A043, "SQ", (code(b"121106", b"DCM", b"Comment"),)),
+    Element(0x0040A043, "SQ", (REMOVED_CODE,)),  # none of Table E.3.4-1, which removes a comment
     Element(0x0040A160, "UT", REMOVED),
 )
 CONTENT_SEQUENCE = 0x0040A730

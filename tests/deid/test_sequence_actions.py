@@ -151,3 +151,15 @@ def test_what_cannot_be_read_as_items_is_removed(make: ModuleType, value: bytes)
     at = data.index(b"\x20\x00\x0d\x00UI")  # the first of group 0020
     _, out = make.run(data[:at] + middle + data[at:], listed(make))
     assert 0x00111001 not in dcmread(io.BytesIO(out))
+
+
+@pytest.mark.parametrize("options", [("clean_struct",), ("clean_struct", "clean_desc"), ()])
+def test_a_report_of_which_nothing_stays_is_released(make: ModuleType, options: tuple[str, ...]) -> None:
+    """What stands for its content is no concept that Table E.3.4-1 removes."""
+    content = item(
+        RelationshipType="CONTAINS", ValueType="TEXT", ConceptNameCodeSequence=code("121022"), TextValue="QX-77"
+    )
+    ds = make.dataset(SR, ValueType="CONTAINER", ConceptNameCodeSequence=code("126000"), ContentSequence=[content])
+    out = released(make, ds, make.optioned(*options))
+    assert "QX-77" not in str(out)
+    assert [each.TextValue for each in out.ContentSequence] == ["REMOVED"]
