@@ -36,7 +36,7 @@ _SMALL = 160
 _REST, _ALL = 0.4, 0.97
 #: pairs of strokes around a cell: so many and a text needs no reading, fewer than so many and it is none; how high a
 #: text is at most of which this holds
-_DRAWN, _HINTED, _HIGHEST = 30, 14, 80
+_DRAWN, _HINTED, _HIGHEST = 30, 14, 48
 #: how sure the recogniser must be of a line, and of what has no strokes; what it makes of strokes that are no letters
 _SURE, _SURER, _NO_LETTERS = 0.7, 0.8, frozenset("1lI|/\\-+_=.,:;'\"`~^*()<> ")
 #: turns by 90 degrees after which a line along a row, or down a column, may be upright

@@ -20,8 +20,8 @@ _LOWEST, _SHORTEST, _HIGHEST = 4, 6, 80
 #: a linked line has so many strokes, so many in a row, fills this share of its box, and is this many heights long
 _ALL, _IN_ROW, _FILL, _LONG = 14, 2.2, 0.4, 0.7
 #: how far a text goes on at most, over which gaps, in heights; how near to its ink, as a share of its contrast; the
-#: share of its height that is a dot, and a column that is no letter
-_REACH, _GAP, _INK, _DOT, _SOLID = 3.0, 1.6, 0.35, 0.06, 0.95
+#: share of its height that is a dot, and a column that is no letter; what has no ink behind the end, in heights
+_REACH, _GAP, _INK, _DOT, _SOLID, _CLEAR = 3.0, 1.6, 0.35, 0.06, 0.95, 0.5
 #: empty rows between two lines; empty columns between two texts of a line, in heights of the line
 _BETWEEN, _APART = 2, 1.5
 #: of a parted line the strokes cover this share, there are so many in a row, and two or more in this share of its rows
@@ -74,6 +74,10 @@ def ends(plane: NDArray[np.uint16], marks: NDArray[np.uint8], text: Box) -> Box 
         left = int(place) if left - place <= gap else left
     for place in places[places >= text.right]:
         right = int(place) + 1 if place - right <= gap else right
+    # what has no end within reach is no letter, but tissue as bright as the ink, or a line that was drawn
+    clear = int(_CLEAR * high)
+    left = text.left if first and left < first + clear else left
+    right = text.right if last < plane.shape[1] and right > last - clear else right
     return Box(left, text.top, right, text.bottom) if (left, right) != (text.left, text.right) else None
 
 

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.deid.pixels import screen
+from proxy.deid.pixels.bridges import bridged
 from proxy.deid.pixels.closely import Close, believed, cut_of, grown
 from proxy.deid.pixels.frames import Frame
 from proxy.deid.pixels.plan import Box, Layout, TextReader
 from proxy.deid.pixels.resample import resampled
-from proxy.deid.pixels.tiles import joined, one_line, share
+from proxy.deid.pixels.tiles import share
 from proxy.deid.pixels.unchanged import Unchanged
 from proxy.deid.pixels.views import Picture, pictures, planes
 from proxy.errors import InstanceHeld, Reason
@@ -79,7 +80,7 @@ class Texts:
             texts += Close(self._reader, plane, each, wide=self._wide, free=free).read(hidden, texts)
         if self._layout.frames > 1:
             self._unchanged.note(seen, free)
-        return joined(texts, one_line)
+        return bridged(texts)
 
     def _in_whole(self, frame: Frame, score: NDArray[np.int32], hidden: Sequence[Box]) -> list[Box]:
         return [

@@ -1,17 +1,13 @@
-"""Boxes of parts and wholes: pictures cut into tiles, boxes moved, turned, joined. Pure."""
+"""Boxes of parts and wholes: pictures cut into tiles, boxes moved and turned. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from proxy.deid.pixels.plan import Box
-
-#: boxes of one line: their heights differ by this factor at most, they share this part of the lower one, and the gap
-#: between them is no wider than so many times the higher one
-_HEIGHTS, _LEVEL, _GAP = 2.0, 0.5, 1.25
 
 
 def tiles(rows: int, columns: int, side: int, overlap: int) -> Iterator[Box]:
@@ -58,35 +54,9 @@ def area(box: Box) -> int:
     return (box.right - box.left) * (box.bottom - box.top)
 
 
-def joined(boxes: Iterable[Box], together: Callable[[Box, Box], bool]) -> list[Box]:
-    """``boxes``, those that belong ``together`` as one box around them, until none do."""
-    done: list[Box] = []
-    for each in boxes:
-        box = each
-        while (other := next((one for one in done if together(one, box)), None)) is not None:
-            done.remove(other)
-            box = around(other, box)
-        done.append(box)
-    return done
-
-
 def one_part(one: Box, other: Box) -> bool:
     """Whether the box around both is no larger than they are."""
     return area(around(one, other)) <= area(one) + area(other)
-
-
-def one_line(one: Box, other: Box) -> bool:
-    """Whether two boxes are words of one line, along a row or down a column."""
-    return _level(one, other) or _level(mirrored(one), mirrored(other))
-
-
-def _level(one: Box, other: Box) -> bool:
-    heights = sorted((one.bottom - one.top, other.bottom - other.top))
-    shared = min(one.bottom, other.bottom) - max(one.top, other.top)
-    gap = max(one.left, other.left) - min(one.right, other.right)
-    # a box that is higher than wide is no word of a line along a row, short ones aside
-    wide = max(one.right - one.left, other.right - other.left) >= heights[1]
-    return wide and heights[1] <= _HEIGHTS * heights[0] and shared >= _LEVEL * heights[0] and gap <= _GAP * heights[1]
 
 
 def share(box: Box, others: Iterable[Box]) -> float:
