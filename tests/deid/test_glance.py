@@ -12,7 +12,8 @@ import pytest
 from proxy.deid.allowed import CONSTANTS, Rules
 from proxy.deid.allowed_content import ASKED
 from proxy.deid.facts import Facts, facts_of
-from proxy.deid.glance import Glance
+from proxy.deid.glance import ANYTHING, EMPTY, MOVED, OWN_UIDS, PSEUDONYM, TIME, Glance
+from proxy.deid.glance import CONSTANTS as CONSTANTS_OF_OURS
 from proxy.deid.glance_values import left, table_of
 from proxy.deid.original import Source
 from proxy.deid.part10 import LONG_VRS, VRS, Limits
@@ -199,3 +200,75 @@ def test_constants_are_known(make: ModuleType) -> None:
         assert passing(view({}, facts), view({0x00200010: ("SH", constant)}, facts), policy) == [0]
     assert passing(view({}, facts), view({0x00200010: ("SH", b"REMOVE")}, facts), policy) == []
     assert passing(view({}, facts), view({0x00200010: ("SH", b"REMOVEDX")}, facts), policy) == []
+
+
+UNCHANGED = EMPTY | CONSTANTS_OF_OURS
+DATE, AT_LENGTH, AGE, NAME, DESCRIPTION = 0x00080020, 0x00181012, 0x00101010, 0x00100010, 0x00081030
+TIME_OF_STUDY, ANY_UID, CLASS_UID, SEQUENCE, REPLACED = 0x00080030, 0x00200052, 0x00081150, 0x00081140, 0x00400275
+
+
+@pytest.mark.parametrize(
+    ("options", "tag", "vr", "values"),
+    [
+        ("", DATE, "DA", UNCHANGED), ("rtn_long_modif", DATE, "DA", MOVED | CONSTANTS_OF_OURS),
+        ("rtn_long_full", DATE, "DA", UNCHANGED), ("", AT_LENGTH, "DA", 0), ("rtn_long_full", AT_LENGTH, "DA", EMPTY),
+        ("rtn_long_modif", AT_LENGTH, "DA", MOVED | CONSTANTS_OF_OURS), ("rtn_long_modif", TIME_OF_STUDY, "TM", TIME),
+        ("rtn_long_modif", 0x0040A13A, "DT", MOVED | CONSTANTS_OF_OURS), ("", 0x0040A13A, "DT", UNCHANGED),
+        ("", AGE, "AS", 0), ("rtn_pat_chars", AGE, "AS", EMPTY), ("rtn_pat_chars", 0x00100040, "CS", UNCHANGED),
+        ("", NAME, "PN", UNCHANGED | PSEUDONYM), ("", NAME, "CS", UNCHANGED), ("", 0x00081070, "PN", UNCHANGED),
+        ("", 0x00100020, "LO", UNCHANGED | PSEUDONYM), ("", DESCRIPTION, "LO", 0), ("clean_desc", DESCRIPTION, "LO", 0),
+        ("", ANY_UID, "UI", OWN_UIDS), ("rtn_uids", ANY_UID, "UI", EMPTY), ("rtn_uids", 0x00080018, "UI", EMPTY),
+        ("", CLASS_UID, "UI", ANYTHING), ("rtn_uids", CLASS_UID, "UI", ANYTHING),
+        ("", SEQUENCE, "SQ", ANYTHING), ("", REPLACED, "SQ", 0), ("clean_desc", REPLACED, "SQ", ANYTHING),
+        ("", 0x0018A001, "SQ", ANYTHING), ("", 0x00280010, "US", ANYTHING), ("", 0x00280010, "LO", 0),
+        ("", 0x00280010, "SQ", 0), ("", 0x00080063, "SH", 0), ("", 0x00141020, "DA", 0),
+        ("", 0x00080070, "LO", ANYTHING),
+    ],
+)  # fmt: skip
+def test_which_values_pass(make: ModuleType, options: str, tag: int, vr: str, values: int) -> None:
+    """By the rows of Table E.1-1; what is kept as it came passes at a glance only where it is empty."""
+    glance = Glance(make.optioned(*options.split()))
+    case = glance.case(tag)
+    assert case is not None
+    assert glance.passes(case, vr) == values
+
+
+@pytest.mark.parametrize(
+    "tag", [0x00080000, 0x00070010, 0x00090010, 0x50000010, 0x601E0010, 0x7FE00010, 0x00420011, 0x04000500, 0x0018FFFE]
+)
+def test_what_always_needs_a_thought(make: ModuleType, tag: int) -> None:
+    """Group lengths, private elements, curves, overlays, pixels, documents, originals, what nobody knows."""
+    assert Glance(make.optioned()).case(tag) is None
+
+
+def test_words_about_dates_are_thought_about_and_all_else_is_not(make: ModuleType) -> None:
+    """Docs: dates.md. Under such words no date passes at a glance, whichever of its two VRs says that it is one."""
+    plain, worded = Glance(make.worded("rtn_long_modif")), Glance(make.worded("rtn_long_modif", dates="year"))
+    for tag, vr in ((DATE, "DA"), (TIME_OF_STUDY, "TM"), (0x0040A13A, "DT"), (DATE, "LO"), (0x00080050, "DA")):
+        case = plain.case(tag)
+        assert case is not None
+        assert plain.passes(case, vr)
+        assert worded.passes(case, vr) == 0
+    for tag, vr in ((0x00080050, "SH"), (0x00080070, "LO"), (ANY_UID, "UI")):
+        case = plain.case(tag)
+        assert case is not None
+        assert worded.passes(case, vr) == plain.passes(case, vr) != 0
+
+
+@pytest.mark.parametrize(
+    ("match", "case", "passes"),
+    [
+        ({"tag": "(0008,0050)"}, False, False), ({"tag": "(0008,0050)", "vr": "SH"}, False, False),
+        ({"mask": "(0008,xxxx)"}, False, False), ({"vr": "SH"}, True, False), ({"vr": "LO"}, True, True),
+        ({"tag": "(0008,0051)"}, True, True), ({"mask": "(0010,xxxx)"}, True, True),
+        ({"creator": "ACME", "mask": "(0009,xx50)"}, True, True),
+    ],
+)  # fmt: skip
+def test_what_a_site_s_rule_is_about_needs_a_thought(
+    make: ModuleType, match: dict[str, str], case: bool, passes: bool
+) -> None:
+    profile = {**load_profile("basic"), "options": ["rtn_safe_priv"], "rules": [{"match": match, "do": "empty"}]}
+    glance = Glance(compile_policy(make.tables(), PolicySpec("p", profile, make.KEY)))
+    found = glance.case(0x00080050)
+    assert (found is not None) is case
+    assert bool(found is not None and glance.passes(found, "SH")) is passes
