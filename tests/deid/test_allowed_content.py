@@ -69,3 +69,12 @@ def test_a_code_is_of_its_own_item(make: ModuleType) -> None:
     assert not asked.refuses(make.leaf(VALUE, "SH", b"121022", (NAME, 0)))
     assert not asked.refuses(make.leaf(VALUE, "SH", b"121022", (CONTENT, 0, FINDING, 0)))
     assert asked.refuses(make.leaf(VALUE, "SH", b"121022", (CONTENT, 0, NAME, 0)))
+
+
+def test_the_name_of_a_content_item_is_told_by_where_it_stands(make: ModuleType) -> None:
+    """In its (0040,A043) Concept Name Code Sequence, and the item in a sequence of content items."""
+    for path in ((CONTENT, 0, FINDING, 0), (FINDING, 0, NAME, 0), (NAME, 0), (CONTENT, 0, NAME, 0, NAME, 0)):
+        asked = check()
+        for length in range(2, len(path) + 1, 2):
+            asked.refuses(make.leaf(TYPE, "CS", b"TEXT", path[:length]))
+        assert not any(asked.refuses(make.leaf(tag, "SH", value, path)) for tag, value in GONE), path

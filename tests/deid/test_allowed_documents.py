@@ -54,3 +54,12 @@ def test_without_recipients_there_are_no_encrypted_attributes(make: ModuleType) 
     ):
         assert tag in ABOUT_ORIGINALS
         assert not check.allows(make.leaf(tag, vr, b"1.2.840.10008.1.2.1", path))
+
+
+@pytest.mark.parametrize("sop_class", CLASSES)
+def test_a_template_is_named_exactly_where_the_dummy_has_one(make: ModuleType, sop_class: str) -> None:
+    """(0040,E001) HL7 Instance Identifier: not even an empty one beside a document that is no CDA."""
+    check = DocumentCheck("dummy", sop_class)
+    assert check.verdict(make.leaf(0x0040E001, "ST", b"")) is False
+    assert check.verdict(make.leaf(0x0040E001, "ST", b"9.9.9")) is False
+    assert check.verdict(make.leaf(0x00420014, "LO", b"")) is False

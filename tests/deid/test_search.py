@@ -147,3 +147,28 @@ def test_a_name_without_spaces_around_it(make: ModuleType) -> None:
     for text, found in (("患者山田様", True), ("患者様", False)):
         leaf = make.leaf(LABEL, "LO", text.encode())._replace(codec="utf-8")
         assert asked.finds(leaf) is found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (b"1xQuendel", False), (b"x1Quendel", True), (b"Quendelx1", False), (b"Quendel1x", True),
+        (b".1QX7712", True), (b"QX7712.1", False), (b"QX77121a", False), (b"QX7712a1", True), (b"QX7712 .", True),
+        (b"\0\0Quendel", True),
+    ],
+)  # fmt: skip
+def test_only_the_neighbours_tell_whether_it_stands_alone(make: ModuleType, value: bytes, found: bool) -> None:
+    """In bytes: a letter beside a letter, a figure or a dot beside a figure make it a part of something longer."""
+    assert search(make).finds(make.leaf(0x00281201, "OW", value)) is found
+
+
+def test_values_of_a_code_string_may_be_padded_each(make: ModuleType) -> None:
+    for value in (b"8842 \\X", b"X\\ 8842\\Y", b"8842\0\\X", b"X\\ 8842"):
+        assert search(make, PatientID="8842").finds(make.leaf(LABEL, "CS", value)._replace(known="CS")), value
+
+
+def test_the_dictionary_or_the_file_may_say_that_it_is_free_text(make: ModuleType) -> None:
+    """What either of them calls text is looked at word by word; Mia is too short a name for a code string."""
+    asked = search(make)
+    for known, vr, found in (("LO", "CS", True), ("CS", "LO", True), ("CS", "CS", False), ("US", "LO", True)):
+        assert asked.finds(make.leaf(LABEL, vr, b"for Mia")._replace(known=known)) is found, (known, vr)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.deid import sieve
 from proxy.deid.facts import Facts, make_facts
-from proxy.deid.identifiers import NOBODY, birth_forms, collect
+from proxy.deid.identifiers import NOBODY, Identifiers, birth_forms, collect
+from proxy.deid.needles import Index
 from proxy.deid.part10 import LONG_VRS, Limits
+from proxy.deid.reading import Leaf
 from proxy.deid.repertoire import _CODECS
 from proxy.deid.rows import FORM, read_rows
 from proxy.deid.search import Search
@@ -213,3 +216,64 @@ def test_words_that_name_nobody_are_ascii() -> None:
 
 def test_a_sieve_shows_nothing() -> None:
     assert repr(Sieve(view({0x00100010: ("PN", b"Schneider")}, ""))) == "Sieve(<phi>)"
+
+
+def test_a_suspect_is_marked_by_one() -> None:
+    before = view({0x00100010: ("PN", b"Schneider^Anna")}, "ISO_IR 100")
+    plain = {0x00080070: ("LO", b"Acme"), 0x00081090: ("LO", b"Schneider")}
+    assert Sieve(before).suspects(view(plain, "ISO_IR 100")) == b"\0\0\1"
+    assert Sieve(before).suspects(view(plain, "NONSENSE")) == b"\1\1\1", "nobody can read it"
+    assert Sieve(before).suspects(view({}, "")) == b""
+
+
+def test_only_what_is_no_plain_text_is_collected_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes long: an input of ASCII text has nothing of the kind, another only what is not ASCII."""
+    collected: list[int] = []
+
+    def note(leaves: Iterable[Leaf]) -> Identifiers:
+        every = list(leaves)
+        collected.extend(leaf.tag for leaf in every)
+        return collect(every)
+
+    monkeypatch.setattr(sieve, "collect", note)
+    ascii_only = {0x00100010: ("PN", b"Schneider^Anna"), 0x00100020: ("LO", b"4711"), 0x00100030: ("DA", b"19520417")}
+    assert not any(Sieve(view(ascii_only, "ISO_IR 100")).suspects(view({0x00080070: ("LO", b"Acme")}, "ISO_IR 100")))
+    assert collected == []
+    Sieve(view({**ascii_only, 0x00081070: ("PN", b"M\xfcller")}, "ISO_IR 100"))
+    assert collected == [0x00081070]
+
+
+def test_utf_16_is_asked_for_where_something_looks_like_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    widened = Sieve._widened
+
+    def note(self: Sieve) -> Index:
+        asked.append(1)
+        return widened(self)
+
+    monkeypatch.setattr(Sieve, "_widened", note)
+    made = Sieve(view({0x00100010: ("PN", b"Schneider^Anna")}, "ISO_IR 100"))
+    for value, wide, found in (
+        (bytes(range(1, 101)), 0, False), ("Schneider".encode("utf-16-le"), 1, True),
+        ("Schneider".encode("utf-16-be"), 1, True), ("Weber^Weber".encode("utf-16-le"), 1, False),
+    ):  # fmt: skip
+        asked.clear()
+        assert bool(made.suspects(view({0x00281201: ("OW", value)}, ""))[-1]) is found
+        assert len(asked) == wide
+
+
+def test_a_date_is_one_of_birth_where_it_is_said_to_be() -> None:
+    """Other forms of it are looked for then; a number that looks like a date is only itself."""
+    after = view({0x00080070: ("LO", b"on 17.04.1952"), 0x00081090: ("LO", b"no 19520417")}, "ISO_IR 100")
+    for tag, vr, form in ((0x00100030, "DA", True), (0x00100020, "LO", False), (0x00080050, "SH", False)):
+        found = Sieve(view({tag: (vr, b"19520417")}, "ISO_IR 100")).suspects(after)
+        assert (bool(found[1]), bool(found[2])) == (form, True), vr
+
+
+def test_however_many_there_are() -> None:
+    names = "=".join(f"M\xfcller{n:03d}x^Anna{n:03d}" for n in range(60)).encode("latin_1")
+    births = b"\\".join(b"19%02d0417" % year for year in range(60))
+    before = view({0x00100010: ("PN", names), 0x00100030: ("DA", births[:8]), 0x00081070: ("PN", births)}, "ISO_IR 100")
+    after = view({0x00080070: ("LO", b"anna"), 0x00081090: ("LO", b"weber"), 0x00181020: ("LO", b"17.04.1900")}, "")
+    found = Sieve(before).suspects(after)
+    assert [bool(each) for each in found] == [True, False, True]

@@ -616,3 +616,34 @@ def test_an_engine_that_does_nothing_passes_no_bundled_file(make: ModuleType) ->
         with pytest.raises(InstanceHeld):  # a new head in front of the old data set
             GATE.verify(memoryview(data), dataclasses.replace(result, chunks=(new + old,)), policy)
         assert materialise(result.chunks, data) == output
+
+
+# Pixels
+
+
+def test_pixel_data_that_does_not_leave_as_a_slice_is_judged_too(case: Case) -> None:
+    """Written by the engine itself: what hides beside the image is seen, samples of 16 bits are no text in UTF-16."""
+
+    def hides(ds: Dataset) -> None:
+        ds.BitsStored, ds.HighBit, ds.PixelData = 7, 6, b"\1\x82\3\4"
+
+    assert case.refused(case.changed(hides)).reason is Reason.PIXELS_NOT_CLEAN
+
+    def samples(ds: Dataset) -> None:
+        ds.Columns, ds.PixelData = 10, "Schneider ".encode("utf-16-le")
+
+    def named(ds: Dataset) -> None:
+        ds.Columns, ds.PixelData = 5, b"Schneider "
+
+    case.verify(case.changed(samples))
+    assert case.refused(case.changed(named)).reason is Reason.IDENTIFIER_REMAINS
+
+
+def test_a_strict_profile_has_pixels_read_again(case: Case) -> None:
+    """Where nobody can, the instance is held; without pixels there is nothing to read."""
+    strict = dataclasses.replace(case.policy, pixels=dataclasses.replace(case.policy.pixels, strict=True))
+    with pytest.raises(InstanceHeld) as held:
+        GATE.verify(memoryview(case.data), case.result, strict)
+    assert held.value.reason is Reason.PIXELS_UNINSPECTED
+    without = case.changed(lambda ds: ds.__delattr__("PixelData"))
+    assert GATE.verify(memoryview(case.data), without, strict).size
