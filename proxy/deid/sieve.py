@@ -68,7 +68,7 @@ class Sieve:
         """Whether pixel data may hold an identifier byte by byte."""
         if first_in(value, self._index) >= 0:
             return True
-        plain = [needle for needle in _needles(self._odd) if b"\0" not in needle] if self._odd is not None else []
+        plain = _needles(self._odd, wide=False) if self._odd is not None else []
         return bool(plain) and first_in(value, _index_of(plain)) >= 0
 
     def _widened(self) -> Index:
@@ -84,9 +84,10 @@ def _phrases(known: Identifiers) -> str:
     return "".join(f"{text}\0" for text in texts if text.isascii())
 
 
-def _needles(known: Identifiers) -> list[bytes]:
-    """What may stand anywhere as it is."""
-    return [*known.raw, *(uid.encode("latin_1") for uid in known.uids if len(uid) >= LEAST_RAW)]
+def _needles(known: Identifiers, *, wide: bool = True) -> list[bytes]:
+    """What may stand anywhere as it is; without ``wide`` no text in UTF-16, but for UIDs with a NUL in them."""
+    raw = [needle for needle in known.raw if wide or b"\0" not in needle]
+    return [*raw, *(uid.encode("latin_1") for uid in known.uids if len(uid) >= LEAST_RAW)]
 
 
 def _index_of(needles: list[bytes]) -> Index:

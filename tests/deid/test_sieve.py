@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.deid import sieve
@@ -170,6 +170,7 @@ def test_what_the_search_finds_is_suspected(part: int) -> None:
 
 
 @settings(deadline=None, max_examples=150)
+@example("00000000\x00\x80", "", (0x0020000D, "UI"), (0x00080008, "CS"), True)  # a UID with a NUL in it
 @given(
     st.text(st.characters(codec="latin_1"), max_size=12), st.text(st.characters(codec="latin_1"), max_size=20),
     st.sampled_from([place for place in PLACES if place[1] != "DA"]), st.sampled_from(KEPT), st.booleans(),
