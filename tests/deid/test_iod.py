@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from pydicom.tag import Tag
 
-from proxy.deid.iod import X_UNLESS_REQUIRED, resolve
+from proxy.deid.iod import X_UNLESS_REQUIRED, IodTypes, compile_types, resolve
+from proxy.deid.tables import AttributeType
+from proxy.errors import ConfigError
 from tests.deid.canary_files import item
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
@@ -173,3 +175,76 @@ def test_what_makes_a_patient_an_animal(make: ModuleType, tag: int) -> None:
         assert iod.type_of(CT, (), owner, frozenset({0x00100010})) == 3
         assert iod.type_of(CT, (0x00081140,), owner, frozenset({tag})) == 3
         assert iod.possible_types(CT, owner) == {2, 3}
+
+
+def compiled(*rows: tuple[int, str, str, tuple[str, ...]], code: str = "X", vr: str = "LO") -> IodTypes:
+    """The types of (tag, module, type, path) in an image of modules M, U and C; every tag has one code and VR."""
+    types = tuple(
+        AttributeType(module, path, f"({t >> 16:04X},{t & 0xFFFF:04X})", kind) for t, module, kind, path in rows
+    )
+    modules = {CT: (("general-study", "M"), ("image", "M"), ("extra", "U"), ("other", "C"))}
+    tables: Any = SimpleNamespace(types=types, iod_modules=modules)
+    tags = {tag for tag, *_ in rows}
+    return compile_types(tables, dict.fromkeys(tags, code), dict.fromkeys(tags, vr))
+
+
+AGENT = 0x00180010
+
+
+@pytest.mark.parametrize(
+    ("vr", "required"),
+    [
+        *((vr, True) for vr in "AE AS CS DA DS DT IS LO LT PN SH ST TM UC UT".split()),
+        *((vr, False) for vr in "AT FD FL OB OW SL SQ SS UI UL UN UR US".split()),
+    ],
+)
+def test_what_is_required_is_replaced_where_its_vr_has_a_dummy(vr: str, required: bool) -> None:
+    """PS3.15 E.1.1: a plain X gives way where the object would be invalid and a valid value exists."""
+    for kind in ("1", "2"):
+        assert (AGENT in compiled((AGENT, "image", kind, ()), vr=vr).required) is required
+    for kind in ("1C", "2C", "3", "None"):
+        assert AGENT not in compiled((AGENT, "image", kind, ()), vr=vr).required
+
+
+@pytest.mark.parametrize(("kind", "number"), [("1", 1), ("1C", 1), ("None", 1), ("2", 2), ("2C", 2), ("3", 3)])
+def test_conditional_types_are_read_as_if_their_condition_held(kind: str, number: int) -> None:
+    for code in ("X/Z", "Z", "X/Z/D"):
+        assert compiled((AGENT, "image", kind, ()), code=code).type_of(CT, (), AGENT, frozenset()) == number
+    assert compiled((AGENT, "image", kind, ()), code="D").types == {}, "D does not depend on the type"
+
+
+def test_the_strictest_of_one_module_and_of_several() -> None:
+    twice = compiled((AGENT, "image", "3", ()), (AGENT, "image", "1", ()), (AGENT, "image", "2", ()), code="Z")
+    assert twice.type_of(CT, (), AGENT, frozenset()) == 1
+    both = compiled((AGENT, "image", "3", ()), (AGENT, "extra", "2", ()), (AGENT, "other", "1", ()), code="Z")
+    assert both.type_of(CT, (), AGENT, frozenset()) == 3
+    assert both.possible_types(CT, AGENT) == {1, 2, 3}
+    assert both.type_of("1.2.3", (), AGENT, frozenset()) == 0
+    assert both.possible_types("1.2.3", AGENT) == {0}
+    assert both.type_of(CT, (), 0x00080050, frozenset()) == 3
+    assert both.possible_types(CT, 0x00080050) == {3}
+
+
+def test_what_shows_an_optional_module() -> None:
+    """An attribute that no mandatory module has; inside items nothing has to show it."""
+    only = 0x00181040
+    iod = compiled((AGENT, "image", "3", ()), (AGENT, "extra", "2", ()), (only, "extra", "3", ()), code="Z")
+    assert dict(iod.modules[CT])["extra"] == frozenset({only})
+    assert dict(iod.modules[CT])["image"] is None
+    assert iod.type_of(CT, (), AGENT, frozenset({AGENT})) == 3
+    assert iod.type_of(CT, (), AGENT, frozenset({only})) == 2
+    inside = compiled((AGENT, "extra", "2", ("AnatomicRegionSequence",)), code="Z")
+    assert dict(inside.modules[CT])["extra"] == frozenset({0x00082218})
+    assert inside.type_of(CT, (0x00082218,), AGENT, frozenset()) == 2
+    assert inside.type_of(CT, (0x00082218, 0x00082218), AGENT, frozenset()) == 3
+
+
+def test_modules_of_objects_of_no_study_do_not_count() -> None:
+    iod = compiled((AGENT, "hanging-protocol", "1", ()), code="Z")
+    assert iod.types == {}
+    assert iod.is_patient_study("1.2.3"), "nothing is known of it"
+
+
+def test_a_path_of_unknown_keywords_is_refused() -> None:
+    with pytest.raises(ConfigError):
+        compiled((AGENT, "image", "1", ("NoSuchSequence",)))

@@ -13,9 +13,13 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from proxy.deid.decode import read_instance
 from proxy.deid.engine import explain
+from proxy.deid.private import Declaration
+from proxy.deid.private_walk import declarations
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.types import Claimed
+from proxy.deid.values import DEFAULT
 from proxy.deid.verify import Gate
 from proxy.errors import InstanceHeld, Reason
 from proxy.store.rulebook import load_profile
@@ -302,3 +306,62 @@ def test_the_gate_refuses_items_that_only_a_list_says_are_items(make: ModuleType
     forged = out[:at] + head[:4] + struct.pack("<I", len(value)) + value + out[end + 8 :]
     with pytest.raises(InstanceHeld, match="safe as what it is"):
         GATE.verify(memoryview(data), replace(result, chunks=(forged,)), under)
+
+
+# ---- what an instance declares of its private elements (PS3.3 C.12.1), as plain values
+
+
+def numbers(*each: int) -> bytes:
+    return struct.pack(f"<{len(each)}H", *each)
+
+
+def declaration(make: ModuleType, *changes: tuple[int, str, bytes], action: bytes = b"") -> tuple[Declaration, ...]:
+    """What one item of (0008,0300) says after ``changes``."""
+    item_ = {0x00080301: ("US", numbers(0x45)), 0x00080302: ("LO", b"ACME"), 0x00080303: ("CS", b"MIXED "),
+             0x00080304: ("US", numbers(0x31, 0x32))}  # fmt: skip
+    definition = {0x00080308: ("US", numbers(0x1031)), 0x0008030A: ("CS", b"LO")}
+    for tag, vr, value in changes:
+        (definition if tag >= 0x00080308 else item_)[tag] = (vr, value)
+
+    def coded(elements: dict[int, tuple[str, bytes]]) -> bytes:
+        inside = b"".join(make.raw_element(tag, vr, value) for tag, (vr, value) in sorted(elements.items()))
+        return b"\xfe\xff\x00\xe0" + struct.pack("<I", len(inside)) + inside
+
+    item_[0x00080305] = ("SQ", coded({0x00080306: ("US", action)}) if action else b"")
+    item_[0x00080310] = ("SQ", coded(definition))
+    data = make.encode(make.dataset())
+    at = data.index(b"\x10\x00\x10\x00PN")
+    instance = read_instance(
+        memoryview(data[:at] + make.raw_element(0x00080300, "SQ", coded(item_)) + data[at:]), make.policy()
+    )
+    return declarations(instance.root, DEFAULT, True)
+
+
+def test_a_declaration_is_read_as_it_is_said(make: ModuleType) -> None:
+    said = Declaration(0x45, "ACME", "MIXED", frozenset({0x31, 0x32}), frozenset({0x33}), {0x31: "LO"})
+    assert declaration(make, action=numbers(0x33)) == (said,)
+    assert declaration(make) == (replace(said, identifying=frozenset()),)
+    both = declaration(make, (0x00080301, "US", numbers(0x45, 0x47)), action=numbers(0x33))
+    assert both == (said, replace(said, group=0x47)), "one for each group"
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "left"),
+    [
+        ((0x00080302, "LO", b""), "creator", ""), ((0x00080303, "CS", b"SAFE"), "status", "SAFE"),
+        ((0x00080304, "OB", b"\x31\0\x32"), "nonidentifying", frozenset({0x31, 0x2032})),
+        ((0x00080304, "US", b""), "nonidentifying", frozenset()), ((0x00080308, "US", b""), "vrs", {}),
+        ((0x00080308, "US", numbers(0x1031, 0x12)), "vrs", {0x31: "LO", 0x12: "LO"}),
+        ((0x0008030A, "CS", b""), "vrs", {0x31: ""}),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_declares_nothing(
+    make: ModuleType, change: tuple[int, str, bytes], field: str, left: object
+) -> None:
+    (found,) = declaration(make, change)
+    assert getattr(found, field) == left
+
+
+def test_without_a_group_nothing_is_declared(make: ModuleType) -> None:
+    assert declaration(make, (0x00080301, "US", b"")) == ()
+    assert declaration(make, (0x00080301, "SQ", b"")) == ()

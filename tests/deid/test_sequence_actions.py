@@ -10,12 +10,15 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from proxy.deid.engine import explain
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
+from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
 from proxy.store.rulebook import load_profile
 from tests.deid.canary_files import item
 
 GATE = Gate(bytes(32))
+UNKNOWN_IOD = "1.2.840.10008.5.1.4.1.1.3"
 SR, GSPS = "1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.11.1"
 
 
@@ -163,3 +166,47 @@ def test_a_report_of_which_nothing_stays_is_released(make: ModuleType, options: 
     out = released(make, ds, make.optioned(*options))
     assert "QX-77" not in str(out)
     assert [each.TextValue for each in out.ContentSequence] == ["REMOVED"]
+
+
+@pytest.mark.parametrize("tag", [0x00080082, 0x00401101, 0x0040A088])
+@pytest.mark.parametrize("items", [0, 1])
+def test_a_sequence_of_codes_is_replaced_whatever_was_in_it(make: ModuleType, tag: int, items: int) -> None:
+    """Also where the code had no meaning, so that its value would not be seen to be one, or there was none."""
+    observer = item(VerifyingObserverName="Quendel^A", VerificationDateTime="20240215", VerifyingOrganization="x")
+    holder = observer if tag == 0x0040A088 else item(InstitutionName="Klinikum") if tag == 0x00401101 else None
+    inside = [item(CodeValue="QX-77", CodingSchemeDesignator="99QX")] * items
+    ds = make.dataset(UNKNOWN_IOD)
+    (holder if holder is not None else ds).add_new(tag, "SQ", inside)
+    if holder is not None:
+        ds.AnatomicRegionSequence = [holder]
+    out = released(make, ds, make.optioned(uninspected_pixels="forward"))
+    left = out if holder is None else out.AnatomicRegionSequence[0]
+    assert "QX" not in str(out)
+    for code_item in left[tag].value if tag in left else ():
+        assert (code_item.CodeValue, code_item.CodingSchemeDesignator) == ("REMOVED", "99VEIL")
+
+
+def test_an_explanation_names_the_row_by_which_a_content_item_goes(make: ModuleType) -> None:
+    number = item(
+        RelationshipType="CONTAINS", ValueType="TEXT", ConceptNameCodeSequence=code("121022"), TextValue="QX-77"
+    )
+    strange = item(RelationshipType="CONTAINS", ValueType="STRANGE", ConceptNameCodeSequence=code("121071"))
+    finding = item(RelationshipType="CONTAINS", ValueType="CODE", ConceptNameCodeSequence=code("121071"),
+                   ConceptCodeSequence=code("1", "SCT", "nodule"), ContentSequence=[number])  # fmt: skip
+    ds = make.dataset(SR, ValueType="CONTAINER", ConceptNameCodeSequence=code("126000"))
+    ds.ContentSequence = [number, strange, finding]
+    steps = explain(memoryview(make.encode(ds)), Claimed(), make.optioned("clean_struct"))
+    said = {step.path: step.rule for step in steps if step.tag == 0xFFFEE000 and step.action == "remove"}
+    content = 0x0040A730
+    assert said[content, 0] == said[content, 2, content, 0] == "E.3.4-1 Accession Number: remove"
+    assert said[content, 1] == "content item STRANGE: remove"
+    assert len(said) == 3
+
+
+def test_a_graphic_layer_that_is_no_text(make: ModuleType) -> None:
+    """A sequence in the place of the name: the dummy has one of its own."""
+    annotation = Dataset()
+    annotation.add_new(0x00700002, "SQ", [item(UnformattedTextValue="Quendel")])
+    data = make.encode(make.dataset(GSPS, GraphicAnnotationSequence=[annotation]))
+    _, out = make.run(data, make.optioned())
+    assert dcmread(io.BytesIO(out)).GraphicAnnotationSequence[0].GraphicLayer == "REMOVED"
