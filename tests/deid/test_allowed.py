@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-from proxy.deid.allowed import Rules, is_pseudonym
+from proxy.deid import dummies
+from proxy.deid.allowed import CONSTANTS, Rules, is_pseudonym
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.pseudonym import check_character
 from proxy.deid.reading import Path
@@ -185,3 +186,69 @@ def test_in_a_sequence_to_be_replaced_no_text_is_as_it_was(make: ModuleType) -> 
 )  # fmt: skip
 def test_the_form_of_a_pseudonym(value: str, prefix: str, ours: bool) -> None:
     assert is_pseudonym(value, prefix) is ours
+
+
+def test_the_constants_that_stand_for_a_removed_value() -> None:
+    """Those of `dummies` and of the codes in dummy sequences; no other value is taken for one of ours."""
+    texts = {b"REMOVED", b"Removed", b"urn:removed", b"COERCE", b"+0000", b"99VEIL", b"DCM", b""}
+    assert texts | {b"19000101", b"19000101000000", b"000000", b"000D", b"0"} == CONSTANTS
+    written = {value.strip(b" \0") for value in dummies.BY_VR.values()}
+    assert written <= CONSTANTS
+    assert {each.value for each in dummies.REMOVED_CODE} <= CONSTANTS  # type: ignore[union-attr]  # of elements
+
+
+@pytest.mark.parametrize(
+    ("tag", "path"),
+    [
+        (0x04000500, ()), (0x04000510, (0x04000500, 0)), (0x04000520, (0x04000500, 0)), (0x04000520, ()),
+        (0x00080070, (0x04000500, 0)), (0x00280010, (0x04000500, 0, 0x00082218, 0)),
+    ],
+)  # fmt: skip
+def test_nothing_stands_in_encrypted_attributes_but_our_envelope(make: ModuleType, tag: int, path: Path) -> None:
+    vr, value = ("SQ", b"") if tag == 0x04000500 else ("LO", b"Acme") if tag == 0x00080070 else ("US", b"\2\0")
+    rules = Rules(named(make), make.source(came(make), named(make)))
+    with pytest.raises(InstanceHeld) as held:
+        rules.check(make.leaf(tag, vr, value, path))
+    assert held.value.detail.endswith("encrypted attributes that are not ours")
+    assert rules.looks_inside(make.leaf(0x04000500, "SQ"))
+
+
+@pytest.mark.parametrize(
+    ("stated", "known", "held"),
+    [
+        ("LO", "SH", False), ("UI", "LO", False), ("LO", "US", True), ("US", "LO", True), ("SQ", "LO", True),
+        ("LO", "SQ", True), ("OB", "SQ", True), ("OB", "US", False), ("SQ", "UN", False), ("LO", "UN", False),
+        ("OB", "UN", False), ("US", "US or SS", False),
+    ],
+)  # fmt: skip
+def test_text_stays_text_and_numbers_numbers(make: ModuleType, stated: str, known: str, held: bool) -> None:
+    """As written beside as PS3.6 has it; of what it says nothing the rules decide on the tag."""
+    policy = site(make, rules=[{"match": {"tag": "(0008,0070)"}, "do": "keep"}])
+    rules = Rules(policy, make.source(came(make), policy))
+    refusals = []
+    try:
+        rules.check(make.leaf(0x00080070, stated, b"")._replace(known=known))
+    except InstanceHeld as refusal:
+        refusals.append(refusal.detail)
+    assert any("of another kind than PS3.6 says" in each for each in refusals) is held
+
+
+@pytest.mark.parametrize(("vr", "number", "value"), [("AS", 4, b"042Y"), ("DA", 1, b"20240215"), ("UI", 7, b"1.2.3.9")])
+def test_a_private_element_is_judged_by_its_vr(make: ModuleType, vr: str, number: int, value: bytes) -> None:
+    """Ages under words about dates, dates, UIDs; without such words an age of a safe element is no date."""
+    rows = [{"creator": "ACME", "tag": f"(0045,xx0{number})", "vr": vr, "note": "needed"}]
+    dates = {"dates": "year", "birth_date": "remove", "times": "keep", "ages": "remove"}
+    for words, held in (({}, vr != "AS"), ({"dates": dates}, True)):
+        options = ["rtn_safe_priv", "rtn_long_modif"] if words else ["rtn_safe_priv"]
+        policy = site(make, *options, private=rows, **words)
+        ds = came(make)
+        ds.add_new(0x00450010, "LO", "ACME")
+        ds.add_new(0x00451000 | number, vr, value.decode())
+        rules = Rules(policy, make.source(ds, policy))
+        rules.check(make.leaf(0x00450010, "LO", b"ACME"))
+        try:
+            rules.check(make.leaf(0x00451000 | number, vr, value))
+        except InstanceHeld:
+            assert held
+        else:
+            assert not held

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.types import Claimed
@@ -188,7 +189,29 @@ def test_private_file_meta_information(make: ModuleType) -> None:
     for tag, vr, value in ((0x00020100, "UI", "1.2.3"), (0x00020102, "OB", b"\0\1")):
 
         def meta(ds: Dataset, tag: int = tag, vr: str = vr, value: Any = value) -> None:
-            ds.file_meta.PrivateInformationCreatorUID = "1.2.3"
+            ds.file_meta.PrivateInformationCreatorUID = UID("1.2.3")
             ds.file_meta.add_new(tag, vr, value)
 
         assert not passes(changed(make, meta), site(make), 0x00020100)
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [(0x21000040, "DA", "20240215"), (0x21000050, "TM", "1011"), (0x00440004, "DT", "20240215")],
+)
+def test_under_words_about_dates_no_date_is_removed_for_certain(
+    make: ModuleType, tag: int, vr: str, value: str
+) -> None:
+    """Docs: dates.md. Which ones stay is told by their values; other attributes with X go as ever."""
+    worded, data = make.worded("rtn_long_full", ages="keep"), changed(make, put(tag, vr, value))
+    assert passes(data, worded)
+    assert not passes(data, make.worded(), tag)
+    assert not passes(changed(make, put(0x00081030, "LO", "Knee")), worded, 0x00081030)
+
+
+def test_what_nobody_claims_stays_for_nobody(make: ModuleType) -> None:
+    """A private element without a creator is not one of a creator whose name is a word of ours."""
+    for name in ("x", "X"):
+        rules = [{"do": "clean", "match": {"creator": name, "mask": "(0011,xx01)"}}]
+        data = changed(make, put(0x00111001, "LO", "nodule"))
+        assert not passes(data, site(make, "rtn_safe_priv", rules=rules), 0x00111001)

@@ -174,3 +174,13 @@ def test_claims(burned_in: str, methods: set[bytes], came: tuple[str, bool], cle
         with pytest.raises(InstanceHeld) as refused:
             check_claims(burned_in, methods, came, Work(clean=clean))
         assert refused.value.reason is Reason.PIXELS_NOT_CLEAN
+
+
+def test_nothing_here_reads_a_video(make: ModuleType) -> None:
+    """The decision answers for it; what cannot be decoded is no error of the output."""
+    image: Any = Image()
+    check_pixels(image, make.leaf(PIXELS, "OB", b"no stream at all"), syntax(make, VIDEO), Work())
+    with pytest.raises(InstanceHeld):
+        check_pixels(image, make.leaf(PIXELS, "OB", b"no stream at all"), syntax(make, VIDEO), Work(clean=True))
+    with pytest.raises(InstanceHeld):
+        check_pixels(image, make.leaf(PIXELS, "OB", b"no stream at all"), syntax(make), Work())
