@@ -151,3 +151,19 @@ def test_the_first_rule_that_is_about_an_element_decides(make: ModuleType) -> No
     asked = RuleCheck([other, first, rule("remove", vrs=frozenset({"LO"}))], source, lambda leaf: False, False)
     assert asked.verdict(make.leaf(LABEL, "LO", b"x"), "LO") is True
     assert RuleCheck([], source, lambda leaf: False, False).verdict(make.leaf(LABEL, "LO", b"x"), "LO") is None
+
+
+def test_rules_about_others_are_passed_over(make: ModuleType) -> None:
+    """Another attribute, another VR, another creator, private or not: the rule behind them is asked all the same."""
+    source, every = make.source(make.dataset(), make.policy()), ((0x0000FFFF, 0x1001),)
+    others = [
+        rule("keep", tags=frozenset({DESCRIPTION})), rule("keep", vrs=frozenset({"SH"})),
+        rule("keep", creators=frozenset({"OTHER"}), masks=every), rule("keep", masks=((0xFFFF0000, 0x00100000),)),
+    ]  # fmt: skip
+    ours = rule("remove", creators=frozenset({"ACME"}), masks=every)
+    plain = rule("remove", tags=frozenset({LABEL}))
+    for rules in ([*others, ours, plain], [*others, plain, ours]):
+        asked = RuleCheck(rules, source, lambda leaf: True, False)
+        assert asked.verdict(make.leaf(0x00191001, "LO", b"x"), "LO", "ACME") is False
+        assert asked.verdict(make.leaf(LABEL, "LO", b"x"), "LO") is False
+        assert asked.verdict(make.leaf(0x00280010, "US", b"\2\0"), "US") is None

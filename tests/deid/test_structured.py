@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydicom.sr._snomed_dict import mapping as snomed
 
-from proxy.deid.structured import OPTIONS, RETIRED, ContentAction, content_rules
+from proxy.deid.structured import OPTIONS, RETIRED, ContentAction, ContentRow, ContentRules, content_rules
 from proxy.errors import ConfigError
 
 CSV = Path(__file__).parents[2] / "rules" / "standard" / "ps3.15-e3.4-1-clean-structured-content.csv"
@@ -150,3 +150,20 @@ def test_a_wrong_row_is_refused(cell: tuple[str, str]) -> None:
 def test_a_row_that_stands_twice_is_refused() -> None:
     with pytest.raises(ConfigError, match="row 3 stands twice"):
         content_rules([ROWS[0], {**ROWS[0], "basic": "D"}])
+
+
+@pytest.mark.parametrize(
+    ("of_row", "warned"),
+    [
+        ("TEXT", "PNAME TEXT UIDREF DATE TIME DATETIME"), ("CODE", "PNAME TEXT UIDREF DATE TIME DATETIME CODE NUM"),
+        ("NUM", "PNAME TEXT UIDREF DATE TIME DATETIME CODE NUM"), ("UIDREF", "PNAME TEXT UIDREF DATE TIME DATETIME "
+         "COMPOSITE IMAGE WAVEFORM"), ("IMAGE", "UIDREF COMPOSITE IMAGE WAVEFORM"), ("CONTAINER", "CONTAINER"),
+    ],
+)  # fmt: skip
+def test_in_which_dress_a_concept_is_still_the_one_that_goes(of_row: str, warned: str) -> None:
+    """A text can say anything, so every written or coded row counts for it; coordinates and containers say nothing."""
+    row = ContentRow("a concept", "77", "99X", of_row, "X", {})
+    rules = ContentRules({("77", "99x"): (row,)})
+    kinds = "CODE COMPOSITE CONTAINER DATE DATETIME IMAGE NUM PNAME SCOORD SCOORD3D TCOORD TEXT TIME UIDREF WAVEFORM"
+    found = {kind for kind in kinds.split() if rules.decide("77", "99X", kind, NONE).action == "X"}
+    assert found == set(warned.split())

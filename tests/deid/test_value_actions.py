@@ -140,3 +140,13 @@ def test_a_cut_comes_after_the_move(make: ModuleType) -> None:
     assert Asked(make).does("truncate", "DA", b"20240205", argument="15") == b"20240215"
     assert Asked(make, "rtn_long_modif").does("truncate", "DA", b"20240205", argument="15") == b"20240115"
     assert Asked(make, "rtn_long_modif").does("truncate", "DA", b"20240105", argument="0") == b"20230101"
+
+
+def test_a_cut_where_dates_do_not_move_is_of_the_very_day(make: ModuleType) -> None:
+    """At the end of a year and of a month a day more would be another."""
+    asked = Asked(make)
+    for vr, value, to, left in (
+        ("DA", b"20231231", "0", b"20230101"), ("DA", b"20240131", "15", b"20240115"),
+        ("DT", b"20231231235959", "0", b"2023"), ("DA", b"20240101", "31", b"20240131"),
+    ):  # fmt: skip
+        assert asked.does("truncate", vr, value, argument=to) == left

@@ -132,3 +132,15 @@ def test_a_site_s_rule_is_asked_of_what_stays_and_not_of_what_stands_for_it(make
     ds = make.dataset(Manufacturer="Acme", AnatomicRegionSequence=[item(Manufacturer="Acme", Rows=2)])
     out = make.through(ds, policy)
     assert (out.Manufacturer, out.AnatomicRegionSequence[0].Manufacturer) == ("PHANTOM", "PHANTOM")
+
+
+@pytest.mark.parametrize("syntax", ["EXPLICIT_LITTLE", "IMPLICIT_LITTLE"])
+def test_by_which_vr_it_was_read(make: ModuleType, syntax: str) -> None:
+    ds = study(make, SpecificCharacterSet="ISO_IR 100", InstanceCreationDate="20240215", PatientAge="042Y")
+    found = explain(memoryview(make.encode(ds, getattr(make, syntax))), Claimed(), make.optioned())
+    vrs = {step.tag: step.vr for step in found if not step.path}
+    wanted = {
+        0x00080005: "CS", 0x00100010: "PN", 0x00100020: "LO", 0x00080020: "DA", 0x00080018: "UI", REGION: "SQ",
+        0x00101010: "AS", 0x00080070: "LO", TEMPLATE: "SQ",
+    }  # fmt: skip
+    assert {tag: vrs[tag] for tag in wanted} == wanted
