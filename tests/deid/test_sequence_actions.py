@@ -210,3 +210,40 @@ def test_a_graphic_layer_that_is_no_text(make: ModuleType) -> None:
     data = make.encode(make.dataset(GSPS, GraphicAnnotationSequence=[annotation]))
     _, out = make.run(data, make.optioned())
     assert dcmread(io.BytesIO(out)).GraphicAnnotationSequence[0].GraphicLayer == "REMOVED"
+
+
+@pytest.mark.parametrize("syntax", ["EXPLICIT_LITTLE", "EXPLICIT_BIG"])
+def test_a_reference_by_position_follows_what_left(make: ModuleType, syntax: str) -> None:
+    """(0040,DB73), PS3.3 C.17.3.2.5: where the item stands now, in the byte order of the instance."""
+    number = item(
+        RelationshipType="CONTAINS", ValueType="TEXT", ConceptNameCodeSequence=code("121022"), TextValue="QX-77"
+    )
+    finding = item(RelationshipType="CONTAINS", ValueType="CODE", ConceptNameCodeSequence=code("121071"),
+                   ConceptCodeSequence=code("1", "SCT", "nodule"))  # fmt: skip
+    points = item(RelationshipType="INFERRED FROM", ReferencedContentItemIdentifier=[1, 2])
+    other = item(RelationshipType="CONTAINS", ValueType="CODE", ConceptNameCodeSequence=code("121071"),
+                 ConceptCodeSequence=code("2", "SCT", "cyst"), ContentSequence=[points])  # fmt: skip
+    ds = make.dataset(SR, ValueType="CONTAINER", ConceptNameCodeSequence=code("126000"))
+    ds.ContentSequence = [number, finding, other]
+    out = released(make, ds, make.optioned("clean_struct"), syntax)
+    kept, last = out.ContentSequence
+    assert kept.ConceptCodeSequence[0].CodeMeaning == "nodule"
+    assert last.ContentSequence[0].ReferencedContentItemIdentifier == [1, 1]
+
+
+def test_what_is_counted_of_content_items(make: ModuleType) -> None:
+    number = item(
+        RelationshipType="CONTAINS", ValueType="TEXT", ConceptNameCodeSequence=code("121022"), TextValue="QX-77"
+    )
+    finding = item(RelationshipType="CONTAINS", ValueType="CODE", ConceptNameCodeSequence=code("121071"),
+                   ConceptCodeSequence=code("1", "SCT", "nodule"), ContentSequence=[number])  # fmt: skip
+    ds = make.dataset(SR, ValueType="CONTAINER", ConceptNameCodeSequence=code("126000"))
+    counts = []
+    for content in ([number, finding], [finding], []):
+        ds.ContentSequence = content
+        result, _ = make.run(make.encode(ds), make.optioned("clean_struct"))
+        counts.append(dict(result.report.counts))
+    both, one, none = counts
+    assert both["removed"] - one["removed"] == 1
+    assert one["removed"] > none.get("removed", 0)
+    assert both["kept"] == one["kept"]

@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
+from proxy.deid import verify
 from proxy.deid.encode import encode_head
 from proxy.deid.repertoire import codec_of
 from proxy.deid.tokens import read_part10
@@ -618,6 +619,22 @@ def test_an_engine_that_does_nothing_passes_no_bundled_file(make: ModuleType) ->
         assert materialise(result.chunks, data) == output
 
 
+def test_no_two_releases_have_one_nonce(case: Case) -> None:
+    """NIST SP 800-38D 8: with one key none may come twice; gates of one key differ by their salt."""
+    gate, other = Gate(KEY, salt=b"worker 1"), Gate(KEY, salt=b"worker 2")
+    made = [gate.verify(memoryview(case.data), case.result, case.policy) for _ in range(3)]
+    assert [release.nonce for release in made] == [b"worker 1" + bytes([0, 0, 0, turn]) for turn in range(3)]
+    assert other.verify(memoryview(case.data), case.result, case.policy).nonce == b"worker 2" + bytes(4)
+    assert GATE.verify(memoryview(case.data), case.result, case.policy).nonce[:8] == bytes(8)
+    assert len({release.tag for release in made}) == 3
+    assert all(other.admits(release, case.output) for release in made)
+    assert not other.admits(dataclasses.replace(made[0], nonce=made[1].nonce), case.output)
+    whole, parts = other.again(made[0]), (case.output[:7], case.output[7:])
+    for part in parts:
+        whole.add(part)
+    assert whole.is_of(made[0].size, made[0].tag)
+
+
 # Pixels
 
 
@@ -647,3 +664,23 @@ def test_a_strict_profile_has_pixels_read_again(case: Case) -> None:
     assert held.value.reason is Reason.PIXELS_UNINSPECTED
     without = case.changed(lambda ds: ds.__delattr__("PixelData"))
     assert GATE.verify(memoryview(case.data), without, strict).size
+
+
+def test_what_a_strict_profile_has_read_is_the_output_beside_names_of_the_input(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(verify, "check_legible", lambda *arguments: asked.append(arguments))
+    reader: Any = object()
+    gate = Gate(KEY, reader)
+    strict = dataclasses.replace(case.policy, pixels=dataclasses.replace(case.policy.pixels, strict=True))
+    gate.verify(memoryview(case.data), case.result, case.policy)
+    assert asked == [], "only where the profile says so"
+    gate.verify(memoryview(case.data), case.result, strict)
+    ((root, pixels, syntax, whose, known),) = asked
+    assert whose is reader
+    assert (pixels.tag, bytes(pixels.value), syntax.uid) == (0x7FE00010, b"\1\2\3\4", LITTLE)
+    assert root.value(0x00100010)[1].strip() == case.result.report.patient_id.encode()
+    assert any("schneider" in str(each).lower() for each in known)
+    gate.verify(memoryview(case.data), case.changed(lambda ds: None), strict)
+    assert bytes(asked[-1][1].value) == b"\1\2\3\4", "also where no slice leaves"
