@@ -10,7 +10,7 @@ import pytest
 from proxy.deid.actions import INAPPLICABLE
 from proxy.deid.values import Charset
 from proxy.errors import InstanceHeld, Reason
-from tests.deid.acting import Asked
+from tests.deid.acting import AGE, BIRTH, DATE, TIME, Asked
 
 UTF8 = Charset(("utf_8",), transcode=True)
 
@@ -150,3 +150,47 @@ def test_a_cut_where_dates_do_not_move_is_of_the_very_day(make: ModuleType) -> N
         ("DT", b"20231231235959", "0", b"2023"), ("DA", b"20240101", "31", b"20240131"),
     ):  # fmt: skip
         assert asked.does("truncate", vr, value, argument=to) == left
+
+
+FULL, MODIFIED = "rtn_long_full", "rtn_long_modif"
+MOVING = {"dates": "shift", "times": "shift"}
+
+
+@pytest.mark.parametrize(
+    ("option", "words", "tag", "vr", "value", "left", "count"),
+    [
+        (FULL, {"ages": "keep"}, DATE, "DA", b"20240111", b"20240111", "kept"),
+        (FULL, {"ages": "keep"}, AGE, "AS", b"042Y", b"042Y", "kept"),
+        (MODIFIED, {"dates": "year"}, DATE, "DA", b"20240111", b"20240101", "truncated"),
+        (MODIFIED, {"dates": "year"}, DATE, "DA", b"", b"", "kept"),
+        (MODIFIED, {"dates": "year"}, DATE, "DA", b"\xff", INAPPLICABLE, ""),
+        (MODIFIED, {"dates": "year"}, DATE, "DA", b"Quendel", INAPPLICABLE, ""),
+        (MODIFIED, {"dates": "month"}, DATE, "DA", b"20240111\\20240212", b"20240115\\20240215", "truncated"),
+        (MODIFIED, {"dates": "year", "birth_date": "year"}, BIRTH, "DA", b"19520417", b"19520101", "truncated"),
+        (MODIFIED, {"dates": "year", "birth_date": "remove"}, BIRTH, "DA", b"19520417", INAPPLICABLE, ""),
+        (MODIFIED, {"dates": "year", "times": "remove"}, TIME, "TM", b"1011", INAPPLICABLE, ""),
+        (MODIFIED, {"dates": "year", "times": "hour"}, TIME, "TM", b"1011", b"1000", "truncated"),
+        (MODIFIED, {"dates": "shift", "ages": "remove"}, AGE, "AS", b"042Y", INAPPLICABLE, ""),
+        (MODIFIED, {"dates": "shift", "ages": "cap"}, AGE, "AS", b"042Y\\093Y", b"042Y\\090Y", "shifted"),
+        (MODIFIED, MOVING, DATE, "DA", b"20240111", b"20240101", "shifted"),
+        (MODIFIED, MOVING, TIME, "TM", b"003000", b"233000", "shifted"),
+        (MODIFIED, MOVING, 0x0040A13A, "DT", b"20240111003000", b"20231231233000", "shifted"),
+    ],
+)  # fmt: skip
+def test_a_date_by_the_profile_s_words(
+    make: ModuleType, option: str, words: dict[str, str], tag: int, vr: str, value: bytes, left: Any, count: str
+) -> None:
+    """Docs: dates.md. The subject's dates move by ten days back, times by an hour."""
+    asked = Asked(make, option, **words)
+    assert asked.does("date", vr, value, tag=tag) == left
+    assert dict(asked.actions.counts) == ({count: 1} if count else {})
+
+
+def test_a_date_moves_with_the_time_beside_it(make: ModuleType) -> None:
+    """Over midnight; value by value, where the attribute has as many."""
+    asked = Asked(make, MODIFIED, **MOVING)
+    for times, left in ((b"003000", b"20231231\\20240101"), (b"103000\\003000", b"20240101\\20231231"),
+                        (b"003000\\003000\\1", b"20231231\\20231231"), (b"", b"20240101\\20240101")):  # fmt: skip
+        assert asked.does("date", "DA", b"20240111\\20240111", tag=DATE, beside={TIME: times}) == left
+    assert asked.does("date", "DA", b"20240111", tag=BIRTH, beside={TIME: b"003000"}) is INAPPLICABLE
+    assert Asked(make).does("date", "DA", b"20240111", tag=DATE) is INAPPLICABLE, "without words about dates"
