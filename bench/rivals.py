@@ -33,8 +33,8 @@ from proxy.errors import InstanceHeld
 SECTION = f"CT 512x512, {CT_ELEMENTS} elements, bytes to bytes, one core"
 #: patients that take turns, so that nothing is remembered of the one before
 _PATIENTS = 32
-#: calls before it is the next contestant's turn: a worker too does nothing else between two instances
-_BURST = 8
+#: calls before it is the next contestant's turn, one for each patient: nor does a worker do anything else in between
+_BURST = _PATIENTS
 #: what all others are compared with
 _BASE = "pydicom: read, walk, write"
 _VERIFIED = "Veil: engine + gate"

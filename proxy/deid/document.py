@@ -16,7 +16,7 @@ from proxy.deid.foregone import Foregone
 from proxy.deid.labels import Labels, follow, mark
 from proxy.deid.level import Gone, Level, Run, Value
 from proxy.deid.part10 import Limits
-from proxy.deid.scanner import UNDEFINED_LENGTH, VR_NAMES, Encoding, Scanned, scan_table
+from proxy.deid.scanner import PARENT, UNDEFINED_LENGTH, VR_NAMES, Encoding, Scanned, scan_table
 from proxy.deid.transcript import Settled, Transcript
 
 #: any sequence of PS3.6, to hold items that stand alone
@@ -64,7 +64,9 @@ class Document:
 
     def children(self, row: int) -> list[int]:
         """The rows directly below ``row`` (-1: the top level)."""
-        following, stop = self.following, self.following[row] if row >= 0 else self.rows
+        if row < 0:
+            return (self._scanned.table[:, PARENT] < 0).nonzero()[0].tolist()
+        following, stop = self.following, self.following[row]
         found, at = [], row + 1
         while at < stop:
             found.append(at)
@@ -91,7 +93,7 @@ class TokenLevel:
         """``row`` is that of the item; -1 is the top level."""
         self._document, self._row = document, row
         tags = document.tag
-        self._rows: dict[int, int] = {tags[row]: row for row in document.children(row)}
+        self._rows: dict[int, int] = {tags[each]: each for each in document.children(row)}
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from proxy.deid.level import Run
@@ -23,8 +23,7 @@ _MOST, _UNDEFINED = 0xFFFFFFFE, 0xFFFFFFFF
 _END_OF_SEQUENCE = bytes.fromhex("feffdde000000000")
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One element to write. ``vr`` may be "" only in implicit VR. A sequence's value is its items."""
 
     tag: int

@@ -7,30 +7,27 @@ values only.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol, Union
+from typing import NamedTuple, Protocol, Union
 
 Value = Union[bytes, "list[Level]"]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Encoded elements that leave as they are here. ``tag`` is the first one's; ``count``: how many were kept.
+class Run(NamedTuple):
+    """Encoded elements that leave as they are here. ``tag`` is the first one's; ``kept``: how many were.
 
     ``others``: what else happened, to how many; nested elements count too.
     """
 
     tag: int
     data: bytes
-    count: int
+    kept: int
     others: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """``count`` neighbours that no rule keeps."""
+class Gone(NamedTuple):
+    """``removed`` neighbours that no rule keeps."""
 
-    count: int
+    removed: int
 
 
 class Level(Protocol):

@@ -95,11 +95,11 @@ class Walk(SequenceActions):
         found: list[Part] = []
         for part in parts:
             if isinstance(part, Run):
-                for name, count in (("kept", part.count), *part.others) if part.count else part.others:
+                for name, count in (("kept", part.kept), *part.others) if part.kept else part.others:
                     self.counts[name] += count
                 found.append(part)
             elif isinstance(part, Gone):
-                self.counts["removed"] += part.count
+                self.counts["removed"] += part.removed
             elif (known := foregone.get(part)) is not None:
                 self.counts[known.count] += 1
                 if known.part is not None:

@@ -5,7 +5,7 @@ Works on the elements that the walk made, so nothing is restored that it removed
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from proxy.deid import dummies
 from proxy.deid.encode import Element, Item, Part
@@ -123,7 +123,7 @@ def _first_value(elements: dict[int, Part], tag: int) -> None:
 def _frame_types(part: Part) -> Part:
     if not isinstance(part, Element) or isinstance(part.value, bytes):
         return part
-    return replace(part, value=tuple(_frame_type_item(item) for item in part.value))
+    return part._replace(value=tuple(_frame_type_item(item) for item in part.value))
 
 
 def _frame_type_item(item: Item) -> Item:
