@@ -66,6 +66,10 @@ def _table(found: dict[str, Tally]) -> str:
     return "\n".join(rows)
 
 
+def _path(text: str) -> Path:
+    return Path(text).resolve()  # the run is in a folder of its own
+
+
 def main() -> int:
     """Run; print a line for each survivor and the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -73,8 +77,8 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0, help="so many mutants of each module; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=15.0, help="of tests that a mutant is shown to")
-    parser.add_argument("--again", type=Path, help="the output of an earlier run: its survivors only")
-    parser.add_argument("--learned", type=Path, help="keeps what was learnt of the tests, for further runs of the same")
+    parser.add_argument("--again", type=_path, help="the output of an earlier run: its survivors only")
+    parser.add_argument("--learned", type=_path, help="keeps what was learnt of the tests, for further runs")
     parser.add_argument("--verbose", action="store_true", help="a line for each mutant")
     asked = parser.parse_args()
     os.nice(5)
