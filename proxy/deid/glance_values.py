@@ -39,6 +39,9 @@ class Table(NamedTuple):
     passes: NDArray[np.uint8]
     #: of pseudonymous Patient IDs
     prefix: NDArray[np.uint8]
+    #: the constants, and where each begins: handed over, for cached machine code keeps what it was compiled with
+    ours: NDArray[np.uint8]
+    starts: NDArray[np.int64]
 
 
 @lru_cache(maxsize=64)
@@ -52,7 +55,7 @@ def table_of(policy: Policy) -> Table:
         if case is not None:
             passes[row] = [glance.passes(case, vr) if vr else 0 for vr in facts.names]
     prefix = np.array([*policy.patient_id_prefix.encode("latin_1")], np.uint8)
-    return Table(np.array(rows, np.int64), passes, prefix)
+    return Table(np.array(rows, np.int64), passes, prefix, _OURS, _OURS_FROM)
 
 
 def left(output: View, source: View, table: Table) -> bytearray:
@@ -114,14 +117,14 @@ def _begins(data: Any, start: int, stop: int, with_: Any) -> bool:
 
 
 @inlined
-def _is_ours(data: Any, start: int, stop: int) -> bool:
-    """One of the constants."""
-    for each in range(len(_OURS_FROM) - 1):
-        first, size = _OURS_FROM[each], _OURS_FROM[each + 1] - _OURS_FROM[each]
+def _is_ours(data: Any, start: int, stop: int, ours: Any, starts: Any) -> bool:
+    """One of the constants, which lie in ``ours`` one behind the other."""
+    for each in range(len(starts) - 1):
+        first, size = starts[each], starts[each + 1] - starts[each]
         if size == stop - start:
             same = True
             for at in range(size):
-                same = same and data[start + at] == _OURS[first + at]
+                same = same and data[start + at] == ours[first + at]
             if same:
                 return True
     return False
@@ -183,13 +186,15 @@ def _is_pseudonym(data: Any, start: int, stop: int, prefix: Any) -> bool:
 
 
 @inlined
-def _all(data: Any, start: int, stop: int, uids: bool) -> bool:
+def _all(data: Any, start: int, stop: int, uids: bool, ours: Any, starts: Any) -> bool:
     """Whether each of the values, without padding, is a constant, or a UID of the right kind or nothing."""
     begin = start
     for at in range(start, stop + 1):
         if at == stop or data[at] == _BACKSLASH:
             first, last = _inner(data, begin, at)
-            if not (_is_own_uid(data, first, last) if uids and first < last else _is_ours(data, first, last)):
+            if not (
+                _is_own_uid(data, first, last) if uids and first < last else _is_ours(data, first, last, ours, starts)
+            ):
                 return False
             begin = at + 1
     return True
@@ -216,13 +221,24 @@ def _has_moved(data: Any, start: int, stop: int, source: Any, rows: Any, origin:
 
 
 @inlined
-def _passes(data: Any, start: int, stop: int, bits: int, source: Any, before: Any, origin: int, prefix: Any) -> bool:
+def _passes(
+    data: Any,
+    start: int,
+    stop: int,
+    bits: int,
+    source: Any,
+    before: Any,
+    origin: int,
+    prefix: Any,
+    ours: Any,
+    starts: Any,
+) -> bool:
     if bits & EMPTY and start == stop:
         return True
     first, last = _inner(data, start, stop)
-    if bits & OWN_UIDS and _all(data, first, last, True):
+    if bits & OWN_UIDS and _all(data, first, last, True, ours, starts):
         return True
-    if bits & CONSTANTS and _all(data, first, last, False):
+    if bits & CONSTANTS and _all(data, first, last, False, ours, starts):
         return True
     if bits & PSEUDONYM and _is_pseudonym(data, first, last, prefix):
         return True
@@ -233,8 +249,9 @@ def _passes(data: Any, start: int, stop: int, bits: int, source: Any, before: An
 
 @compiled
 def _leave(
-    data: Any, rows: Any, source: Any, before: Any, origins: Any, kinds: Any, passes: Any, prefix: Any, marks: Any
-) -> None:
+    data: Any, rows: Any, source: Any, before: Any, origins: Any, kinds: Any, passes: Any, prefix: Any, ours: Any,
+    starts: Any, marks: Any,
+) -> None:  # fmt: skip
     for row in range(len(rows)):
         if rows[row, FORM] >= 0:
             continue
@@ -243,5 +260,5 @@ def _leave(
             continue
         plain = bits != 0 and rows[row, FORM] == PLAIN
         start, stop = rows[row, VALUE], rows[row, STOP]
-        if not plain or not _passes(data, start, stop, bits, source, before, origins[row], prefix):
+        if not plain or not _passes(data, start, stop, bits, source, before, origins[row], prefix, ours, starts):
             marks[row] = 1
