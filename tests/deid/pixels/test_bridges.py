@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ def turned(box: Box) -> Box:
 
 
 @pytest.mark.parametrize("side", [lambda box: box, turned], ids=["along a row", "down a column"])
-def test_two_words_of_a_line(side) -> None:  # type: ignore[no-untyped-def]
+def test_two_words_of_a_line(side: Callable[[Box], Box]) -> None:
     left, right = Box(10, 10, 50, 30), Box(70, 12, 120, 34)
     assert bridged([side(left), side(right)]) == [side(Box(10, 10, 120, 34))]
 
