@@ -16,6 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from proxy.archive.encoded import Stamp
+from proxy.archive.values import NoSuchValue
 from proxy.deid.pixels.rendering import Rendered, Rendering
 from proxy.deid.pixels.rendering_picture import MEDIA
 from proxy.deid.pixels.rendering_report import TEXTS
@@ -116,6 +117,8 @@ class Pictures:
         project, caller = self._source.projects.name(request), peer(request)
         first = numbers[0] if numbers else 1
         picture = await self._render.picture(project, *file, replace(wanted, frame=first), caller)
+        if max(numbers, default=0) > picture.frames:  # said now: once a part is sent there is no status any more
+            raise NoSuchValue
         yield first, picture
         for number in numbers[1:] if numbers else range(2, picture.frames + 1):
             yield number, await self._render.picture(project, *file, replace(wanted, frame=number), caller)

@@ -153,6 +153,7 @@ async def test_frames(gallery: Gallery) -> None:
     status, body, _ = await gallery.get(INSTANCE + "2.25.12/frames/31/thumbnail")
     assert (status, b"no such value" in body) == (404, True)
     assert (await gallery.get(INSTANCE + "2.25.12/frames/31,1/rendered"))[0] == 404
+    assert (await gallery.get(INSTANCE + "2.25.12/frames/1,31/rendered"))[0] == 404  # before anything is sent
     assert (await gallery.get(INSTANCE + "2.25.12/frames/0/rendered"))[0] == 400
 
 
