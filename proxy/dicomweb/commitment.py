@@ -11,15 +11,13 @@ from aiohttp import web
 
 from proxy.dicomweb.projects import Projects, peer
 from proxy.dicomweb.status import RETRY_AFTER, Refused
-from proxy.service.commitment import Commitment, Committed, Named
+from proxy.service.commitment import LONGEST, MOST, Commitment, Committed, Named
 from proxy.wire.dicom_json import first_value
 from proxy.wire.media import DICOM_JSON, JSON, MediaTypeError, parse_media_type
 from proxy.wire.uri import is_uid
 
 _REFERENCED, _FAILED = "00081199", "00081198"
 _CLASS, _INSTANCE, _REASON = "00081150", "00081155", "00081197"
-#: bytes of a request, and instances in it
-_LONGEST, _MOST = 16 << 20, 50_000
 
 
 class StorageCommitment:
@@ -66,7 +64,7 @@ async def _instances(request: web.Request) -> list[Named]:
     body = bytearray()
     async for block in request.content.iter_any():
         body += block
-        if len(body) > _LONGEST:
+        if len(body) > LONGEST:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is too long")
     try:
         return list(dict.fromkeys(_read(json.loads(bytes(body)))))
@@ -77,7 +75,7 @@ async def _instances(request: web.Request) -> list[Named]:
 def _read(document: Any) -> list[Named]:
     (data_set,) = document if isinstance(document, list) else [document]
     items = data_set[_REFERENCED]["Value"]
-    if not 1 <= len(items) <= _MOST:
+    if not 1 <= len(items) <= MOST:
         raise ValueError
     found = [(first_value(item, _CLASS), first_value(item, _INSTANCE)) for item in items]
     if not all(is_uid(part) for named in found for part in named):

@@ -7,6 +7,7 @@ committed is the de-identified one: see docs/dicomweb.md before a modality is le
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,6 +18,10 @@ from proxy.service.ports import AuditEvent, AuditTrail, Peer
 
 #: (0008,1197), PS3.4 J.3.2: processing failure, no such object instance, class and instance conflict
 FAILED, UNKNOWN, CONFLICT = 0x0110, 0x0112, 0x0119
+#: bytes of a request, and instances in it, by whatever way it comes
+LONGEST, MOST = 16 << 20, 50_000
+#: pseudonyms that are made without leaving the event loop
+_FEW = 200
 
 #: (SOP Class UID, SOP Instance UID) as the sender knows them
 Named = tuple[str, str]
@@ -25,8 +30,13 @@ Named = tuple[str, str]
 class Requests(Protocol):
     """Requests that outlive the process."""
 
-    async def add(self, project: str, transaction: str, instances: Sequence[Named]) -> bool:
-        """Remember a request; False when the transaction is known already."""
+    async def add(
+        self, project: str, transaction: str, instances: Sequence[Named], titles: tuple[str, str] | None = None
+    ) -> bool:
+        """Remember a request; False when the transaction is known already.
+
+        With ``titles``, the AE titles of who asked and who was asked, a report is owed from then on.
+        """
         ...
 
     async def get(self, project: str, transaction: str) -> list[Named] | None:
@@ -50,6 +60,11 @@ class Committed:
     failed: list[tuple[str, str, int]] = field(default_factory=list)
     pending: int = 0
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """For the audit trail."""
+        return {"safe": len(self.safe), "failed": len(self.failed), "pending": self.pending}
+
 
 class Commitment:
     """Answers requests for storage commitment, each recorded in ``audit`` first."""
@@ -62,23 +77,28 @@ class Commitment:
 
     async def ask(self, project: str, transaction: str, instances: Sequence[Named], peer: Peer) -> Committed | None:
         """Take a request and say how it stands; None when its UID is in use. Raises `AuditUnavailable`."""
-        if not await self._requests.add(project, transaction, instances):
-            await self._audit.record(_event(project, "commitment-refused", peer, "transaction-uid-in-use"))
+        if not await self._taken(project, transaction, instances, peer, None):
             return None
         return await self._answered(project, instances, peer)
+
+    async def accept(self, project: str, transaction: str, instances: Sequence[Named], peer: Peer) -> bool:
+        """Take a request whose result is owed to ``peer.calling_ae`` (`proxy.service.commitment_reports`).
+
+        False when its UID is in use. Raises a member of `Unavailable`.
+        """
+        return await self._taken(project, transaction, instances, peer, (peer.calling_ae, peer.called_ae))
 
     async def result(self, project: str, transaction: str, peer: Peer) -> Committed | None:
         """How an earlier request stands by now; None for one that was never made."""
         instances = await self._requests.get(project, transaction)
         if instances is None:
-            await self._audit.record(_event(project, "commitment-refused", peer, "not-found"))
+            await self._audit.record(event(project, "commitment-refused", peer, reason="not-found"))
             return None
         return await self._answered(project, instances, peer)
 
-    async def _answered(self, project: str, instances: Sequence[Named], peer: Peer) -> Committed:
-        policy = self._policy(project)
-        retained, names = "rtn_uids" in policy.options, policy.pseudonyms()
-        ours = {uid: uid if retained else names.uid(uid) for _, uid in instances}
+    async def verdict(self, project: str, instances: Sequence[Named], final: bool = False) -> Committed:
+        """How ``instances`` stand. With ``final`` nothing is pending any more: what still waits has failed."""
+        ours = await self._ours(project, [uid for _, uid in instances])
         found = await self._queue.standing(project, sorted(set(ours.values())))
         result, pending = Committed(), 0
         for kind, uid in instances:
@@ -89,17 +109,43 @@ class Commitment:
                 result.failed.append((kind, uid, CONFLICT))
             elif states == {"delivered"}:
                 result.safe.append((kind, uid))
-            elif "failed" in states:
+            elif final or "failed" in states:
                 result.failed.append((kind, uid, FAILED))
             else:
                 pending += 1
-        result = Committed(result.safe, result.failed, pending)
-        await self._audit.record(_event(project, "commitment", peer, counts=result))
+        return Committed(result.safe, result.failed, pending)
+
+    async def _taken(
+        self, project: str, transaction: str, instances: Sequence[Named], peer: Peer, titles: tuple[str, str] | None
+    ) -> bool:
+        """Recorded, then remembered; the other way round a sender that tries again would meet its own request."""
+        await self._audit.record(event(project, "commitment-asked", peer, {"instances": len(instances)}))
+        if await self._requests.add(project, transaction, instances, titles):
+            return True
+        await self._audit.record(event(project, "commitment-refused", peer, reason="transaction-uid-in-use"))
+        return False
+
+    async def _answered(self, project: str, instances: Sequence[Named], peer: Peer) -> Committed:
+        result = await self.verdict(project, instances)
+        await self._audit.record(event(project, "commitment", peer, result.counts))
         return result
 
+    async def _ours(self, project: str, uids: Sequence[str]) -> Mapping[str, str]:
+        """Original → pseudonymous UID."""
+        policy = self._policy(project)
+        if "rtn_uids" in policy.options:
+            return {uid: uid for uid in uids}
+        names = policy.pseudonyms()
 
-def _event(project: str, event: str, peer: Peer, reason: str = "", counts: Committed | None = None) -> AuditEvent:
-    what: dict[str, object] = {"kind": "commitment"}
-    if counts is not None:
-        what |= {"safe": len(counts.safe), "failed": len(counts.failed), "pending": counts.pending}
-    return AuditEvent(event, "failure" if reason else "success", project, who(peer), what, reason)
+        def work() -> dict[str, str]:
+            return {uid: names.uid(uid) for uid in uids}
+
+        return work() if len(uids) < _FEW else await asyncio.to_thread(work)
+
+
+def event(
+    project: str, type_: str, peer: Peer, counts: Mapping[str, int] | None = None, reason: str = ""
+) -> AuditEvent:
+    """A record about storage commitment; a reason is one of failure."""
+    what: dict[str, object] = {"kind": "commitment"} | dict(counts or {})
+    return AuditEvent(type_, "failure" if reason else "success", project, who(peer), what, reason)

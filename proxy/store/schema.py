@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 #: The newest migration. Kept here so that an up-to-date database opens without importing alembic.
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -78,4 +78,24 @@ commitment = sa.Table(
     sa.Column("request", sa.Text, primary_key=True),
     sa.Column("asked_at", sa.Double, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+#: Reports that are owed to application entities that asked by DIMSE; ``sealed`` is the transaction UID. ``settled_at``
+#: is 0 while instances are under way. The AE titles are those of the request.
+commitment_report = sa.Table(
+    "commitment_report",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("request", sa.Text, primary_key=True),
+    sa.Column("requester", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("asked_at", sa.Double, nullable=False),
+    sa.Column("settled_at", sa.Double, nullable=False),
+    sa.Column("due_at", sa.Double, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("last_code", sa.Text, nullable=False),
+    sa.CheckConstraint("state IN ('waiting', 'owed', 'reported', 'given_up')", name="state"),
+    sa.Index("ix_commitment_report_due", "state", "due_at"),
 )
