@@ -142,6 +142,8 @@ class PassFetch(ViewFetch):
 class PassRetrieve(ViewRetrieve):
     """The retrieval of a view, but nothing may be missing."""
 
+    _required = True
+
     async def _all(self, view: View, references: list[Reference], peer: Peer) -> list[Path]:
         paths = await super()._all(view, references, peer)
         if len(paths) < len(references):

@@ -231,7 +231,7 @@ class Archive(Protocol):
         ...
 
     async def instances(self, project: str, study: str, series: str = "", instance: str = "") -> list[Path]:
-        """Files of a study, series or instance in a stable order; [] when there is none."""
+        """Files of a study, series or instance in a stable order, named by SOP Instance UID; [] when there is none."""
         ...
 
     async def metadata(self, path: Path) -> dict[str, Any]:

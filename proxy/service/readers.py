@@ -5,10 +5,11 @@ One search and one retrieval for the shells; what differs by project is looked u
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from proxy.service.in_turn import Listed, Lists
 from proxy.service.ports import Archive, AuditTrail, Peer
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Found, Search
@@ -24,7 +25,7 @@ class Searches(Protocol):
         ...
 
 
-class Finds(Protocol):
+class Finds(Lists, Protocol):
     """A retrieval of one kind of project."""
 
     async def find(self, project: str, target: Target, what: str, peer: Peer) -> list[Path]:
@@ -77,6 +78,12 @@ class RetrieveOfProject(Retrieve):
         if (other := self._others.get(project)) is not None:
             return await other.find(project, target, what, peer)
         return await super().find(project, target, what, peer)
+
+    async def listed(self, project: str, targets: Sequence[Target], what: str, peer: Peer, to: str) -> list[Listed]:
+        """See `Lists.listed`."""
+        if (other := self._others.get(project)) is not None:
+            return await other.listed(project, targets, what, peer, to)
+        return await super().listed(project, targets, what, peer, to)
 
     async def described(self, project: str, target: Target, peer: Peer) -> list[Json] | None:
         """See `Describes.described`."""

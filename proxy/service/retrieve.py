@@ -7,8 +7,9 @@ UIDs are recorded only where the archive knows them: an unknown one may be an or
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from proxy.archive import encoded, values
 from proxy.archive.encoded import Piece, Stamp
 from proxy.archive.values import Bulk
 from proxy.service.events import who
+from proxy.service.in_turn import Listed, ready
 from proxy.service.ports import Archive, AuditEvent, AuditTrail, Peer
 from proxy.wire.uri import Target
 
@@ -40,6 +42,13 @@ class Retrieve:
         paths = await self._archive.instances(project, target.study, target.series, target.instance)
         await self._audit.record(retrieved(project, target, what, len(paths), peer))
         return paths
+
+    async def listed(self, project: str, targets: Sequence[Target], what: str, peer: Peer, to: str) -> list[Listed]:
+        """See `proxy.service.in_turn.Lists.listed`."""
+        found = [await self._archive.instances(project, t.study, t.series, t.instance) for t in targets]
+        each = zip(targets, found, strict=True)
+        await self._audit.record(*(retrieved(project, t, what, len(paths), peer, to) for t, paths in each))
+        return [Listed(path.stem, partial(ready, path)) for paths in found for path in paths]
 
     async def described(self, project: str, target: Target, peer: Peer) -> list[dict[str, Any]] | None:
         """The instances' DICOM JSON where it can be had without files, recorded; None (and no record) where not."""
@@ -94,9 +103,10 @@ class Retrieve:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
 
-def retrieved(project: str, target: Target, what: str, count: int, peer: Peer) -> AuditEvent:
-    """The record of a retrieval; it names UIDs only where there is something."""
+def retrieved(project: str, target: Target, what: str, count: int, peer: Peer, to: str = "") -> AuditEvent:
+    """The record of a retrieval, ``to`` somebody else than ``peer``; it names UIDs only where there is something."""
     known: dict[str, Any] = {"kind": target.level, "what": what, "instances": count}
+    known |= {"destination": to} if to else {}
     if not count:
         return AuditEvent("retrieved", "failure", project, who(peer), known, "not-found")
     uids = {"study": target.study, "series": target.series, "sop": target.instance}
