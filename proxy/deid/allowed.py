@@ -55,8 +55,8 @@ class Rules:
         self.retained = _retained(policy)
         self._private = PrivateRules(policy.safe_private, source) if policy.safe_private is not None else None
         self._content = ContentCheck(policy.content, set(policy.options)) if "clean_struct" in policy.options else None
-        self._dates = DateCheck(policy.dates, source.at, self._is_as_it_came)
-        self._ruled = RuleCheck(policy.rules, source, self._is_as_it_came, policy.moves) if policy.rules else None
+        self._dates = DateCheck(policy.dates, source.at, source.had)
+        self._ruled = RuleCheck(policy.rules, source, source.had, policy.moves) if policy.rules else None
         self._envelope = EnvelopeCheck(policy.recipients)
         #: values that have the form of a pseudonym: the same few stand in many places
         self._pseudonyms: set[bytes] = set()
@@ -112,7 +112,7 @@ class Rules:
             if not ruled:
                 raise _refusal(leaf, "a rule of the profile removes it")
             return
-        if vr == "UI" and not ("rtn_uids" in self._policy.options and self._is_as_it_came(leaf)):
+        if vr == "UI" and not ("rtn_uids" in self._policy.options and self._source.had(leaf)):
             self._check_uid(leaf)
         if vr in _TEMPORAL or (vr == "AS" and self._policy.dates is not None):
             self._check_unlisted_date(leaf, vr)
@@ -126,7 +126,7 @@ class Rules:
         words = {unlisted.attributes.get(leaf.tag) or unlisted.by_vr.get(vr, "remove") for vr in _vrs(leaf)}
         if "remove" in words:
             raise _refusal(leaf, "not listed, and its VR is to be removed")
-        if "remap" in words and not ("rtn_uids" in self._policy.options and self._is_as_it_came(leaf)):
+        if "remap" in words and not ("rtn_uids" in self._policy.options and self._source.had(leaf)):
             self._check_uid(leaf)
         if "shift" in words or (leaf.known == "AS" and self._policy.dates is not None):
             self._check_unlisted_date(leaf, leaf.known)
@@ -137,7 +137,7 @@ class Rules:
             self._check_dated(leaf, vr)
         elif "rtn_long_modif" in options:
             self._check_moved(leaf, vr)
-        elif "rtn_long_full" not in options or not self._is_as_it_came(leaf):
+        elif "rtn_long_full" not in options or not self._source.had(leaf):
             raise _refusal(leaf, "not listed, and no option retains dates")
 
     def _check_listed(self, leaf: Leaf, code: str) -> None:
@@ -168,7 +168,7 @@ class Rules:
         if self._policy.dates is not None and (leaf.vr in _TEMPORAL or leaf.vr == "AS"):
             return self._dates.allows(leaf, leaf.known)
         if kept or leaf.vr in ("AE", "CS"):
-            return self._is_as_it_came(leaf)
+            return self._source.had(leaf)
         if leaf.vr in _TEMPORAL and cells.get("rtn_long_modif") == "C":
             self._check_moved(leaf, leaf.known)
             return True
@@ -178,9 +178,6 @@ class Rules:
     def _check_dated(self, leaf: Leaf, vr: str) -> None:
         if not self._dates.allows(leaf, vr):
             raise _refusal(leaf, "not as the profile says of dates, times and ages")
-
-    def _is_as_it_came(self, leaf: Leaf) -> bool:
-        return len(leaf.value) == 0 or comparable(leaf) in self._source.values(leaf.tag)
 
     def retains(self, leaf: Leaf) -> bool:
         """Whether an option keeps this very attribute, or the sequence that it stands in, as it is."""

@@ -16,7 +16,19 @@ from proxy.deid.foregone import Foregone
 from proxy.deid.labels import Labels, follow, mark
 from proxy.deid.level import Gone, Level, Run, Value
 from proxy.deid.part10 import Limits
-from proxy.deid.scanner import PARENT, UNDEFINED_LENGTH, VR_NAMES, Encoding, Scanned, scan_table
+from proxy.deid.scanner import (
+    END,
+    LENGTH,
+    PARENT,
+    TAG,
+    UNDEFINED_LENGTH,
+    VALUE,
+    VR,
+    VR_NAMES,
+    Encoding,
+    Scanned,
+    scan_table,
+)
 from proxy.deid.transcript import Settled, Transcript
 
 #: any sequence of PS3.6, to hold items that stand alone
@@ -27,11 +39,10 @@ Bounds = tuple[Limits, NDArray[np.int64]]
 
 
 class Document:
-    """A scanned instance: the token table as lists, and a transcript of what is settled where its tags are in order."""
+    """A scanned instance: the token table, and a transcript of what is settled where its tags are in order."""
 
     __slots__ = (
-        "_bounds", "_encoding", "_following", "_labels", "_scanned", "body", "end", "following", "length", "offset",
-        "parent", "rows", "tag", "transcript", "value", "vr",
+        "_bounds", "_encoding", "_following", "_labels", "_scanned", "body", "cells", "following", "transcript",
     )  # fmt: skip
 
     def __init__(
@@ -40,32 +51,36 @@ class Document:
         """``labels`` None: every element goes through the walk. ``encoding``: implicit VR, big endian."""
         self.body = body
         self._bounds, self._encoding, self._scanned, self._labels = bounds, encoding, scanned, labels
-        self.rows = len(scanned.table)
-        columns = scanned.table.T.tolist()
-        self.tag, self.vr, self.offset, self.value, self.length, self.end, _, self.parent = columns
-        self._following = np.empty(self.rows, np.int64)
+        self._following = np.empty(len(scanned.table), np.int64)
         follow(scanned.table, self._following)
-        self.following: list[int] = self._following.tolist()
+        #: the table, and for each row the first one that is not inside it, for who wants single numbers of Python's
+        self.cells, self.following = memoryview(scanned.table.data), memoryview(self._following.data)
         self.transcript: Transcript | None = None
 
     def transcribe(self, uid: Callable[[str], str], days: int, foregone: Foregone) -> None:
         """Settle what needs no thought; without this, or where tags are not in order, all goes through the walk."""
         labels, table = self._labels, self._scanned.table
-        if labels is None or not self._scanned.ordered or not self.rows:
+        if labels is None or not self._scanned.ordered or not len(table):
             return
         data, depth = np.frombuffer(self.body, np.uint8), self._bounds[0].nesting_depth
         marks = mark(data, table, labels, self._encoding[0])
-        settled = Settled(self._following, self._encoding, labels.borders, uid, days, foregone, depth)
-        self.transcript = Transcript(data, table, marks, settled)
+        settled = Settled(self._following, self._encoding, labels.borders, days, foregone, depth)
+        self.transcript = Transcript(data, table, marks, settled, uid)
 
     def root(self) -> TokenLevel:
         """The data set itself."""
         return TokenLevel(self, -1)
 
+    def elements(self, row: int) -> dict[int, int]:
+        """Tag → row of what stands directly below ``row`` (-1: the top level)."""
+        if row >= 0:
+            return {self.cells[each, TAG]: each for each in self.children(row)}
+        table = self._scanned.table
+        numbers = (table[:, PARENT] < 0).nonzero()[0]
+        return dict(zip(table[numbers, TAG].tolist(), numbers.tolist(), strict=True))
+
     def children(self, row: int) -> list[int]:
-        """The rows directly below ``row`` (-1: the top level)."""
-        if row < 0:
-            return (self._scanned.table[:, PARENT] < 0).nonzero()[0].tolist()
+        """The rows directly below ``row``."""
         following, stop = self.following, self.following[row]
         found, at = [], row + 1
         while at < stop:
@@ -75,7 +90,7 @@ class Document:
 
     def within(self, row: int) -> list[Level]:
         """The items in a value that the scan took for bytes (private, UN): implicit VR little endian (PS3.5 6.2.2)."""
-        value = self.body[self.value[row] : self.end[row]]
+        value = self.body[self.cells[row, VALUE] : self.cells[row, END]]
         if not len(value):
             return []
         data = memoryview(_SEQUENCE + len(value).to_bytes(4, "little") + bytes(value))
@@ -92,8 +107,7 @@ class TokenLevel:
     def __init__(self, document: Document, row: int) -> None:
         """``row`` is that of the item; -1 is the top level."""
         self._document, self._row = document, row
-        tags = document.tag
-        self._rows: dict[int, int] = {tags[each]: each for each in document.children(row)}
+        self._rows = document.elements(row)
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._rows
@@ -119,16 +133,17 @@ class TokenLevel:
     def value(self, tag: int) -> tuple[str, Value]:
         """See `Level.value`."""
         document, row = self._document, self._rows[tag]
-        vr, undefined = VR_NAMES[document.vr[row]], document.length[row] == UNDEFINED_LENGTH
+        cells = document.cells
+        vr, undefined = VR_NAMES[cells[row, VR]], cells[row, LENGTH] == UNDEFINED_LENGTH
         if vr == "SQ" or undefined or document.following[row] > row + 1:
             return ("SQ" if vr != "UN" or undefined else vr), self.items(tag)
-        return vr, bytes(document.body[document.value[row] : document.end[row]])
+        return vr, bytes(document.body[cells[row, VALUE] : cells[row, END]])
 
     def items(self, tag: int) -> list[Level]:
         """See `Level.items`."""
         document, row = self._document, self._rows.get(tag)
         if row is None:
             return []
-        if tag >> 16 & 1 and document.following[row] == row + 1 and document.length[row] != UNDEFINED_LENGTH:
+        if tag >> 16 & 1 and document.following[row] == row + 1 and document.cells[row, LENGTH] != UNDEFINED_LENGTH:
             return document.within(row)
         return [TokenLevel(document, each) for each in document.children(row)]

@@ -53,6 +53,10 @@ class Source:
             self._values[tag] = {comparable(leaf) for leaf in leaves if len(leaf.value) <= VALUE_LIMIT}
         return self._values[tag]
 
+    def had(self, leaf: Leaf) -> bool:
+        """Whether the value of ``leaf`` is one that its attribute had in the input, or empty."""
+        return len(leaf.value) == 0 or comparable(leaf) in self.values(leaf.tag)
+
     def at(self, path: Path, tag: int) -> bytes:
         """The unpadded value at one place of the input, b"" where there is none."""
         if tag not in self._places:

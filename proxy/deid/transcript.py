@@ -29,8 +29,15 @@ _OTHERS = COUNTS[1:]
 class Transcript:
     """What becomes of the rows of one instance, by the item that they stand in (-1: the data set)."""
 
-    def __init__(self, data: NDArray[np.uint8], table: Table, marks: NDArray[np.uint8], policy: Settled) -> None:
-        """``marks``: see `labels.mark`; they are used up."""
+    def __init__(
+        self,
+        data: NDArray[np.uint8],
+        table: Table,
+        marks: NDArray[np.uint8],
+        policy: Settled,
+        uid: Callable[[str], str],
+    ) -> None:
+        """``marks``: see `labels.mark`; they are used up. ``uid`` says what a UID becomes, and is not kept."""
         self._data, self._table, self._marks, self._policy = data, table, marks, policy
         rows, days, foregone = len(table), policy.days, policy.foregone
         self._whole, self._intact = np.empty(rows, np.bool_), np.empty(rows, np.bool_)
@@ -39,7 +46,7 @@ class Transcript:
         ids, starts, stops = (np.empty(size, np.int64) for size in (rows, self._maps, self._maps))
         places = room_for(self._maps)
         count = collect(data, table, marks, policy.following, foregone.tags, places, ids, starts, stops)
-        self._texts = (ids, *_mapped(data, starts[:count], stops[:count], policy.uid))
+        self._texts = (ids, *_mapped(data, starts[:count], stops[:count], uid))
         self._tags: list[int] = table[:, TAG].tolist()
         self._parts: dict[int, list[int | Run | Gone]] = {}
         self._write(0, rows)
@@ -88,13 +95,12 @@ def _extent(rows: Table) -> int:
 class Settled:
     """What an instance's transcript depends on, besides its rows. ``encoding``: implicit VR, big endian.
 
-    ``uid`` says what a UID becomes, dates move by ``days``; ``depth``: how deep sequences may be nested.
+    Dates move by ``days``; ``depth``: how deep sequences may be nested.
     """
 
     following: NDArray[np.int64]
     encoding: tuple[bool, bool]
     borders: NDArray[np.int64]
-    uid: Callable[[str], str]
     days: int
     foregone: Foregone
     depth: int
