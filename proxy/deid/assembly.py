@@ -14,7 +14,6 @@ from proxy.deid.inflate import inflate
 from proxy.deid.part10 import PREAMBLE, MetaElement, head_of, read_meta
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf
-from proxy.deid.rows import PARENT, START, TAG
 from proxy.deid.tables import TransferSyntax
 from proxy.deid.types import Chunk, Slice
 from proxy.deid.view import View, view_of
@@ -78,12 +77,11 @@ def read_output(
     if syntax.deflated:
         body, start = memoryview(inflate(file, start, policy.limits)), 0
     view = view_of(body, start, syntax, policy)
-    tops = view.rows[:, PARENT] < 0
-    if any(at != len(body) and not (view.rows[tops, START] == at).any() for at, _ in cuts):
+    if not all(at == len(body) or view.begins(at) for at, _ in cuts):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "a slice does not stand between two elements of the top level")
     bulk = tuple(_bulk(run, syntax, policy) for _, run in cuts)
     tags = [leaf.tag for leaf in bulk]  # that no tag is twice in `view` was seen when it was read
-    if len(set(tags)) != len(tags) or any((view.rows[tops, TAG] == tag).any() for tag in tags):
+    if len(set(tags)) != len(tags) or any(view.at_top(tag) is not None for tag in tags):
         raise InstanceHeld(Reason.OUTPUT_UNREADABLE, "an element occurs twice")
     return Output(head.sop_class_uid, head.sop_instance_uid, syntax, view, bulk)
 

@@ -14,7 +14,7 @@ from proxy.deid.level import Level
 from proxy.deid.part10 import Part10, read_part10
 from proxy.deid.profile import Policy
 from proxy.deid.retained import labels_of, sequences_of
-from proxy.deid.scanner import UNDEFINED_LENGTH, VR_NAMES, Encoding, scan_table
+from proxy.deid.scanner import END, LENGTH, OFFSET, TAG, UNDEFINED_LENGTH, VALUE, VR, VR_NAMES, Encoding, scan_table
 from proxy.deid.tables import TransferSyntax
 from proxy.deid.tokens import inflate
 from proxy.errors import InstanceHeld, Reason
@@ -85,10 +85,10 @@ def _pixels(document: Document, root: TokenLevel, syntax: TransferSyntax) -> Pix
     found = [row for tag in PIXEL_DATA if (row := root.row(tag)) is not None]
     if not found:
         return None
-    row = found[0]
-    tag, undefined = document.tag[row], document.length[row] == UNDEFINED_LENGTH
-    if len(found) > 1 or VR_NAMES[document.vr[row]] not in _PIXEL_VRS:
+    row, cells = found[0], document.cells
+    tag, vr, undefined = cells[row, TAG], VR_NAMES[cells[row, VR]], cells[row, LENGTH] == UNDEFINED_LENGTH
+    if len(found) > 1 or vr not in _PIXEL_VRS:
         raise InstanceHeld(Reason.MALFORMED, "more than one kind of pixel data, or one with a wrong VR", tag)
     if undefined != (syntax.handling != "native"):
         raise InstanceHeld(Reason.MALFORMED, "pixel data and transfer syntax do not agree on encapsulation", tag)
-    return Pixels(tag, document.offset[row], document.end[row], document.value[row], VR_NAMES[document.vr[row]])
+    return Pixels(tag, cells[row, OFFSET], cells[row, END], cells[row, VALUE], vr)

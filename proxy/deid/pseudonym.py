@@ -46,10 +46,32 @@ class PseudonymProvider(Protocol):
         ...
 
 
+class _Mac:
+    """HMAC-SHA256 (RFC 2104) under one key of at most a block: what is the same for every message is hashed once."""
+
+    __slots__ = ("_inner", "_key", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        block = key.ljust(hashlib.sha256().block_size, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def __reduce__(self) -> tuple[type[_Mac], tuple[bytes]]:
+        return _Mac, (self._key,)  # a hash that has begun cannot be pickled
+
+    def digest(self, message: bytes) -> bytes:
+        """32 bytes."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 class HmacPseudonyms:
     """The built-in provider: HMAC-SHA256 under keys that HKDF derives from one root key per project and epoch."""
 
-    __slots__ = ("_days", "_keys", "_prefix")
+    __slots__ = ("_days", "_macs", "_prefix")
 
     def __init__(self, root_key: bytes, prefix: str = "", date_shift_days: int = 365) -> None:
         """``root_key`` 32 random bytes; only the derived keys are kept."""
@@ -57,7 +79,7 @@ class HmacPseudonyms:
             raise ValueError("a root key has 32 bytes")
         if date_shift_days < 1 or len(prefix) > 47 or "\\" in prefix:
             raise ValueError("date_shift_days is at least 1; a prefix has 47 characters at most and no backslash")
-        self._keys = {purpose: hkdf(root_key, purpose) for purpose in _PURPOSES}
+        self._macs = {purpose: _Mac(hkdf(root_key, purpose)) for purpose in _PURPOSES}
         self._prefix = prefix
         self._days = date_shift_days
 
@@ -76,7 +98,7 @@ class HmacPseudonyms:
             return plain
         if not plain:
             raise ValueError("an empty value has no pseudonym: strangers would merge")
-        return uuid8_uid(hmac.digest(self._keys["uid"], _UID_HEAD + _length_prefixed(plain), "sha256")[:16])
+        return uuid8_uid(self._macs["uid"].digest(_UID_HEAD + _length_prefixed(plain))[:16])
 
     def accession(self, issuer: str, value: str) -> str:
         """See `PseudonymProvider.accession`."""
@@ -95,7 +117,7 @@ class HmacPseudonyms:
         plain = canonical(value)
         if not plain:
             raise ValueError("an empty value has no pseudonym: strangers would merge")
-        return hmac.digest(self._keys[purpose], _message(kind, canonical(issuer), plain), "sha256")
+        return self._macs[purpose].digest(_message(kind, canonical(issuer), plain))
 
 
 def canonical(value: str) -> str:
@@ -145,7 +167,7 @@ def key_check_value(root_key: bytes) -> str:
 def crockford(data: bytes) -> str:
     """Base32, most significant bits first; ``data`` must be a multiple of 5 bytes, so that nothing is padded."""
     number = int.from_bytes(data, "big")
-    return "".join(CROCKFORD[number >> shift & 31] for shift in range(len(data) * 8 - 5, -1, -5))
+    return "".join([CROCKFORD[number >> shift & 31] for shift in range(len(data) * 8 - 5, -1, -5)])
 
 
 def check_character(body: str) -> str:
@@ -157,9 +179,11 @@ def check_character(body: str) -> str:
     return CROCKFORD[(33 - product) % 32]
 
 
+#: the bits of a UUID that are ours, and version and variant, which are not
+_VERSION_8 = 0x8 << 76 | 0b10 << 62
+_OURS = (1 << 128) - 1 & ~(0xF << 76 | 0b11 << 62)
+
+
 def uuid8_uid(data: bytes) -> str:
     """PS3.5 B.2: 2.25 and the decimal UUID; version 8 (RFC 9562 5.8) says that the bits are ours, variant 10."""
-    raw = bytearray(data)
-    raw[6] = raw[6] & 0x0F | 0x80
-    raw[8] = raw[8] & 0x3F | 0x80
-    return f"2.25.{int.from_bytes(raw, 'big')}"
+    return f"2.25.{int.from_bytes(data, 'big') & _OURS | _VERSION_8}"

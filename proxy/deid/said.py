@@ -41,7 +41,8 @@ class Said:
 
     def methods(self) -> set[bytes]:
         """The code values of (0012,0064) De-identification Method Code Sequence."""
-        return {code for item in self.root.below(_METHOD_CODES) if (code := stripped(item.bytes_of(CODE_VALUE)))}
+        values = self.root.values_below(_METHOD_CODES, CODE_VALUE)
+        return {code for value in values if (code := stripped(value))}
 
 
 def check_markers(said: Said, methods: set[bytes], output: Output, policy: Policy) -> None:

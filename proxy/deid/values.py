@@ -42,7 +42,7 @@ _ALPHABETS = {
 _ON_ASCII = frozenset(python_encoding.values())
 _ESCAPE = b"\x1b"
 #: what pydicom says where it is about to guess at text
-_GUESSES = ("Failed to decode", "Unknown encoding", "Found unknown escape")
+_GUESSES = "Failed to decode|Unknown encoding|Found unknown escape"
 
 
 @contextmanager
@@ -53,8 +53,7 @@ def strict_text() -> Iterator[None]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for guess in _GUESSES:
-            warnings.filterwarnings("error", message=guess)
+        warnings.filterwarnings("error", message=_GUESSES)
         yield
 
 

@@ -33,6 +33,8 @@ class View:
 
     def __init__(self, body: memoryview, rows: Rows, facts: Facts) -> None:
         self.body, self.rows, self.facts = body, rows, facts
+        #: the same rows, for who wants single numbers of Python's
+        self.cells = memoryview(rows.data)
         #: the same bytes for kernels
         self.data = np.frombuffer(body, np.uint8) if len(body) else np.zeros(0, np.uint8)
         self._codecs: dict[int, str | None] | None = None
@@ -48,36 +50,51 @@ class View:
 
     def value(self, row: int) -> memoryview:
         """Its bytes."""
-        return self.body[int(self.rows[row, VALUE]) : int(self.rows[row, STOP])]
+        return self.body[self.cells[row, VALUE] : self.cells[row, STOP]]
 
     def rows_of(self, tag: int) -> list[int]:
         """Rows with this tag, in document order."""
         tags = self.rows[:, TAG]
         if len(tags) < _MANY:
-            return [int(row) for row in np.flatnonzero(tags == tag)]
+            numbers: list[int] = (tags == tag).nonzero()[0].tolist()
+            return numbers
         if self._order is None:
             self._order = np.argsort(tags, kind="stable")
         first, last = np.searchsorted(tags, (tag, tag + 1), sorter=self._order)
         return [int(row) for row in self._order[first:last]]
 
+    def at_top(self, tag: int) -> int | None:
+        """The row of an element of the data set itself."""
+        return next((row for row in self.rows_of(tag) if self.cells[row, PARENT] < 0), None)
+
+    def begins(self, at: int) -> bool:
+        """Whether an element of the data set itself begins at this byte."""
+        row = int(np.searchsorted(self.rows[:, START], at))
+        return row < len(self.rows) and self.cells[row, START] == at and self.cells[row, PARENT] < 0
+
     def behind(self, row: int) -> int:
-        """The first row that is not in ``row``."""
-        return int(np.searchsorted(self.rows[:, START], self.rows[row, STOP]))
+        """The first row that is not in ``row`` (-1: the data set)."""
+        return int(np.searchsorted(self.rows[:, START], self.rows[row, STOP])) if row >= 0 else len(self.rows)
+
+    def below(self, row: int) -> Rows:
+        """The numbers of the rows that stand in ``row`` (-1: the data set), and in nothing else in it."""
+        first = row + 1
+        numbers: Rows = (self.rows[first : self.behind(row), PARENT] == row).nonzero()[0] + first
+        return numbers
 
     def is_sequence(self, row: int) -> bool:
         """Whether it has items instead of a value."""
-        return bool(self.rows[row, FORM] == SEQUENCE)
+        return bool(self.cells[row, FORM] == SEQUENCE)
 
     def codec(self, item: int) -> str | None:
         """The codec in force in an item, -1: the data set; None where the character set is none of the standard's."""
         if self._codecs is None:
-            parents = self.rows[:, PARENT]
-            declared = self.rows_of(CHARACTER_SET)
             self._codecs = {-1: "latin_1"}
-            self._codecs.update((int(parents[row]), codec_named(self.value(row))) for row in declared)
+            for row in self.rows_of(CHARACTER_SET):
+                self._codecs[self.cells[row, PARENT]] = codec_named(self.value(row))
         above = item
         while above not in self._codecs:
-            above = int(self.rows[above, PARENT])
+            above = self.cells[above, PARENT]
         return self._codecs[above]
 
     @property
@@ -90,9 +107,8 @@ class View:
         """The place of an item, -1: the data set."""
         found = self._paths.get(item)
         if found is None:
-            sequence = int(self.rows[item, PARENT])
-            around = self.path(int(self.rows[sequence, PARENT]))
-            found = (*around, int(self.rows[sequence, TAG]), int(self.rows[item, FORM]))
+            cells, sequence = self.cells, self.cells[item, PARENT]
+            found = (*self.path(cells[sequence, PARENT]), cells[sequence, TAG], cells[item, FORM])
             self._paths[item] = found
         return found
 
@@ -101,17 +117,19 @@ class ViewLevel:
     """The data set (-1), or an item of it, as a `Level`."""
 
     def __init__(self, view: View, item: int = -1) -> None:
-        self._view = view
-        self._numbers = (view.rows[:, PARENT] == item).nonzero()[0]
-        self._own: dict[int, list[int]] = {row[TAG]: row for row in view.rows[self._numbers].tolist()}
+        self._view, numbers = view, view.below(item)
+        #: tag → row
+        self._own: dict[int, int] = dict(zip(view.rows[numbers, TAG].tolist(), numbers.tolist(), strict=True))
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._own
 
     def bytes_of(self, tag: int) -> memoryview:
         """The value, empty where there is none or it has items."""
-        row = self._own.get(tag)
-        return self._view.body[row[VALUE] : row[STOP]] if row is not None and row[FORM] != SEQUENCE else _NOTHING
+        row, cells = self._own.get(tag), self._view.cells
+        if row is None or cells[row, FORM] == SEQUENCE:
+            return _NOTHING
+        return self._view.body[cells[row, VALUE] : cells[row, STOP]]
 
     def tags(self) -> list[int]:
         """As `Level.tags`."""
@@ -123,18 +141,26 @@ class ViewLevel:
 
     def value(self, tag: int) -> tuple[str, Value]:
         """As `Level.value`; where the encoding says no VR, the one of PS3.6."""
-        row = self._own[tag]
-        if row[FORM] == SEQUENCE:
+        row, cells = self._own[tag], self._view.cells
+        if cells[row, FORM] == SEQUENCE:
             return "SQ", self.items(tag)
-        return self._view.facts.names[row[VR]], bytes(self._view.body[row[VALUE] : row[STOP]])
+        return self._view.facts.names[cells[row, VR]], bytes(self._view.body[cells[row, VALUE] : cells[row, STOP]])
 
     def items(self, tag: int) -> list[Level]:
         """As `Level.items`."""
         return list(self.below(tag))
 
+    def values_below(self, sequence: int, tag: int) -> Iterator[memoryview]:
+        """The values of ``tag`` in the items of a sequence; for one that is seldom and small, no level is made."""
+        view, around = self._view, self._own.get(sequence)
+        for row in view.rows_of(tag) if around is not None else ():
+            item = view.cells[row, PARENT]
+            if item >= 0 and view.cells[item, PARENT] == around and view.cells[row, FORM] != SEQUENCE:
+                yield view.value(row)
+
     def below(self, tag: int) -> list[ViewLevel]:
         """The items of a sequence."""
-        if tag not in self._own or self._own[tag][FORM] != SEQUENCE:
+        row = self._own.get(tag)
+        if row is None or self._view.cells[row, FORM] != SEQUENCE:
             return []
-        rows, place = self._view.rows, list(self._own).index(tag)
-        return [ViewLevel(self._view, each) for each in (rows[:, PARENT] == self._numbers[place]).nonzero()[0].tolist()]
+        return [ViewLevel(self._view, each) for each in self._view.below(row).tolist()]

@@ -7,7 +7,6 @@ Annex A) raises `InstanceHeld` with `PIXELS_UNREADABLE`. Nothing is decoded here
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, partial
 
 from proxy.deid.level import Level
 from proxy.deid.pixels.display import Display, display_of
@@ -54,6 +53,21 @@ _ALLOCATIONS = frozenset({1, 8, 16, 32})
 _NATIVE_FRAMES = frozenset({"1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"})
 
 
+class _Light:
+    """The display of a grey image, read when it is first asked for."""
+
+    __slots__ = ("_found", "_header", "_signed")
+
+    def __init__(self, header: Header, signed: bool) -> None:
+        self._header, self._signed = header, signed
+        self._found: Display | None = None
+
+    def __call__(self) -> Display:
+        if self._found is None:
+            self._found = display_of(self._header, signed=self._signed)
+        return self._found
+
+
 def layout_of(root: Level, syntax: TransferSyntax, tag: int, vr: str) -> Layout:
     """The layout of the pixel data ``tag``, written with ``vr`` ("" in implicit VR), of the data set ``root``."""
     header = Header(root, syntax.little)
@@ -74,7 +88,7 @@ def layout_of(root: Level, syntax: TransferSyntax, tag: int, vr: str) -> Layout:
         rows, columns, frames, samples, _planar(header, samples, photometric, syntax), allocated, stored, high_bit,
         signed, photometric, little=syntax.little, words=vr != "OB", lut=palette[0], first_mapped=palette[1],
         coloured=first_mapped(header, signed=signed) if grey and DESCRIPTORS[0] in root else None,
-        light=cache(partial(display_of, header, signed=signed)) if grey else Display,
+        light=_Light(header, signed) if grey else Display,
         padding=_padding(header, stored, signed),
         native=_is_native(syntax),
     )  # fmt: skip
@@ -96,7 +110,7 @@ def _floating(header: Header, syntax: TransferSyntax, tag: int, vr: str) -> Layo
     rows, columns, frames = _extent(header)
     return Layout(
         rows, columns, frames, 1, 0, bits, bits, bits - 1, True, "MONOCHROME2", kind=kind, little=syntax.little,
-        words=False, padding=header.real(padding, padding_vr), light=cache(partial(display_of, header, signed=True)),
+        words=False, padding=header.real(padding, padding_vr), light=_Light(header, True),
     )  # fmt: skip
 
 
