@@ -26,8 +26,8 @@ from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.moving import Reception
-from proxy.dimse.scp import DimseServer
 from proxy.errors import ConfigError, VeilError
+from proxy.listening import Routes, make_dimse, routes
 from proxy.reading import Parts, Readers
 from proxy.service.commitment import Commitment
 from proxy.service.deliver import Deliver
@@ -160,18 +160,8 @@ class App:
     async def _open_servers(self) -> None:
         config, limits, stack = self.config, self.config.limits, self._stack
         intake = _Watched(self.ingest, self._observe) if self._observe else self.ingest
-        self.dimse = DimseServer(
-            config.dimse.host,
-            config.dimse.port,
-            config.dimse.max_pdu,
-            config.dimse.associations,
-            config.dimse.idle_seconds,
-            {t: name for name, p in config.projects.items() for t in p.ae_titles} | self.readers.destinations,
-            Reception(intake, self.readers.arrivals),
-            asyncio.get_running_loop(),
-            limits.instance_bytes,
-            limits.memory_bytes,
-        )
+        reception = Reception(intake, self.readers.arrivals)
+        self.dimse = make_dimse(config, Routes(routes(config, self.readers.destinations)), reception)
         search, retrieve = await self.readers.open(stack)
         self.http = DicomwebServer(
             config.http.host,
@@ -202,7 +192,7 @@ class App:
             await self.http.start()
         stack.push_async_callback(self._stop_http)
         with _listening("dimse", config.dimse.host, config.dimse.port):
-            self.dimse.start()
+            await self.dimse.start()
         stack.push_async_callback(self._stop_dimse)
 
     async def _stop_deliver(self) -> None:

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 #: store, audit, archive and workers implement the protocols of these files, so they may name their types.
 PORTS = {"proxy.service.ports", "proxy.service.upstream", "proxy.service.callers"}
-TOP = {"app", "admission", "reading", "cli", "commands", "control", "site", "notebook", "__init__"}
+TOP = {"app", "admission", "reading", "cli", "commands", "control", "site", "listening", "notebook", "__init__"}
 
 #: PURE rooms may not reach the outside at all.
 IMPURE = {

@@ -6,12 +6,13 @@ kept.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from proxy.dimse.connections import hang_up
 from proxy.dimse.requestor import Destination, application_entity
 from proxy.dimse.waiting import Waiting
 from proxy.service.upstream import UpstreamError
@@ -185,3 +186,12 @@ def _end(association: Association) -> None:
     association.kill()
     if client is not None:
         client.close()
+
+
+def hang_up(association: Association) -> None:
+    """Close the connection without a word; who waits for it is woken."""
+    connection = association.dul.socket
+    client = connection.socket if connection is not None else None
+    if client is not None:
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)

@@ -15,10 +15,11 @@ from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 from proxy.dimse.asking import Proposal, lost
 from proxy.dimse.contexts import TRANSFER_SYNTAXES
 from proxy.dimse.finding import STUDY_ROOT_FIND
-from proxy.dimse.receiving import COMMAND_SET_BYTES, part10_header
+from proxy.dimse.receiving import part10_header
 from proxy.dimse.sink import Sink
 from proxy.dimse.waiting import Waiting
 from proxy.service.upstream import UpstreamError
+from proxy.wire.messages import COMMAND_SET_BYTES
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -67,13 +67,13 @@ class Arrivals:
                 del self._awaited[key]
 
     async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Arrival:
-        """What `proxy.dimse.scp` calls; ``project`` is the destination's key."""
+        """What `proxy.dimse.storage` calls; ``project`` is the destination's key."""
         sink = self._awaited.get((project, claimed.sop_instance_uid))
         return Arrival(sink is not None and await asyncio.to_thread(_copy, arena, sink))
 
 
 class Ingest(Protocol):
-    """Where all other instances go: see `proxy.dimse.scp.Ingest`."""
+    """Where all other instances go: see `proxy.dimse.storage.Ingest`."""
 
     async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
         """The instance is stored or held."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 
 from pynetdicom import AE
@@ -11,13 +12,18 @@ from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where, as whom and with how much patience; ``seconds`` bounds each wait for the other side."""
+    """Where, as whom and with how much patience; ``seconds`` bounds each wait for the other side.
+
+    ``tls``: encrypted by this, None for not at all; ``server_name``: whose certificate it must be, else the host's.
+    """
 
     host: str
     port: int
     called_ae: str
     calling_ae: str
     seconds: float
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
 
 
 def application_entity(to: Destination) -> AE:

@@ -31,6 +31,7 @@ UNAVAILABLE = Answer(0xA700, "cannot store durably now, send again")
 NO_MEMORY = Answer(0xA700, "too many instances at once, send again")
 TOO_LARGE = Answer(0xA700, "instance larger than limit")
 FAILED = Answer(0x0110, "processing failure")
+NOT_AUTHORISED = Answer(0x0124, "not authorised")
 
 _CANNOT_UNDERSTAND = 0xC000
 _PROCESSING_FAILURE = 0x0110

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from proxy.deid.types import Claimed
 from proxy.dimse import silence
-from proxy.dimse.scp import DimseServer
+from proxy.dimse.server import DimseServer
 from proxy.errors import Reason
 from proxy.service.ports import Peer
 from proxy.workers.arena import Arena
 from tests.dimse.arenas import remember
+from tests.dimse.servers import RUNNING, Serve, make
 
 
 @pytest.fixture(autouse=True)
@@ -65,31 +67,16 @@ def ingest() -> FakeIngest:
 
 
 @pytest.fixture
-async def serve(ingest: FakeIngest) -> AsyncIterator[Callable[..., DimseServer]]:
-    """``serve(idle_seconds=1)`` starts an SCP with these bounds; it is stopped after the test."""
+async def serve(ingest: FakeIngest) -> AsyncIterator[Serve]:
+    """``await serve(idle_seconds=1)`` starts an SCP with these bounds; it is stopped after the test."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16))  # ten SCUs at once, on few cores too
-    servers: list[DimseServer] = []
 
-    def start(**bounds: int) -> DimseServer:
-        settings = {
-            "max_pdu": 131072,
-            "associations": 50,
-            "idle_seconds": 20,
-            "instance_limit": 64 << 20,
-            "memory_limit": 256 << 20,
-        }
-        server = DimseServer(
-            host="127.0.0.1",
-            port=0,
-            routes={"VEIL": "research", "OTHER AE": "other"},
-            ingest=ingest,
-            loop=asyncio.get_running_loop(),
-            **(settings | bounds),
-        )
-        server.start()
-        servers.append(server)
+    async def start(**bounds: Any) -> DimseServer:
+        server = make(ingest, **bounds)
+        await server.start()
+        RUNNING.append(server)
         return server
 
     yield start
-    for server in servers:
-        await server.stop(0)
+    while RUNNING:
+        await RUNNING.pop().stop(0)

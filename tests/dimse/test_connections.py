@@ -7,20 +7,18 @@ import contextlib
 import resource
 import socket
 import struct
-import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, build_context
 
-from proxy.dimse import bounded_socket
-from proxy.dimse.scp import DimseServer
+from proxy.dimse.deadline import LAST_SECONDS
+from proxy.dimse.server import DimseServer
 from tests.dimse.arenas import arenas
+from tests.dimse.servers import Serve
 
-Serve = Callable[..., DimseServer]
 ABORT = 7
 
 
@@ -104,8 +102,7 @@ def echo(server: DimseServer) -> None:
 async def quiet(server: DimseServer) -> None:
     """Every thread and descriptor of the server's connections is gone."""
     deadline = time.monotonic() + 20
-    inner = server._server
-    while inner is not None and (inner.handlers or inner.active_associations):
+    while server.connections:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
     assert arenas() == 0
@@ -133,7 +130,7 @@ FAULTS: dict[str, tuple[bytes, ...]] = {
 async def test_a_fault_aborts_this_association_only(
     serve: Serve, ingest: Any, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server = serve(max_pdu=65536)
+    server = await serve(max_pdu=65536)
     types = await asyncio.to_thread(talk, server, *FAULTS[name])
     assert types[:1] == [2]  # A-ASSOCIATE-AC
     assert 0 not in types  # it was ended, and not by our patience
@@ -145,7 +142,7 @@ async def test_a_fault_aborts_this_association_only(
 
 
 async def test_huge_first_pdu_from_nobody(serve: Serve) -> None:
-    server = serve()
+    server = await serve()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     types = await asyncio.to_thread(talk, server, struct.pack(">BxI", 1, 0xFFFFFFF0) + b"\x00" * 5000, associate=False)
     assert types in ([ABORT], [])
@@ -154,8 +151,7 @@ async def test_huge_first_pdu_from_nobody(serve: Serve) -> None:
 
 
 async def test_silent_and_dripping_connections_do_not_lock_others_out(serve: Serve, monkeypatch: Any) -> None:
-    monkeypatch.setattr(bounded_socket, "FIRST_PDU_SECONDS", 1.0)
-    server = serve(associations=5)
+    server = await serve(associations=5, first_seconds=1)
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10)]
     for peer in silent[:5]:
         peer.sendall(associate_rq()[:20])
@@ -168,21 +164,34 @@ async def test_silent_and_dripping_connections_do_not_lock_others_out(serve: Ser
     await quiet(server)
 
 
-async def test_connections_beyond_the_bound_are_closed_at_once(serve: Serve) -> None:
-    server, before = serve(associations=1), threading.active_count()
+async def test_silent_connections_beyond_the_bound_give_way_to_new_ones(serve: Serve) -> None:
+    server = await serve(strangers=10)
     with contextlib.ExitStack() as stack:
-        for _ in range(30):
-            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
-        await asyncio.sleep(0.5)
-        assert server._server is not None
-        assert server._server.handlers == 18
-        assert threading.active_count() - before < 70  # those of other tests are not counted
+        peers = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(30)]
+        await asyncio.sleep(0.3)
+        assert server.connections == 10
+        assert [peer.recv(1) for peer in peers[:20]] == [b""] * 20  # those that came first
+        await asyncio.to_thread(echo, server)
     await quiet(server)
-    await asyncio.to_thread(echo, server)
+
+
+async def test_associations_from_one_address_are_bounded(serve: Serve) -> None:
+    server = await serve(per_address=2)
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(3)]
+        for peer in peers:
+            peer.sendall(associate_rq())
+        assert sorted([await asyncio.to_thread(_read, peer) for peer in peers]) == [2, 2, 3]
+        elsewhere = stack.enter_context(
+            socket.create_connection(("127.0.0.1", server.port), source_address=("127.0.0.2", 0))
+        )
+        elsewhere.sendall(associate_rq())
+        assert await asyncio.to_thread(_read, elsewhere) == 2
+    await quiet(server)
 
 
 async def test_a_drip_inside_a_pdu_has_a_deadline(serve: Serve) -> None:
-    server = serve(idle_seconds=1)
+    server = await serve(idle_seconds=1)
 
     def drip() -> float:
         began = time.monotonic()
@@ -198,17 +207,17 @@ async def test_a_drip_inside_a_pdu_has_a_deadline(serve: Serve) -> None:
                 pass
         return time.monotonic() - began
 
-    assert await asyncio.to_thread(drip) < 3
+    assert await asyncio.to_thread(drip) < 1 + LAST_SECONDS + 1
     await quiet(server)
 
 
 async def test_an_idle_association_is_aborted(serve: Serve) -> None:
-    types = await asyncio.to_thread(talk, serve(idle_seconds=1))
+    types = await asyncio.to_thread(talk, await serve(idle_seconds=1))
     assert types == [2, ABORT]
 
 
 async def test_a_slow_ingest_is_not_the_peers_idleness(serve: Serve, ingest: Any) -> None:
-    server = serve(idle_seconds=1)
+    server = await serve(idle_seconds=1)
     ingest.gate = asyncio.Event()
 
     def two_stores() -> list[int]:
@@ -233,15 +242,13 @@ async def test_a_slow_ingest_is_not_the_peers_idleness(serve: Serve, ingest: Any
 async def test_stop_does_not_wait_for_peers_that_say_nothing(
     serve: Serve, sent: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server = serve()
+    server = await serve()
     with socket.create_connection(("127.0.0.1", server.port)) as peer:
         peer.sendall(sent)
         await asyncio.sleep(0.3)
-        inner = server._server
-        assert inner is not None
-        assert inner.handlers == 1
+        assert server.connections == 1
         began = time.monotonic()
         await server.stop(0.2)
         assert time.monotonic() - began < 3
-        assert inner.handlers == 0
+        assert server.connections == 0
     assert "".join(capfd.readouterr()) == ""

@@ -24,11 +24,11 @@ from pynetdicom.pdu_primitives import P_DATA
 
 import proxy
 from proxy.dimse import contexts
-from proxy.dimse.scp import DimseServer
+from proxy.dimse.server import DimseServer
 from proxy.errors import AuditUnavailable, Reason, SpoolFull
 from tests.dimse.arenas import arenas
+from tests.dimse.servers import Serve, connections
 
-Serve = Callable[..., DimseServer]
 NAME = b"PLANTED^NAME"
 
 
@@ -83,12 +83,8 @@ def descriptors() -> list[str]:
     return found
 
 
-def association_threads() -> int:
-    return sum("Acceptor" in t.name or "process_request" in t.name for t in threading.enumerate())
-
-
 async def test_stores_and_hands_over_bytes_peer_and_claim(serve: Serve, ingest: Any) -> None:
-    server = serve()
+    server = await serve()
     dataset = instance()
     (answer,) = await asyncio.to_thread(store, server, dataset)
     assert answer.Status == 0
@@ -103,32 +99,32 @@ async def test_stores_and_hands_over_bytes_peer_and_claim(serve: Serve, ingest: 
 
 
 async def test_called_ae_title_selects_the_project(serve: Serve, ingest: Any) -> None:
-    await asyncio.to_thread(store, serve(), instance(), called="OTHER AE")
+    await asyncio.to_thread(store, await serve(), instance(), called="OTHER AE")
     assert ingest.received[0][0] == "other"
 
 
 async def test_unknown_called_ae_title_is_rejected_for_good(serve: Serve, ingest: Any) -> None:
-    association = await asyncio.to_thread(associate, serve(), "STRANGER")
+    association = await asyncio.to_thread(associate, await serve(), "STRANGER")
     assert association.is_rejected
     answer = association.acceptor.primitive
     assert (answer.result, answer.result_source, answer.diagnostic) == (1, 1, 7)
 
 
 async def test_too_many_associations_are_rejected_for_now(serve: Serve) -> None:
-    server = serve(associations=1)
+    server = await serve(associations=1)
     first = await asyncio.to_thread(associate, server)
     second = await asyncio.to_thread(associate, server)
     answer = second.acceptor.primitive
     assert (answer.result, answer.result_source, answer.diagnostic) == (2, 3, 2)
     await asyncio.to_thread(first.release)
-    await until(lambda: association_threads() == 0)
+    await until(lambda: connections() == 0)
     third = await asyncio.to_thread(associate, server)
     assert third.is_established
     await asyncio.to_thread(third.release)
 
 
 async def test_implementation_is_our_own_and_max_pdu_is_announced(serve: Serve) -> None:
-    association = await asyncio.to_thread(associate, serve(max_pdu=65536))
+    association = await asyncio.to_thread(associate, await serve(max_pdu=65536))
     acceptor = association.acceptor
     assert acceptor.implementation_class_uid == proxy.IMPLEMENTATION_CLASS_UID
     assert acceptor.implementation_version_name == proxy.IMPLEMENTATION_VERSION_NAME
@@ -137,7 +133,7 @@ async def test_implementation_is_our_own_and_max_pdu_is_announced(serve: Serve) 
 
 
 async def test_echo(serve: Serve) -> None:
-    association = await asyncio.to_thread(associate, serve(), wanted=[build_context(contexts.VERIFICATION)])
+    association = await asyncio.to_thread(associate, await serve(), wanted=[build_context(contexts.VERIFICATION)])
     answer = await asyncio.to_thread(association.send_c_echo)
     assert answer.Status == 0
     await asyncio.to_thread(association.release)
@@ -155,7 +151,7 @@ async def test_echo(serve: Serve) -> None:
 )
 async def test_held_instances_answer_by_the_table(serve: Serve, ingest: Any, told: Any, status: int) -> None:
     ingest.told.stored, ingest.told.reason, ingest.told.answer = told
-    (answer,) = await asyncio.to_thread(store, serve(), instance())
+    (answer,) = await asyncio.to_thread(store, await serve(), instance())
     assert answer.Status == status
     assert answer.get("ErrorComment", "") == (f"held: {told[1]}" if status else "")
 
@@ -168,7 +164,7 @@ async def test_errors_answer_without_values_and_free_the_bytes(
     serve: Serve, ingest: Any, error: Exception, status: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     ingest.error = error
-    (answer,) = await asyncio.to_thread(store, serve(), instance())
+    (answer,) = await asyncio.to_thread(store, await serve(), instance())
     assert answer.Status == status
     assert 0 < len(answer.ErrorComment) <= 64
     assert NAME.decode() not in str(answer) + "".join(capfd.readouterr())
@@ -176,7 +172,7 @@ async def test_errors_answer_without_values_and_free_the_bytes(
 
 
 async def test_oversize_is_refused_and_the_association_survives(serve: Serve, ingest: Any) -> None:
-    server = serve(instance_limit=1 << 20)
+    server = await serve(instance_limit=1 << 20)
     answers = await asyncio.to_thread(store, server, instance(3 << 20), instance(100, "1.2.3.5"))
     assert [a.Status for a in answers] == [0xA700, 0x0000]
     assert answers[0].ErrorComment == "instance larger than limit"
@@ -185,7 +181,7 @@ async def test_oversize_is_refused_and_the_association_survives(serve: Serve, in
 
 
 async def test_memory_of_all_instances_together_is_bounded(serve: Serve, ingest: Any) -> None:
-    server = serve(memory_limit=3 << 20)
+    server = await serve(memory_limit=3 << 20)
     ingest.gate = asyncio.Event()
     first = asyncio.create_task(asyncio.to_thread(store, server, instance(2 << 20)))
     await until(lambda: ingest.at_once == 1)
@@ -198,7 +194,7 @@ async def test_memory_of_all_instances_together_is_bounded(serve: Serve, ingest:
 
 async def test_an_instance_is_forgotten_when_it_is_answered_not_when_its_association_ends(serve: Serve) -> None:
     many = [instance(2 << 20, f"1.2.3.{n}") for n in range(4)]
-    answers = await asyncio.to_thread(store, serve(memory_limit=3 << 20), *many)
+    answers = await asyncio.to_thread(store, await serve(memory_limit=3 << 20), *many)
     assert [a.Status for a in answers] == [0] * 4
 
 
@@ -207,7 +203,7 @@ async def test_nothing_is_written_to_any_file(serve: Serve, ingest: Any, monkeyp
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.delattr("pynetdicom.dimse_messages.NamedTemporaryFile")
     ingest.gate = asyncio.Event()
-    sending = asyncio.create_task(asyncio.to_thread(store, serve(), instance(1 << 20)))
+    sending = asyncio.create_task(asyncio.to_thread(store, await serve(), instance(1 << 20)))
     await until(lambda: ingest.at_once == 1)
     assert list(tmp_path.iterdir()) == []
     assert arenas() > 0
@@ -216,7 +212,7 @@ async def test_nothing_is_written_to_any_file(serve: Serve, ingest: Any, monkeyp
 
 
 async def test_ten_senders_at_once(serve: Serve, ingest: Any) -> None:
-    server = serve()
+    server = await serve()
     ingest.gate = asyncio.Event()
     many = [asyncio.to_thread(store, server, instance(300_000, f"1.2.3.{n}")) for n in range(10)]
     tasks = [asyncio.create_task(one) for one in many]
@@ -232,7 +228,7 @@ async def test_128_contexts_with_every_syntax(serve: Serve, ingest: Any) -> None
     classes = sorted(contexts.STORAGE_SOP_CLASSES - {CTImageStorage})[:127]
     syntaxes = [s for s in contexts.TRANSFER_SYNTAXES if s != ExplicitVRLittleEndian]
     wanted = [build_context(uid, [ExplicitVRLittleEndian, *syntaxes]) for uid in [*classes, CTImageStorage]]
-    association = await asyncio.to_thread(associate, serve(), wanted=wanted)
+    association = await asyncio.to_thread(associate, await serve(), wanted=wanted)
     assert len(association.accepted_contexts) == 128
     assert {cx.transfer_syntax[0] for cx in association.accepted_contexts} == {ExplicitVRLittleEndian}
     assert (await asyncio.to_thread(association.send_c_store, instance())).Status == 0
@@ -245,7 +241,7 @@ async def test_a_commands_own_sop_class_is_kept_but_the_contexts_is_claimed(
 ) -> None:
     """Whichever of the two is wrong, ingest can tell by the data set; the association goes on."""
     ingest.told.stored, ingest.told.reason = False, Reason.UID_MISMATCH
-    association = await asyncio.to_thread(associate, serve())
+    association = await asyncio.to_thread(associate, await serve())
     request = _request(b"\x00" * 8)
     request.AffectedSOPClassUID = word
     for _ in range(2):
@@ -258,7 +254,7 @@ async def test_a_commands_own_sop_class_is_kept_but_the_contexts_is_claimed(
 
 async def test_a_data_set_of_no_bytes_is_judged_like_any_other(serve: Serve, ingest: Any) -> None:
     ingest.told.stored, ingest.told.reason = False, Reason.MISSING_UID
-    association = await asyncio.to_thread(associate, serve())
+    association = await asyncio.to_thread(associate, await serve())
     assert await asyncio.to_thread(_send, association, _request(b"")) == 0xC000
     assert ingest.received[0][1][128:132] == b"DICM"
     await asyncio.to_thread(association.release)
@@ -266,7 +262,7 @@ async def test_a_data_set_of_no_bytes_is_judged_like_any_other(serve: Serve, ing
 
 async def test_trailing_padding_arrives_untouched(serve: Serve, ingest: Any) -> None:
     data = encoded(instance()) + struct.pack("<HH2s2xI", 0xFFFC, 0xFFFC, b"OB", 4) + bytes(4)
-    association = await asyncio.to_thread(associate, serve())
+    association = await asyncio.to_thread(associate, await serve())
     assert await asyncio.to_thread(_send, association, _request(data)) == 0
     assert ingest.received[0][1].endswith(data)
     await asyncio.to_thread(association.release)
@@ -274,7 +270,7 @@ async def test_trailing_padding_arrives_untouched(serve: Serve, ingest: Any) -> 
 
 @pytest.mark.parametrize("how", ["abort", "reset", "release"])
 async def test_a_transfer_that_breaks_off_leaves_nothing_behind(serve: Serve, ingest: Any, how: str) -> None:
-    server = serve()
+    server = await serve()
     association = await asyncio.to_thread(associate, server)
     pdus = list(_message(_request(bytes(1 << 20))).encode_msg(1, 16384))
     for pdu in pdus[:-3]:
@@ -284,15 +280,15 @@ async def test_a_transfer_that_breaks_off_leaves_nothing_behind(serve: Serve, in
         association.dul.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         association.dul.socket.socket.close()
     await asyncio.to_thread(association.release if how == "release" else association.abort)
-    await until(lambda: arenas() == 0 and association_threads() == 0)
+    await until(lambda: arenas() == 0 and connections() == 0)
     assert ingest.received == []
     assert [a.Status for a in await asyncio.to_thread(store, server, instance())] == [0]
 
 
 async def test_descriptors_and_threads_return_to_the_baseline(serve: Serve, ingest: Any) -> None:
-    server = serve()
+    server = await serve()
     await asyncio.to_thread(store, server, instance())
-    await until(lambda: association_threads() == 0)
+    await until(lambda: connections() == 0)
     before, threads = len(descriptors()), threading.active_count()
 
     def round_trip() -> None:
@@ -301,14 +297,14 @@ async def test_descriptors_and_threads_return_to_the_baseline(serve: Serve, inge
             assert answer.Status == 0
 
     await asyncio.gather(*(asyncio.to_thread(round_trip) for _ in range(5)))
-    await until(lambda: association_threads() == 0)
+    await until(lambda: connections() == 0)
     assert len(ingest.received) == 201
     assert len(descriptors()) <= before + 2
     assert threading.active_count() <= threads + 8  # the default executor's own
 
 
 async def test_stop_lets_a_running_store_finish(serve: Serve, ingest: Any) -> None:
-    server = serve()
+    server = await serve()
     port = server.port
     ingest.gate = asyncio.Event()
     sending = asyncio.create_task(asyncio.to_thread(store, server, instance()))
@@ -324,7 +320,7 @@ async def test_stop_lets_a_running_store_finish(serve: Serve, ingest: Any) -> No
 
 
 async def test_stop_aborts_what_does_not_finish(serve: Serve, ingest: Any) -> None:
-    server = serve()
+    server = await serve()
     ingest.gate = asyncio.Event()
     sending = asyncio.create_task(asyncio.to_thread(store, server, instance()))
     await until(lambda: ingest.at_once == 1)
@@ -332,7 +328,7 @@ async def test_stop_aborts_what_does_not_finish(serve: Serve, ingest: Any) -> No
     await server.stop(0.2)
     assert time.monotonic() - began < 3
     assert "Status" not in (await sending)[0]
-    await until(lambda: arenas() == 0 and association_threads() == 0)
+    await until(lambda: arenas() == 0 and connections() == 0)
 
 
 def _request(data: bytes) -> Any:

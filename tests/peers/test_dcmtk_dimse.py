@@ -18,14 +18,13 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
-from proxy.dimse.scp import DimseServer
 from proxy.dimse.scu import DimseSender
 from proxy.errors import DeliveryTransient, DestinationRefuses, InstanceRejected
 from proxy.service.ports import QueueRow
+from tests.dimse.servers import Serve
 
 pytestmark = pytest.mark.peer
 
-Serve = Callable[..., DimseServer]
 Run = Callable[..., Awaitable[tuple[int, str]]]
 Program = Callable[[str], Path]
 
@@ -88,12 +87,12 @@ async def storescp(program: Program, port: int, folder: Path, *options: str) -> 
 
 
 async def test_echoscu(serve: Serve, program: Program, run: Run) -> None:
-    status, output = await run(program("echoscu"), "-aec", "VEIL", "127.0.0.1", serve().port)
+    status, output = await run(program("echoscu"), "-aec", "VEIL", "127.0.0.1", (await serve()).port)
     assert status == 0, output
 
 
 async def test_echoscu_with_an_unknown_called_ae_title(serve: Serve, program: Program, run: Run) -> None:
-    status, output = await run(program("echoscu"), "-aec", "WRONG", "127.0.0.1", serve().port)
+    status, output = await run(program("echoscu"), "-aec", "WRONG", "127.0.0.1", (await serve()).port)
     assert status != 0
     assert "Called AE Title Not Recognized" in output
 
@@ -102,7 +101,7 @@ async def test_dcmsend_every_bundled_file(
     serve: Serve, ingest: Any, program: Program, run: Run, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     """What we hand to ingest is, byte for byte, what storescp writes when told to write exactly what it reads."""
-    server, port = serve(), free_port()
+    server, port = await serve(), free_port()
     options = ("-v", "-nuc", "-nh", "-dn")
     async with storescp(program, port, tmp_path, "+xa", "+B", "-pm"):
         (_, ours), (_, theirs) = await asyncio.gather(
@@ -124,7 +123,7 @@ async def test_storescu_hands_over_each_syntax_untranscoded(
     serve: Serve, ingest: Any, program: Program, run: Run, name: str
 ) -> None:
     file, (syntax, propose) = bundled(name), SYNTAXES[name]
-    status, output = await run(program("storescu"), propose, "-aec", "VEIL", "127.0.0.1", serve().port, file)
+    status, output = await run(program("storescu"), propose, "-aec", "VEIL", "127.0.0.1", (await serve()).port, file)
     assert status == 0, output
     ((_, part10, claimed, _),) = ingest.received
     dataset = pydicom.dcmread(file)
@@ -134,7 +133,7 @@ async def test_storescu_hands_over_each_syntax_untranscoded(
 
 
 async def test_storescu_that_aborts(serve: Serve, ingest: Any, program: Program, run: Run) -> None:
-    server = serve()
+    server = await serve()
     await run(program("storescu"), "--abort", "-aec", "VEIL", "127.0.0.1", server.port, bundled("CT_small.dcm"))
     status, output = await run(program("echoscu"), "-aec", "VEIL", "127.0.0.1", server.port)
     assert status == 0, output

@@ -21,15 +21,16 @@ from pydicom.data import get_testdata_file
 from proxy.archive.archive import EmbeddedArchive
 from proxy.archive.upstream import ArchiveUpstream
 from proxy.dicomweb.upstream import DicomwebUpstream
+from proxy.dimse.acceptor import Routes
 from proxy.dimse.moving import Arrivals
 from proxy.dimse.requestor import Destination
-from proxy.dimse.scp import DimseServer
 from proxy.dimse.upstream import DimseUpstream, MoveTo
 from proxy.service.upstream import Question, Reference, Upstream, UpstreamError
 from proxy.wire.dicom_json import first_value
 from proxy.wire.vr import NATIVE
 from proxy.workers.arena import Arena
 from tests.dicomweb.conftest import instance
+from tests.dimse.servers import make
 from tests.peers.pacs import Orthanc, run_dcmqrscp, run_orthanc
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -119,10 +120,10 @@ async def by_get(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[
 @asynccontextmanager
 async def by_move(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Upstream]:
     port, ours = request.getfixturevalue("dcmqrscp_with")
-    arrivals, loop = Arrivals(), asyncio.get_running_loop()
-    routes = {"VEIL_MOVE": "upstream:pacs"}
-    server = DimseServer("127.0.0.1", ours, 131072, 20, 20, routes, arrivals, loop, LIMIT, 4 * LIMIT)
-    server.start()
+    arrivals = Arrivals()
+    routes = Routes({"VEIL_MOVE": "upstream:pacs"})
+    server = make(arrivals, port=ours, gatekeeper=routes, instance_limit=LIMIT, memory_limit=4 * LIMIT)
+    await server.start()
     to = Destination("127.0.0.1", port, "PACS", "VEIL", 10.0)
     yield DimseUpstream("pacs", to, 20.0, 4, MoveTo("VEIL_MOVE", "upstream:pacs", arrivals))
     await server.stop(0)

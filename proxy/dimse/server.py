@@ -1,0 +1,103 @@
+"""Where peers connect: listening, bounds on connections, and a stop that loses nothing under way.
+
+Each connection is an `Acceptor`. Knows no project, no operation, no status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+
+from proxy.dimse import silence
+from proxy.dimse.acceptor import Acceptor, Bounds, Gatekeeper
+from proxy.dimse.deadline import Patience
+from proxy.dimse.services import Service
+from proxy.dimse.stream import Stream
+
+_BACKLOG = 512
+
+
+class DimseServer:
+    """One port for all projects."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        bounds: Bounds,
+        gatekeeper: Gatekeeper,
+        services: Callable[[str], Sequence[Service]],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """``services``: those of a project, which an admitted peer may use."""
+        self._address, self._tls = (host, port), tls
+        self._bounds, self._gatekeeper, self._services = bounds, gatekeeper, services
+        self._server: asyncio.Server | None = None
+        self._strangers: dict[Acceptor, None] = {}  # connected, not associated, oldest first
+        self._associated: set[Acceptor] = set()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; of interest when 0 was asked for."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server else self._address[1]
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._strangers) + len(self._associated)
+
+    async def start(self) -> None:
+        """Listen. OSError when the address cannot be had."""
+        silence()
+        self._server = await asyncio.get_running_loop().create_server(
+            self._connection,
+            *self._address,
+            backlog=_BACKLOG,
+            ssl=self._tls,
+            ssl_handshake_timeout=self._bounds.patience.first if self._tls else None,
+        )
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Accept no more, let running operations finish for ``grace_seconds``, then abort what is left."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        self._bounds.draining = True
+        server.close()
+        for stranger in list(self._strangers):
+            stranger.stream.abort()
+        until = asyncio.get_running_loop().time() + grace_seconds
+        while self._associated and asyncio.get_running_loop().time() < until:
+            for association in list(self._associated):
+                if not association.under_way:
+                    association.abort()
+            await asyncio.sleep(0.01)
+        left = [*self._strangers, *self._associated]
+        for association in left:
+            association.abort()
+        await asyncio.gather(*(association.wind_up() for association in left))
+
+    def arrived(self, association: Acceptor) -> None:
+        """One more that nobody has associated on yet; who has been silent for longest gives way."""
+        if len(self._strangers) >= self._bounds.strangers:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.stream.hang_up()
+        self._strangers[association] = None
+
+    def known(self, association: Acceptor) -> None:
+        """Associated."""
+        self._strangers.pop(association, None)
+        self._associated.add(association)
+
+    def left(self, association: Acceptor) -> None:
+        """Closed."""
+        self._strangers.pop(association, None)
+        self._associated.discard(association)
+
+    def _connection(self) -> Stream:
+        return Acceptor(self._bounds, self._gatekeeper, self._services, self).stream
+
+
+__all__ = ["Bounds", "DimseServer", "Patience"]

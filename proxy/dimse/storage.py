@@ -1,0 +1,83 @@
+"""The Storage SCP (PS3.4 B): each instance goes to `ingest`, and its sender hears what became of it.
+
+Nothing is decided about a data set here: `ingest` does, and a status is sent only after it has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol, cast
+
+from proxy.deid.types import Claimed
+from proxy.dimse import contexts, status
+from proxy.dimse.acceptor import Acceptor
+from proxy.dimse.message import Body, Message
+from proxy.dimse.receiving import Budget, Incoming, part10_header
+from proxy.dimse.services import UNRECOGNIZED_OPERATION, Service
+from proxy.service.callers import Verb
+from proxy.service.ports import Peer
+from proxy.wire.command import C_STORE_RQ, Command
+from proxy.wire.messages import MessageError
+from proxy.wire.negotiation import Context
+from proxy.workers.arena import Arena
+
+_UID_CHARACTERS = frozenset("0123456789.")
+
+
+class Ingest(Protocol):
+    """The use case behind C-STORE."""
+
+    async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> status.Outcome:
+        """Returns when the instance is stored or held, durably; `Unavailable` when neither can be promised."""
+        ...
+
+
+class Storage(Service):
+    """C-STORE, for all projects."""
+
+    def __init__(self, ingest: Ingest, budget: Budget, instance_limit: int, private: Collection[str] = ()) -> None:
+        """``instance_limit`` in bytes; ``private``: SOP classes beyond the standard's that are taken."""
+        self._ingest, self._budget, self._limit = ingest, budget, instance_limit
+        self._classes = contexts.STORAGE_SOP_CLASSES | frozenset(private)
+
+    def syntaxes(self, abstract: str) -> Collection[str] | None:
+        """Every transfer syntax whose pixel data stands in the data set."""
+        return contexts.TRANSFER_SYNTAXES if abstract in self._classes else None
+
+    def body(self, association: object, context: Context, command: Command) -> Body | None:
+        """An arena for the data set of a C-STORE."""
+        return self._incoming(context, command) if command.field == C_STORE_RQ else None
+
+    async def serve(self, message: Message) -> None:
+        """Answer one C-STORE."""
+        if message.command.field != C_STORE_RQ:
+            return await message.respond(UNRECOGNIZED_OPERATION)
+        body = message.body
+        incoming = body if isinstance(body, Incoming) else self._incoming(message.context, message.command)
+        try:
+            answer = await self._answer(message, incoming)
+        finally:
+            incoming.discard()
+        comment = {"ErrorComment": answer.comment} if answer.comment else {}
+        return await message.respond(answer.status, None, **comment)
+
+    def _incoming(self, context: Context, command: Command) -> Incoming:
+        instance, kind = command.text("AffectedSOPInstanceUID"), command.text("AffectedSOPClassUID")
+        if not instance or not _UID_CHARACTERS.issuperset(instance):
+            raise MessageError("a C-STORE without an instance UID")
+        # the command's word for the class stays in the header, and ingest compares it with that of the context
+        return Incoming(lambda: part10_header(kind, instance, context.syntax), self._limit, self._budget)
+
+    async def _answer(self, message: Message, incoming: Incoming) -> status.Answer:
+        incoming.open()
+        if incoming.refused is not None:
+            return incoming.refused
+        association = cast(Acceptor, message.association)
+        request = association.request
+        if incoming.arena is None or request is None:
+            return status.FAILED
+        if Verb.STORE not in association.caller.verbs(association.project.partition(":")[0]):
+            return status.NOT_AUTHORISED
+        claimed = Claimed(message.context.abstract, message.command.text("AffectedSOPInstanceUID"))
+        peer = Peer("dimse", association.remote.address, request.calling, request.called)
+        return status.answer(await self._ingest.receive(association.project, incoming.arena, claimed, peer))

@@ -1,0 +1,36 @@
+"""What peers find on the DIMSE port, made: which services each project has, who may associate, and their bounds.
+
+With `proxy.app` and `proxy.site` one of the modules that may import every room. It decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from proxy.config import Config
+from proxy.dimse.acceptor import Gatekeeper, Routes
+from proxy.dimse.receiving import Budget
+from proxy.dimse.server import Bounds, DimseServer, Patience
+from proxy.dimse.services import Service, Verification
+from proxy.dimse.storage import Ingest, Storage
+
+
+def routes(config: Config, arrivals: Mapping[str, str]) -> Mapping[str, str]:
+    """Called AE title → project; ``arrivals``: that of a C-MOVE to ourselves → its key."""
+    return {title: name for name, project in config.projects.items() for title in project.ae_titles} | dict(arrivals)
+
+
+def make_dimse(config: Config, gatekeeper: Gatekeeper, ingest: Ingest) -> DimseServer:
+    """The server for ``config.dimse``; not yet listening."""
+    dimse, limits = config.dimse, config.limits
+    storage = Storage(ingest, Budget(limits.memory_bytes), limits.instance_bytes)
+    common: Sequence[Service] = (Verification(), storage)
+    bounds = Bounds(dimse.max_pdu, Patience(dimse.idle_seconds), dimse.associations, dimse.associations)
+
+    def services(project: str) -> Sequence[Service]:
+        return common
+
+    return DimseServer(dimse.host, dimse.port, bounds, gatekeeper, services)
+
+
+__all__ = ["Routes", "make_dimse", "routes"]
