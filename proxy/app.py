@@ -18,6 +18,7 @@ from proxy import __version__
 from proxy.admission import make_access, make_hops
 from proxy.archive.archive import EmbeddedArchive
 from proxy.audit.trail import AuditLog
+from proxy.certificates import Certificates, check_plain, every_tls
 from proxy.config import Config
 from proxy.control import ControlServer, Operator
 from proxy.deid.dictionary import register
@@ -123,6 +124,7 @@ class App:
         self.audit = AuditLog(root / "audit", node="veil")
         await self.audit.open()
         stack.push_async_callback(self.audit.close)
+        self.certificates = Certificates(every_tls(config), self.audit)
         self._gate_key = secrets.token_bytes(32)
         self.spool = DiskSpool(root / "spool", Gate(self._gate_key), config.limits.spool_bytes)
         stack.callback(self.spool.close)
@@ -143,14 +145,18 @@ class App:
         stack.push_async_callback(self.judge.close)
         if servers:
             await pool.start()
-        senders = {name: make_sender(d, self.archive) for name, d in config.destinations.items()}
+        senders = {
+            name: make_sender(d, self.archive, self.certificates.get(f"destinations.{name}.tls"))
+            for name, d in config.destinations.items()
+        }
         self.deliver = Deliver(self.queue, self.spool, self.audit, senders)
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
         self.ingest = Ingest(
             self.judge, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify
         )
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
-        parts = Parts(config, self.archive, self.audit, self.database, self.judge, Gate(self._gate_key))
+        gate = Gate(self._gate_key)
+        parts = Parts(config, self.archive, self.audit, self.database, self.judge, gate, self.certificates)
         self.readers = Readers(parts, self.policies)
         requests = Commitments(self.database, load_key(config.node_key_file))
         self.commitment = Commitment(requests, self.queue, self.audit, lambda project: self.policies[project])
@@ -159,6 +165,7 @@ class App:
 
     async def _open_servers(self) -> None:
         config, limits, stack = self.config, self.config.limits, self._stack
+        check_plain(config)
         intake = _Watched(self.ingest, self._observe) if self._observe else self.ingest
         reception = Reception(intake, self.readers.arrivals)
         self.dimse = make_dimse(config, Routes(routes(config, self.readers.destinations)), reception)
@@ -182,9 +189,12 @@ class App:
             access=make_access(config, self.audit),
             hops=make_hops(config),
             request_seconds=config.http.request_seconds,
+            tls=self.certificates.get("http.tls"),
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()
+        self.certificates.start()
+        stack.push_async_callback(self.certificates.stop)
         control = ControlServer(config.data_dir, self.operator)
         await control.start()
         stack.push_async_callback(control.stop)
@@ -218,15 +228,17 @@ class App:
         """For operators: rows by destination and state, and how each destination stands."""
         lanes = {name: dataclasses.asdict(status) for name, status in self.deliver.status().items()}
         keys = key_values(self.config)
-        return {"version": __version__, "queue": await self.queue.counts(), "destinations": lanes, "keys": keys}
+        counts = await self.queue.counts()
+        return {"version": __version__, "queue": counts, "destinations": lanes, "keys": keys, **await self.readiness()}
 
     async def reload(self) -> dict[str, str]:
-        """Take the rules and profiles as they are on disk now; project → policy digest.
+        """Take certificates, rules and profiles as they are on disk now; project → policy digest.
 
         All or nothing: `ConfigError` or `WorkersUnavailable` leaves the old rules in force. Either way it is audited.
         Instances under way are finished under the rules they began with. veil.yaml itself is not read again.
         """
         async with self._reloading:
+            await self.certificates.renew()
             try:
                 tables = load_tables()
                 policies = load_policies(self.config, tables)
@@ -256,7 +268,7 @@ class App:
     def where(self) -> list[str]:
         """One line an address."""
         host, base = self.config.http.host, self.config.http.public_url
-        base = base or f"http://{host}:{self.http.port}"
+        base = base or f"http{'s' if self.config.http.tls else ''}://{host}:{self.http.port}"
         lines = [f"DIMSE    {self.config.dimse.host}:{self.dimse.port}"]
         for name, project in self.config.projects.items():
             lines.append(f"project  {name}: AE {', '.join(project.ae_titles)}, {base}/dicomweb/{project.path}")

@@ -5,46 +5,22 @@ Paths in the document are relative to the document. Nothing here opens a key: se
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from proxy.config_auth import LOOPBACK, Admission, resolved
-from proxy.config_types import AeTitle, ApplicationEntity, HttpUrl, Name, Port, Seconds, Strict
-from proxy.config_upstreams import DicomwebSource, Read, Source, reads, sources
+from proxy.config_destinations import Destination, destination_at
+from proxy.config_listening import Dimse, Http, dimse_at, exposed, http_at
+from proxy.config_peers import Peer, peers
+from proxy.config_tls import placed
+from proxy.config_types import AeTitle, Name, Strict
+from proxy.config_upstreams import ArchiveSource, DicomwebSource, DimseSource, Read, Source, reads, sources
 from proxy.errors import ConfigError
 
 _RESERVED_PATHS = {"livez", "readyz", "metrics", "console", "viewer", "audit"}
-
-
-class Dimse(Strict):
-    """Where modalities connect. Port 0 takes a free one."""
-
-    host: str = "127.0.0.1"
-    port: Port = 11112
-    max_pdu: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
-    associations: Annotated[int, Field(ge=1, le=1000)] = 50
-    idle_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
-
-
-class Http(Admission):
-    """Where DICOMweb is served, below ``/dicomweb/<project path>``."""
-
-    host: str = "127.0.0.1"
-    port: Port = 8042
-    public_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+[^/]$")] | None = None
-    cors_origins: list[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")]] = Field(default_factory=list)
-    viewer_dir: Path | None = None
-    viewer_client_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    viewer_scope: Annotated[str, StringConstraints(pattern=r"^openid( \S+)*$")] = "openid"
-
-    @model_validator(mode="after")
-    def _sign_in(self) -> Http:
-        if self.viewer_client_id is not None and (self.auth is None or self.auth.oidc is None):
-            raise ValueError("viewer_client_id: people sign in with the provider of auth.oidc, and there is none")
-        return self
 
 
 class Limits(Strict):
@@ -69,30 +45,6 @@ class Workers(Strict):
     seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
-class ArchiveDestination(Strict):
-    """The embedded archive, which QIDO-RS and WADO-RS read."""
-
-    type: Literal["archive"]
-
-
-class DimseDestination(ApplicationEntity):
-    """A PACS that takes C-STORE."""
-
-    type: Literal["dimse"]
-
-
-class DicomwebDestination(Strict):
-    """A PACS that takes STOW-RS; ``url`` is the base to which ``/studies`` is appended."""
-
-    type: Literal["dicomweb"]
-    url: HttpUrl
-    headers: dict[str, str] = Field(default_factory=dict)
-    timeout_seconds: Seconds = 60.0
-
-
-Destination = Annotated[ArchiveDestination | DimseDestination | DicomwebDestination, Field(discriminator="type")]
-
-
 class EncryptOriginals(Strict):
     """Original values go along, encrypted to each of these certificates (PEM); only their owners can read them."""
 
@@ -114,6 +66,7 @@ class Project(Strict):
     storage_commitment: Literal["answer", "off"] = "answer"
     date_shift_days: Annotated[int, Field(ge=1, le=36500)] = 365
     encrypt_originals: EncryptOriginals | None = None
+    identity: Literal["optional", "required"] = "optional"
     destinations: list[Name] = Field(min_length=1)
     read: Read = Read()
 
@@ -140,6 +93,7 @@ class Config(Strict):
     audit: Audit = Audit()
     destinations: dict[Name, Destination] = Field(min_length=1)
     upstreams: dict[Name, Source] = Field(default_factory=dict)
+    peers: dict[Name, Peer] = Field(default_factory=dict)
     projects: dict[Name, Project] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -159,14 +113,18 @@ class Config(Strict):
                 raise ValueError(problem)
         for problem in sources(self.upstreams, self.projects, titles):
             raise ValueError(problem)
-        if not self.insecure_network:
-            for where, host in (("dimse.host", self.dimse.host), ("http.host", self.http.host)):
-                if host not in LOOPBACK:
-                    raise ValueError(
-                        f"{where}: '{host}' is reachable from the network, and this version does not encrypt; "
-                        "use 127.0.0.1, or set insecure_network: true behind a network you trust"
-                    )
+        for problem in self._about_peers():
+            raise ValueError(problem)
         return self
+
+    def _about_peers(self) -> Iterator[str]:
+        moving = [n for n, s in self.upstreams.items() if isinstance(s, DimseSource) and s.move_ae is not None]
+        yield from peers(self.peers, self.dimse.host, self.dimse.tls, self.projects, moving)
+        if not self.insecure_network:
+            yield from exposed(self.dimse, self.http, self.peers)
+        for name, project in self.projects.items():
+            if project.identity == "required" and self.http.auth is None:
+                yield f"projects.{name}.identity: nobody could be known: http.auth names no tokens and no provider"
 
 
 def load_config(path: Path) -> Config:
@@ -207,15 +165,13 @@ def _project(project: Project, base: Path) -> Project:
 
 
 def _source(source: Source, base: Path) -> Source:
-    if not isinstance(source, DicomwebSource):
+    if isinstance(source, ArchiveSource):
         return source
-    files = {"authorization_file": source.authorization_file, "ca_file": source.ca_file}
-    return source.model_copy(update={key: base / file for key, file in files.items() if file is not None})
-
-
-def _http(http: Http, base: Path) -> Http:
-    viewer = base / http.viewer_dir if http.viewer_dir is not None else None
-    return http.model_copy(update={"viewer_dir": viewer, "auth": resolved(http.auth, base)})
+    update: dict[str, object] = {"tls": placed(source.tls, base)}
+    if isinstance(source, DicomwebSource):
+        files = {"authorization_file": source.authorization_file, "ca_file": source.ca_file}
+        update |= {key: base / file for key, file in files.items() if file is not None}
+    return source.model_copy(update=update)
 
 
 def _resolved(config: Config, base: Path) -> Config:
@@ -226,7 +182,9 @@ def _resolved(config: Config, base: Path) -> Config:
         "node_key_file": base / config.node_key_file,
         "profiles_dir": base / config.profiles_dir,
         "pixel_rules_dir": base / config.pixel_rules_dir,
-        "http": _http(config.http, base),
+        "dimse": dimse_at(config.dimse, base),
+        "http": http_at(config.http, base),
+        "destinations": {n: destination_at(d, base) for n, d in config.destinations.items()},
         "projects": projects,
         "upstreams": upstreams,
     }

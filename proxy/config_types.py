@@ -26,14 +26,3 @@ class Strict(BaseModel):
     """A part of the document: unknown keys are errors, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ApplicationEntity(Strict):
-    """A PACS that speaks DIMSE, and as whom we speak to it."""
-
-    host: str
-    port: Annotated[int, Field(ge=1, le=65535)]
-    called_ae: AeTitle
-    calling_ae: AeTitle = "VEIL"
-    associations: Annotated[int, Field(ge=1, le=32)] = 4
-    timeout_seconds: Seconds = 30.0

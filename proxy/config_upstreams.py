@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from proxy.config_types import AeTitle, ApplicationEntity, HttpUrl, Name, Seconds, Strict
+from proxy.config_destinations import ApplicationEntity, WebPacs
+from proxy.config_types import AeTitle, Name, Seconds, Strict
 
 #: What `read.from` says where nothing is asked.
 ARCHIVE = "archive"
@@ -24,16 +25,20 @@ class ArchiveSource(Strict):
     project: Name
 
 
-class DicomwebSource(Strict):
-    """A PACS that answers QIDO-RS and WADO-RS; ``url`` is the base to which ``/studies`` is appended."""
+class DicomwebSource(WebPacs):
+    """A PACS that answers QIDO-RS and WADO-RS."""
 
     type: Literal["dicomweb"]
-    url: HttpUrl
-    headers: dict[str, str] = Field(default_factory=dict)
     authorization_file: Path | None = None
     ca_file: Path | None = None
     connections: Annotated[int, Field(ge=1, le=64)] = 8
     timeout_seconds: Seconds = 30.0
+
+    @model_validator(mode="after")
+    def _one_trust(self) -> DicomwebSource:
+        if self.tls is not None and self.ca_file is not None:
+            raise ValueError("ca_file: say it in tls")
+        return self
 
 
 class DimseSource(ApplicationEntity):

@@ -5,6 +5,7 @@ With `proxy.app` and `proxy.site` the only module that may import every room. It
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from proxy.archive.archive import EmbeddedArchive
 from proxy.archive.upstream import ArchiveUpstream
 from proxy.audit.trail import AuditLog
+from proxy.certificates import Certificates
 from proxy.config import Config, Limits
 from proxy.config_upstreams import ARCHIVE, ArchiveSource, DicomwebSource, DimseSource, Source
 from proxy.deid.profile import Policy
@@ -49,6 +51,7 @@ class Parts:
     database: Database
     judge: Rotation
     gate: Gate
+    certificates: Certificates
 
 
 class Readers:
@@ -75,7 +78,13 @@ class Readers:
         """Make what the configuration says; `ConfigError` for an upstream that cannot be made."""
         config, parts = self._parts.config, self._parts
         for name in sorted({project.read.source for project in config.projects.values()} - {ARCHIVE}):
-            self._upstreams[name] = make_upstream(name, config.upstreams[name], parts.archive, self.arrivals)
+            self._upstreams[name] = make_upstream(
+                name,
+                config.upstreams[name],
+                parts.archive,
+                self.arrivals,
+                parts.certificates.get(f"upstreams.{name}.tls"),
+            )
             stack.push_async_callback(self._upstreams[name].close)
         read = {name: project.read for name, project in config.projects.items() if project.read.source != ARCHIVE}
         searches: dict[str, Searches] = {}
@@ -134,15 +143,20 @@ def _moved(name: str) -> str:
     return f"upstream:{name}"  # no project can be called so
 
 
-def make_upstream(name: str, source: Source, archive: EmbeddedArchive, arrivals: Arrivals) -> Upstream:
-    """The transport of an upstream; `ConfigError` for a file that it needs."""
+def make_upstream(
+    name: str, source: Source, archive: EmbeddedArchive, arrivals: Arrivals, tls: ssl.SSLContext | None
+) -> Upstream:
+    """The transport of an upstream; ``tls``: what it speaks, where the document says so.
+
+    `ConfigError` for a file that it needs.
+    """
     if isinstance(source, ArchiveSource):
         return ArchiveUpstream(name, archive, source.project)
     if isinstance(source, DicomwebSource):
         headers = dict(source.headers)
         if source.authorization_file is not None:
             headers["Authorization"] = _secret(source)
-        tls = trusting(source.ca_file) if source.ca_file is not None else None
+        tls = trusting(source.ca_file) if source.ca_file is not None else tls
         return DicomwebUpstream(name, source.url, headers, source.connections, source.timeout_seconds, tls)
     to = Destination(source.host, source.port, source.called_ae, source.calling_ae, source.timeout_seconds)
     move_to = MoveTo(source.move_ae, _moved(name), arrivals) if source.move_ae is not None else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from proxy import __version__
 from proxy.archive.archive import EmbeddedArchive
 from proxy.archive.sender import ArchiveSender
 from proxy.audit.trail import AuditLog
-from proxy.config import ArchiveDestination, Config, Destination, DicomwebDestination, Project
+from proxy.config import Config, Project
+from proxy.config_destinations import ArchiveDestination, Destination, DicomwebDestination
 from proxy.control import connect
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.pseudonym import key_check_value
@@ -70,12 +72,12 @@ def _certificates(project: Project) -> tuple[str, ...]:
     return tuple(load_certificate(path) for path in chosen.certificates) if chosen is not None else ()
 
 
-def make_sender(destination: Destination, archive: EmbeddedArchive) -> Sender:
-    """The transport of a destination."""
+def make_sender(destination: Destination, archive: EmbeddedArchive, tls: ssl.SSLContext | None) -> Sender:
+    """The transport of a destination; ``tls``: what it speaks, where the document says so."""
     if isinstance(destination, ArchiveDestination):
         return ArchiveSender(archive)
     if isinstance(destination, DicomwebDestination):
-        return DicomwebSender(destination.url, destination.headers, destination.timeout_seconds)
+        return DicomwebSender(destination.url, destination.headers, destination.timeout_seconds, tls)
     d = destination
     return DimseSender(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds, d.associations)
 

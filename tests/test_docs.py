@@ -11,8 +11,11 @@ from pydantic import BaseModel
 
 from proxy.cli import VERBS, veil
 from proxy.commands import demo, demo_table
-from proxy.config import Config, DicomwebDestination, DimseDestination, Project
+from proxy.config import Config, Project
 from proxy.config_auth import Admission, Auth, Oidc
+from proxy.config_destinations import DicomwebDestination, DimseDestination
+from proxy.config_peers import Peer
+from proxy.config_tls import ClientTls, DimseTls
 from proxy.config_upstreams import ArchiveSource, DicomwebSource, DimseSource, Read
 
 ROOT = Path(__file__).parent.parent
@@ -87,8 +90,8 @@ def test_the_readme_shows_the_table_that_the_demo_prints() -> None:
         assert heading in shown
 
 
-@pytest.mark.parametrize("model", [Auth, Oidc, Admission], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("model", [Auth, Oidc, Admission, DimseTls, ClientTls, Peer], ids=lambda m: m.__name__)
 def test_the_security_page_explains_every_setting_of_callers(model: type[BaseModel]) -> None:
     page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-    assert _settings(model) - set(re.findall(r"`([a-z_]+)`", page)) == set()
-    assert _settings(model) - set(re.findall(r"\b([a-z_]+): ", TEMPLATE)) - {"auth", "oidc"} == set()
+    assert _settings(model) - set(re.findall(r"`([a-z0-9_]+)`", page)) == set()
+    assert _settings(model) - set(re.findall(r"\b([a-z0-9_]+): ", TEMPLATE)) - {"auth", "oidc"} == set()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from proxy.admission import check_callers
+from proxy.certificates import check_certificates
 from proxy.commands.options import config_option
 from proxy.config import load_config
 from proxy.site import load_policies, make_viewer
@@ -20,6 +21,8 @@ def check(config_path: Path) -> None:
     config = load_config(config_path)
     load_key(config.node_key_file)
     check_callers(config)
+    for line in check_certificates(config):
+        click.echo(line)
     if (build := make_viewer(config)) is not None:
         build.files()
     for name, policy in load_policies(config).items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,14 @@ _CONNECTIONS = 8
 class DicomwebSender:
     """A `proxy.service.ports.Sender` over one aiohttp session, made when first needed."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], timeout_seconds: float) -> None:
-        """``url`` is the base to which ``/studies`` is appended; `ConfigError` for headers that are not headers."""
-        self._url, self._timeout = url.rstrip("/") + "/studies", timeout_seconds
+    def __init__(
+        self, url: str, headers: Mapping[str, str], timeout_seconds: float, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """``url`` is the base to which ``/studies`` is appended; ``tls`` as of `open_session`.
+
+        `ConfigError` for headers that are not headers.
+        """
+        self._url, self._timeout, self._tls = url.rstrip("/") + "/studies", timeout_seconds, tls
         self._headers = checked_headers(headers)
         self._session: aiohttp.ClientSession | None = None
 
@@ -77,7 +83,7 @@ class DicomwebSender:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = open_session(_CONNECTIONS)
+            self._session = open_session(_CONNECTIONS, self._tls)
         return self._session
 
 

@@ -2,7 +2,8 @@
 
 From anybody else these headers are what a client typed, and are not read. Of several values the last counts: it is the
 one that the nearest hop has written. What is no address, scheme, host or path is not believed from anybody. So with the
-client certificate that a hop has verified, where one is configured to hand it on.
+client certificate that a hop has verified, where one is configured to hand it on. Of a client that is no hop it is that
+of its own connection, which TLS has verified.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Hops:
         """The client behind the hops that are trusted, and what it called us."""
         nearest = request.remote or ""
         if not self._is_trusted(_parsed(nearest)):
-            return Forwarded(nearest)
+            return Forwarded(nearest, certificate=_shown(request))
         scheme = _last(request, "X-Forwarded-Proto").lower()
         host, prefix = _last(request, "X-Forwarded-Host"), _last(request, "X-Forwarded-Prefix")
         return Forwarded(
@@ -111,6 +112,12 @@ def fingerprint(values: Sequence[str]) -> str:
     except ValueError:
         return ""
     return hashlib.sha256(der).hexdigest() if der else ""
+
+
+def _shown(request: web.Request) -> str:
+    connection = request.transport.get_extra_info("ssl_object") if request.transport is not None else None
+    shown = connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLObject) else None
+    return hashlib.sha256(shown).hexdigest() if shown else ""
 
 
 def _last(request: web.Request, name: str) -> str:

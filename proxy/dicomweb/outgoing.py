@@ -31,7 +31,7 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def open_session(connections: int, tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
     """A session with so many connections, kept open between requests. To be made on the event loop.
 
-    ``tls``: whom to trust instead of the authorities that the system trusts.
+    ``tls``: whom to trust, and as whom, instead of the authorities that the system trusts and as nobody.
     """
     connector = aiohttp.TCPConnector(limit=connections, ssl=tls if tls is not None else True)
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -35,6 +36,8 @@ from proxy.service.search import Search
 
 #: After the grace of `stop`, what is still under way is cut off within so many seconds.
 _CUT_SECONDS = 2.0
+#: A connection that has not agreed on TLS within so many seconds is closed.
+_HANDSHAKE_SECONDS = 10.0
 
 
 class DicomwebServer:
@@ -62,13 +65,15 @@ class DicomwebServer:
         access: Access | None = None,
         hops: Hops | None = None,
         request_seconds: float = 3600.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS).
 
         ``commitment``: project → who answers requests for storage commitment; ``viewer``: OHIF.
         ``access``: who may ask, everybody by default; ``hops``: our reverse proxies, none by default.
+        ``tls``: what is spoken on the port, instead of plain HTTP.
         """
-        self._host, self.port = host, port
+        self._host, self.port, self._tls = host, port, tls
         self._in_flight = InFlight()
         cors = Cors(origins)
         access, hops = access or Access(None, audit, projects), hops or Hops()
@@ -107,7 +112,10 @@ class DicomwebServer:
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         try:
-            self._listening = await loop.create_server(self._connection, self._host, self.port)
+            wait = None if self._tls is None else _HANDSHAKE_SECONDS
+            self._listening = await loop.create_server(
+                self._connection, self._host, self.port, ssl=self._tls, ssl_handshake_timeout=wait
+            )
         except OSError:
             await self._runner.cleanup()
             raise

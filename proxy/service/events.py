@@ -6,7 +6,7 @@ quarantine entry.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.deid.types import Report
@@ -100,6 +100,12 @@ def callers_changed(before: Sequence[StoredToken], now: Sequence[StoredToken]) -
         "removed": sorted(old.keys() - new.keys()),
     }
     return AuditEvent("callers-changed", object=about)
+
+
+def certificates_changed(now: Mapping[str, str], why: str = "") -> AuditEvent:
+    """TLS is made of other files than before, or (``why``) was not: place in veil.yaml → SHA-256 of our certificate."""
+    event, outcome = ("certificates-refused", "failure") if why else ("certificates-reloaded", "success")
+    return AuditEvent(event, outcome, object={"kind": "certificates", "sha256": dict(now)}, reason=why)
 
 
 def _entry(entry: HeldInstance) -> dict[str, Any]:
