@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from bisect import bisect_left
 from dataclasses import replace
 
 from proxy.deid import bulk, markers
@@ -176,13 +177,11 @@ def _chunks(
 ) -> tuple[tuple[Chunk, ...], Work]:
     syntax = pixels.syntax
     at = instance.pixels.tag if instance.pixels is not None else 0xFFFFFFFF
+    tags = sorted(elements)
+    cut = bisect_left(tags, at)
     before, after = (
-        encode_dataset(
-            (elements[tag] for tag in sorted(elements) if (tag < at) is first),
-            implicit=syntax.implicit,
-            little=syntax.little,
-        )
-        for first in (True, False)
+        encode_dataset(map(elements.__getitem__, part), implicit=syntax.implicit, little=syntax.little)
+        for part in (tags[:cut], tags[cut:])
     )
     if syntax.deflated:
         return (head + _deflate(before + materialise(pixels.chunks, instance.body) + after),), pixels.work

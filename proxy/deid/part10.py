@@ -38,8 +38,7 @@ class Limits:
     inflate_ratio: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Part10:
+class Part10(NamedTuple):
     """What the file meta information says, "" where it is silent, and where the data set begins."""
 
     transfer_syntax_uid: str

@@ -47,7 +47,7 @@ class Transcript:
         places = room_for(self._maps)
         count = collect(data, table, marks, policy.following, foregone.tags, places, ids, starts, stops)
         self._texts = (ids, *_mapped(data, starts[:count], stops[:count], uid))
-        self._tags: list[int] = table[:, TAG].tolist()
+        self._cells = memoryview(table.data)
         self._parts: dict[int, list[int | Run | Gone]] = {}
         self._write(0, rows)
 
@@ -83,7 +83,7 @@ class Transcript:
         )
         done, written = runs[:made].tolist(), memoryview(out.data)
         for item, run, row in entries[:found].tolist():
-            part = self._tags[row] if run < 0 else _part(done[run], written)
+            part = self._cells[row, TAG] if run < 0 else _part(done[run], written)
             self._parts.setdefault(item, []).append(part)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 #: Body Part Examined (PS3.16 Annex L): regions with a face or a part of one in their field of view
@@ -24,14 +24,21 @@ CODES = frozenset(
     " T-15290 117590005 T-AB001 69105007 T-45010 59066005 T-11133 371398005 T-D0801 312779009 T-D006D 416152001"
     " R-FAB53 416319003 R-FAB54".split()
 )
+
+
+def _by_initial(words: str) -> Mapping[str, tuple[str, ...]]:
+    """First letter → words with it."""
+    return {first: tuple(word for word in words.split() if word[0] == first) for first in {*words} - {" "}}
+
+
 #: words that begin so
-_HEAD = tuple(
+_HEAD = _by_initial(
     "head skull brain cereb crani cranium intracran extracran neuro facial maxill mandib orbit sinus paranas nasal"
     " nasen petrous mastoid pituit sella hypophys dental jaw stroke willis carotid neck mprage mp2rage flair fspgr"
     " bravo kopf schadel schaedel gehirn hirn gesicht kiefer hals augenh crane cerveau enceph encef tete visage cabeza"
     " cabeca craneo testa volto cervell collo cuello pescoco hoofd hersen schedel gezicht huvud hjarn skall hjerne"
     " hode hoved aivo kallo beyin kafa hlava mozek lebk glow mozg czaszk koponya wholebody ganzkorper petct vertex"
-    " голов мозг череп лиц κεφαλ εγκεφαλ κρανι προσωπ".split()
+    " голов мозг череп лиц κεφαλ εγκεφαλ κρανι προσωπ"
 )
 #: words that are just so ("face" begins "facet", which is a joint)
 _HEAD_EXACT = frozenset("face faces iac iam tmj nnh cbct swi bold fmri dti tof wb fej agy cara ear eye nose".split())
@@ -41,11 +48,11 @@ _WORD = re.compile(r"[^\W_]+")
 #: two words that say so together
 _HEAD_PAIRS = frozenset({("whole", "body"), ("pet", "ct"), ("corps", "entier"), ("total", "body")})
 #: other parts of the body, where no word says head
-_OTHER = tuple(
+_OTHER = _by_initial(
     "chest thor lung pulmon heart cardi coron abdom pelvi liver hepat pancrea kidney renal spleen colon bowel spine"
     " lumb knee shoulder hip ankle wrist elbow hand foot leg arm thigh femur tibia extrem prostat uter breast mamm"
     " aort brust bauch becken leber niere herz lunge knie schulter hufte fuss wirbel poumon foie rein coeur genou"
-    " epaule hanche torace addome bacino ginocchio spalla torax rodilla hombro cadera lws bws".split()
+    " epaule hanche torace addome bacino ginocchio spalla torax rodilla hombro cadera lws bws"
 )
 
 
@@ -56,7 +63,7 @@ def says_head(texts: Iterable[str]) -> bool:
         if not _HEAD_PAIRS.isdisjoint(pairwise(words)):
             return True
         for word in words:
-            if word in _HEAD_EXACT or word.startswith(_HEAD):
+            if word in _HEAD_EXACT or word.startswith(_HEAD.get(word[0], ())):
                 return True
         if not text.isascii() and any(sign in text for sign in _HEAD_SIGNS):
             return True
@@ -67,7 +74,7 @@ def says_other(texts: Iterable[str]) -> bool:
     """Whether one of the descriptions names another part of the body."""
     for text in texts:
         for word in _words(text):
-            if word.startswith(_OTHER):
+            if word.startswith(_OTHER.get(word[0], ())):
                 return True
     return False
 

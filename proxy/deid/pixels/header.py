@@ -42,6 +42,8 @@ class Header:
             return None
         if len(raw) != 2 * count:
             raise unreadable(f"not {count} numbers of 16 bits", tag)
+        if count == 1:
+            return (int.from_bytes(raw, "little" if self.little else "big", signed=signed),)
         return struct.unpack(f"{'<' if self.little else '>'}{count}{'h' if signed else 'H'}", raw)
 
     def word(self, tag: int, default: int | None = None) -> int:
