@@ -44,6 +44,10 @@ class Storage(Service):
         """Every transfer syntax whose pixel data stands in the data set."""
         return contexts.TRANSFER_SYNTAXES if abstract in self._classes else None
 
+    def roles(self, abstract: str, proposed: tuple[bool, bool]) -> tuple[bool, bool]:
+        """Both: who asks by C-GET takes instances, and is the SCP (PS3.4 C.4.3)."""
+        return proposed
+
     def body(self, association: object, context: Context, command: Command) -> Body | None:
         """An arena for the data set of a C-STORE."""
         return self._incoming(context, command) if command.field == C_STORE_RQ else None

@@ -1,0 +1,92 @@
+"""The Retrieve SCP by C-MOVE (PS3.4 C.4.2): instances go to a third party, on an association that we open.
+
+Where to is a name in a table of the project's; any other is unknown (A801). What comes between us and the third party
+fails instances, never the association of who asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from proxy.dimse.association import Association, AssociationLost
+from proxy.dimse.connecting import AssociationRejected, ConnectionFailed
+from proxy.dimse.query_file import REWRITTEN, CannotGive, Stored
+from proxy.dimse.query_get import store
+from proxy.dimse.query_models import MOVE
+from proxy.dimse.query_retrieve import Retrieving
+from proxy.dimse.query_service import Question
+from proxy.dimse.query_status import CANNOT_SEND, DESTINATION_UNKNOWN, Refused
+from proxy.service.in_turn import Lists
+from proxy.service.ports import AuditTrail
+from proxy.service.readers import Searches
+from proxy.wire.command import C_MOVE_RQ
+from proxy.wire.negotiation import ProposedContext
+from proxy.wire.vr import NATIVE
+
+#: presentation contexts have odd numbers below 256 (PS3.8 9.3.2.2)
+_MOST_CONTEXTS = 128
+#: opens an association with a destination as the AE title that was called; raises as `proxy.dimse.connecting.connect`
+Open = Callable[[str, Sequence[ProposedContext]], Awaitable[Association]]
+
+
+class Move(Retrieving):
+    """C-MOVE in the Patient Root and Study Root models."""
+
+    def __init__(
+        self, search: Searches, retrieve: Lists, audit: AuditTrail, destinations: Mapping[str, Mapping[str, Open]]
+    ) -> None:
+        """``destinations``: project → AE title → how to reach it."""
+        super().__init__(MOVE, C_MOVE_RQ, search, retrieve, audit)
+        self._destinations = destinations
+
+    async def _answer(self, question: Question) -> None:
+        title = question.message.command.text("MoveDestination").strip()
+        known = self._destinations.get(question.project, {}).get(title)
+        if known is None:
+            raise Refused(DESTINATION_UNKNOWN, "no such move destination in this project")
+        await self._send(question, "c-move", _Away(question, known), title)
+
+
+class _Away:
+    """A `Carrier` to a third party. Contexts are proposed when the first instance needs them, with those before it."""
+
+    def __init__(self, question: Question, open_: Open) -> None:
+        self._question, self._open = question, open_
+        self._proposed: dict[tuple[str, str], None] = {}
+        self._association: Association | None = None
+
+    async def carry(self, instance: Stored) -> int:
+        """See `Carrier.carry`."""
+        asked = self._question
+        try:
+            return await store(
+                await self._with(instance),
+                instance,
+                by_requestor=True,
+                MoveOriginatorApplicationEntityTitle=asked.peer.calling_ae,
+                MoveOriginatorMessageID=asked.message.command.message_id,
+            )
+        except AssociationLost:
+            raise CannotGive("the destination has ended the association") from None
+
+    async def close(self) -> None:
+        """See `Carrier.close`."""
+        association, self._association = self._association, None
+        if association is not None:
+            await association.release()
+
+    async def _with(self, instance: Stored) -> Association:
+        """An association on which the contexts that ``instance`` needs were proposed."""
+        syntaxes = dict.fromkeys((instance.syntax, *(REWRITTEN if instance.syntax in NATIVE else ())))
+        needed = {(instance.sop_class, syntax): None for syntax in syntaxes}
+        if self._association is not None and self._association.established and needed.keys() <= self._proposed.keys():
+            return self._association
+        await self.close()
+        more = self._proposed | needed
+        self._proposed = more if len(more) <= _MOST_CONTEXTS else needed
+        contexts = [ProposedContext(2 * n + 1, uid, (syntax,)) for n, (uid, syntax) in enumerate(self._proposed)]
+        try:
+            self._association = await self._open(self._question.peer.called_ae, contexts)
+        except (ConnectionFailed, AssociationRejected):
+            raise Refused(CANNOT_SEND, "the destination cannot be reached, or refuses us") from None
+        return self._association
