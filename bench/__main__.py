@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from bench import engine, large, pixels, reading, rivals, scaling, text, transport
+from bench import engine, large, pixels, reading, receiving, rivals, scaling, text, transport
 from bench.report import Row, machine, markdown, table, write_json
 
 _PARTS: dict[str, Callable[[bool, int], Iterator[Row]]] = {
@@ -22,6 +22,7 @@ _PARTS: dict[str, Callable[[bool, int], Iterator[Row]]] = {
     "scaling": scaling.measure,
     "pixels": pixels.measure,
     "text": text.measure,
+    "receiving": receiving.measure,
     "transport": transport.measure,
     "memory": large.measure,
     "reading": reading.measure,

@@ -1,0 +1,59 @@
+"""Veil's Storage SCP alone, in a process of its own: what it receives is taken, counted and dropped.
+
+``python -m bench.scp`` listens on a free loopback port, prints it, and serves until SIGTERM. Nothing is de-identified.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import dataclass
+
+from proxy.deid.types import Claimed
+from proxy.dimse.acceptor import Bounds, Routes
+from proxy.dimse.deadline import Patience
+from proxy.dimse.receiving import Budget
+from proxy.dimse.server import DimseServer
+from proxy.dimse.services import Verification
+from proxy.dimse.storage import Storage
+from proxy.errors import Reason
+from proxy.service.ports import Peer
+from proxy.workers.arena import Arena
+
+CALLED = "VEIL"
+MAX_PDU = 131072
+_MOST = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The outcome of every instance."""
+
+    stored: bool = True
+    reason: Reason | None = None
+    answer: str = "accept"
+
+
+class Sink:
+    """Stands in for the use case behind C-STORE."""
+
+    async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Taken:
+        """The whole instance is there; its arena is closed by who received it."""
+        return Taken()
+
+
+async def main() -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    services = (Verification(), Storage(Sink(), Budget(1 << 30), 1 << 30))
+    bounds = Bounds(MAX_PDU, Patience(60.0), _MOST, _MOST)
+    server = DimseServer("127.0.0.1", 0, bounds, Routes({CALLED: "research"}), lambda project: services)
+    await server.start()
+    print(server.port, flush=True)
+    await stop.wait()
+    await server.stop(1.0)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
