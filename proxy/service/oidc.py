@@ -100,7 +100,7 @@ class OidcCallers:
 
     def claims(self, token: str) -> bool:
         """See `Callers.claims`."""
-        return token.count(".") == 2
+        return token.count(".") == 2 and ":" not in token
 
     async def caller(self, token: str) -> Caller:
         """See `Callers.caller`."""
