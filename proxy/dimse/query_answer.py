@@ -34,12 +34,12 @@ def answer(match: Json, level: str, keys: Iterable[str], ae_title: str) -> Json:
     return found
 
 
-def patients(studies: Iterable[Json]) -> list[Json]:
-    """The patients of ``studies``, each once, with counts where every one of their studies has them."""
+def patients(studies: Iterable[Json], whole: bool) -> list[Json]:
+    """The patients of ``studies``, each once; where these are the ``whole`` of them, with counts that every one has."""
     by_id: dict[str, list[Json]] = {}
     for study in studies:
         by_id.setdefault(first_value(study, _PATIENT_ID), []).append(study)
-    return [studies[0] | dict(_counts(studies)) for studies in by_id.values()]
+    return [studies[0] | dict(_counts(studies) if whole else ()) for studies in by_id.values()]
 
 
 def _counts(studies: list[Json]) -> Iterator[tuple[str, Json]]:

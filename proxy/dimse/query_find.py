@@ -55,7 +55,7 @@ class Find(QueryRetrieve):
             offset += len(found.matches)
             more = found.more and bool(found.matches)
         if wanted.level == "patient":
-            await _tell(question, wanted, patients(studies), status)
+            await _tell(question, wanted, patients(studies, not more), status)
         await question.message.respond(RESPONSE_LIMIT if more else SUCCESS)
 
     async def _page(self, question: Question, wanted: Asked, offset: int) -> Found:

@@ -43,7 +43,7 @@ def test_the_keys_that_were_asked_for(syntax: str) -> None:
 
 
 def test_patients_out_of_studies() -> None:
-    one, two = patients([study("1.2", "K-1"), study("1.3", "K-2", None), study("1.4", "K-1", 5)])
+    one, two = patients([study("1.2", "K-1"), study("1.3", "K-2", None), study("1.4", "K-1", 5)], True)
     assert [one["00201200"]["Value"], one["00201204"]["Value"]] == [[2], [7]]
     assert two["00201200"]["Value"] == [1]
     assert "00201204" not in two
@@ -51,6 +51,7 @@ def test_patients_out_of_studies() -> None:
     assert (found.QueryRetrieveLevel, found.PatientID) == ("PATIENT", "K-2")
     assert found.NumberOfPatientRelatedInstances is None
     assert "StudyInstanceUID" not in found
+    assert "00201200" not in patients([study("1.2", "K-1")], False)[0]
 
 
 def test_failures() -> None:
