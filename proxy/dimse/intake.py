@@ -96,7 +96,5 @@ class Intake:
 
     def _move(self, to: memoryview) -> None:
         size = self._end - self._start
-        to[:size] = (
-            bytes(self._view[self._start : self._end]) if to is self._view else self._view[self._start : self._end]
-        )
+        to[:size] = self._view[self._start : self._end]  # within one buffer too: memoryviews move, they do not copy
         self._view, self._start, self._end = to, 0, size

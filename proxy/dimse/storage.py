@@ -6,16 +6,16 @@ Nothing is decided about a data set here: `ingest` does, and a status is sent on
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Protocol, cast
+from typing import Protocol
 
 from proxy.deid.types import Claimed
 from proxy.dimse import contexts, status
-from proxy.dimse.acceptor import Acceptor
+from proxy.dimse.asker import acceptor_of, may, peer_of
 from proxy.dimse.message import Body, Message
 from proxy.dimse.receiving import Budget, Incoming, part10_header
 from proxy.dimse.services import UNRECOGNIZED_OPERATION, Service
 from proxy.service.callers import Verb
-from proxy.service.ports import Peer
+from proxy.service.ports import AuditTrail, Peer
 from proxy.wire.command import C_STORE_RQ, Command
 from proxy.wire.messages import MessageError
 from proxy.wire.negotiation import Context
@@ -35,9 +35,12 @@ class Ingest(Protocol):
 class Storage(Service):
     """C-STORE, for all projects."""
 
-    def __init__(self, ingest: Ingest, budget: Budget, instance_limit: int, private: Collection[str] = ()) -> None:
+    def __init__(
+        self, ingest: Ingest, audit: AuditTrail, budget: Budget, instance_limit: int, private: Collection[str] = ()
+    ) -> None:
         """``instance_limit`` in bytes; ``private``: SOP classes beyond the standard's that are taken."""
-        self._ingest, self._budget, self._limit = ingest, budget, instance_limit
+        self._ingest, self._audit = ingest, audit
+        self._budget, self._limit = budget, instance_limit
         self._classes = contexts.STORAGE_SOP_CLASSES | frozenset(private)
 
     def syntaxes(self, abstract: str) -> Collection[str] | None:
@@ -60,10 +63,11 @@ class Storage(Service):
         incoming = body if isinstance(body, Incoming) else self._incoming(message.context, message.command)
         try:
             answer = await self._answer(message, incoming)
+            comment = {"ErrorComment": answer.comment} if answer.comment else {}
+            # before the memory is given back, which takes the kernel as long as the next instance takes to set out
+            return await message.respond(answer.status, None, **comment)
         finally:
             incoming.discard()
-        comment = {"ErrorComment": answer.comment} if answer.comment else {}
-        return await message.respond(answer.status, None, **comment)
 
     def _incoming(self, context: Context, command: Command) -> Incoming:
         instance, kind = command.text("AffectedSOPInstanceUID"), command.text("AffectedSOPClassUID")
@@ -76,12 +80,10 @@ class Storage(Service):
         incoming.open()
         if incoming.refused is not None:
             return incoming.refused
-        association = cast(Acceptor, message.association)
-        request = association.request
-        if incoming.arena is None or request is None:
+        if incoming.arena is None:
             return status.FAILED
-        if Verb.STORE not in association.caller.verbs(association.project.partition(":")[0]):
+        if not await may(message, Verb.STORE, self._audit):
             return status.NOT_AUTHORISED
         claimed = Claimed(message.context.abstract, message.command.text("AffectedSOPInstanceUID"))
-        peer = Peer("dimse", association.remote.address, request.calling, request.called)
-        return status.answer(await self._ingest.receive(association.project, incoming.arena, claimed, peer))
+        project = acceptor_of(message).project
+        return status.answer(await self._ingest.receive(project, incoming.arena, claimed, peer_of(message)))
