@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from dataclasses import dataclass
 
@@ -50,6 +51,7 @@ async def main() -> None:
     bounds = Bounds(MAX_PDU, Patience(60.0), _MOST, _MOST)
     server = DimseServer("127.0.0.1", 0, bounds, Routes({CALLED: "research"}), lambda project: services)
     await server.start()
+    gc.freeze()  # as `proxy.app` does
     print(server.port, flush=True)
     await stop.wait()
     await server.stop(1.0)
