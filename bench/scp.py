@@ -18,7 +18,7 @@ from proxy.dimse.server import DimseServer
 from proxy.dimse.services import Verification
 from proxy.dimse.storage import Storage
 from proxy.errors import Reason
-from proxy.service.ports import Peer
+from proxy.service.ports import AuditEvent, Peer
 from proxy.workers.arena import Arena
 
 CALLED = "VEIL"
@@ -36,18 +36,21 @@ class Taken:
 
 
 class Sink:
-    """Stands in for the use case behind C-STORE."""
+    """Stands in for the use case behind C-STORE, and for the audit trail."""
 
     async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Taken:
         """The whole instance is there; its arena is closed by who received it."""
         return Taken()
+
+    async def record(self, *events: AuditEvent) -> None:
+        """Nothing is kept."""
 
 
 async def main() -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    services = (Verification(), Storage(Sink(), Budget(1 << 30), 1 << 30))
+    services = (Verification(), Storage(Sink(), Sink(), Budget(1 << 30), 1 << 30))
     bounds = Bounds(MAX_PDU, Patience(60.0), _MOST, _MOST)
     server = DimseServer("127.0.0.1", 0, bounds, Routes({CALLED: "research"}), lambda project: services)
     await server.start()
