@@ -19,6 +19,7 @@ from proxy.admission import make_access, make_hops
 from proxy.archive.archive import EmbeddedArchive
 from proxy.audit.trail import AuditLog
 from proxy.certificates import Certificates, check_plain, every_tls
+from proxy.clinical import Clinical
 from proxy.config import Config
 from proxy.control import ControlServer, Operator
 from proxy.deid.dictionary import register
@@ -36,6 +37,7 @@ from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import AuditEvent, Peer
 from proxy.service.replay import Replay
 from proxy.site import application, key_values, load_policies, make_pool, make_sender, make_viewer
+from proxy.store.commitment_reports import CommitmentReports
 from proxy.store.commitments import Commitments
 from proxy.store.database import Database
 from proxy.store.keys import check_key, load_key
@@ -160,6 +162,8 @@ class App:
         self.readers = Readers(parts, self.policies)
         requests = Commitments(self.database, load_key(config.node_key_file))
         self.commitment = Commitment(requests, self.queue, self.audit, lambda project: self.policies[project])
+        store = CommitmentReports(self.database, requests)
+        self.clinical = Clinical(config, self.commitment, store, self.audit, self.certificates)
         self.operator = Operator(replay, self.quarantine, self.status, self.requeue, self.reload)
         stack.push_async_callback(self._stop_deliver)
 
@@ -168,7 +172,8 @@ class App:
         check_plain(config)
         intake = _Watched(self.ingest, self._observe) if self._observe else self.ingest
         reception = Reception(intake, self.readers.arrivals)
-        self.dimse = make_dimse(config, Routes(routes(config, self.readers.destinations)), reception)
+        gatekeeper = Routes(routes(config, self.readers.destinations))
+        self.dimse = make_dimse(config, gatekeeper, reception, self.clinical.services)
         search, retrieve = await self.readers.open(stack)
         self.http = DicomwebServer(
             config.http.host,
@@ -193,6 +198,8 @@ class App:
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()
+        await self.clinical.reports.start()
+        stack.push_async_callback(self.clinical.reports.stop)
         self.certificates.start()
         stack.push_async_callback(self.certificates.stop)
         control = ControlServer(config.data_dir, self.operator)
@@ -225,11 +232,11 @@ class App:
         return {"ready": all(checks.values()), "checks": checks}
 
     async def status(self) -> dict[str, Any]:
-        """For operators: rows by destination and state, and how each destination stands."""
+        """For operators: rows by destination and state, how each destination stands, and what is owed to requesters."""
         lanes = {name: dataclasses.asdict(status) for name, status in self.deliver.status().items()}
         keys = key_values(self.config)
-        counts = await self.queue.counts()
-        return {"version": __version__, "queue": counts, "destinations": lanes, "keys": keys, **await self.readiness()}
+        found = {"version": __version__, "queue": await self.queue.counts(), "destinations": lanes, "keys": keys}
+        return found | {"commitment": await self.clinical.reports.status()} | await self.readiness()
 
     async def reload(self) -> dict[str, str]:
         """Take certificates, rules and profiles as they are on disk now; project → policy digest.

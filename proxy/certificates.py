@@ -131,6 +131,10 @@ def every_tls(config: Config) -> dict[str, Tls]:
     for name, source in config.upstreams.items():
         if not isinstance(source, ArchiveSource):
             found[f"upstreams.{name}.tls"] = source.tls
+    for title, requester in config.commitment_reports.requesters.items():
+        found[f"commitment_reports.requesters.{title}.tls"] = requester.tls
+    for name, system in config.clinical.items():
+        found[f"clinical.{name}.tls"] = system.tls
     return {where: tls for where, tls in found.items() if tls is not None}
 
 

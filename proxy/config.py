@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from proxy.config_clinical import ClinicalSystem, CommitmentReports, clinical, clinical_at, reports_at
 from proxy.config_destinations import Destination, destination_at
 from proxy.config_listening import Dimse, Http, dimse_at, exposed, http_at
 from proxy.config_peers import Peer, peers
@@ -64,6 +65,7 @@ class Project(Strict):
     uninspected_pixels: Literal["hold", "forward"] = "hold"
     held_answer: Literal["accept", "refuse"] = "accept"
     storage_commitment: Literal["answer", "off"] = "answer"
+    clinical: Name | None = None
     date_shift_days: Annotated[int, Field(ge=1, le=36500)] = 365
     encrypt_originals: EncryptOriginals | None = None
     identity: Literal["optional", "required"] = "optional"
@@ -94,6 +96,8 @@ class Config(Strict):
     destinations: dict[Name, Destination] = Field(min_length=1)
     upstreams: dict[Name, Source] = Field(default_factory=dict)
     peers: dict[Name, Peer] = Field(default_factory=dict)
+    commitment_reports: CommitmentReports = CommitmentReports()
+    clinical: dict[Name, ClinicalSystem] = Field(default_factory=dict)
     projects: dict[Name, Project] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -113,7 +117,8 @@ class Config(Strict):
                 raise ValueError(problem)
         for problem in sources(self.upstreams, self.projects, titles):
             raise ValueError(problem)
-        for problem in self._about_peers():
+        yields = clinical({n: p.clinical for n, p in self.projects.items()}, self.clinical, bool(self.peers))
+        for problem in (*yields, *self._about_peers()):
             raise ValueError(problem)
         return self
 
@@ -184,6 +189,8 @@ def _resolved(config: Config, base: Path) -> Config:
         "pixel_rules_dir": base / config.pixel_rules_dir,
         "dimse": dimse_at(config.dimse, base),
         "http": http_at(config.http, base),
+        "commitment_reports": reports_at(config.commitment_reports, base),
+        "clinical": clinical_at(config.clinical, base),
         "destinations": {n: destination_at(d, base) for n, d in config.destinations.items()},
         "projects": projects,
         "upstreams": upstreams,

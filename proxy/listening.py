@@ -5,7 +5,7 @@ With `proxy.app` and `proxy.site` one of the modules that may import every room.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from proxy.config import Config
 from proxy.dimse.acceptor import Gatekeeper, Routes
@@ -20,15 +20,17 @@ def routes(config: Config, arrivals: Mapping[str, str]) -> Mapping[str, str]:
     return {title: name for name, project in config.projects.items() for title in project.ae_titles} | dict(arrivals)
 
 
-def make_dimse(config: Config, gatekeeper: Gatekeeper, ingest: Ingest) -> DimseServer:
-    """The server for ``config.dimse``; not yet listening."""
+def make_dimse(
+    config: Config, gatekeeper: Gatekeeper, ingest: Ingest, *more: Callable[[str], Sequence[Service]]
+) -> DimseServer:
+    """The server for ``config.dimse``; not yet listening. ``more``: project → services beyond storage."""
     dimse, limits = config.dimse, config.limits
     storage = Storage(ingest, Budget(limits.memory_bytes), limits.instance_bytes)
     common: Sequence[Service] = (Verification(), storage)
     bounds = Bounds(dimse.max_pdu, Patience(dimse.idle_seconds), dimse.associations, dimse.associations)
 
     def services(project: str) -> Sequence[Service]:
-        return common
+        return [*common, *(service for of in more for service in of(project))]
 
     return DimseServer(dimse.host, dimse.port, bounds, gatekeeper, services)
 

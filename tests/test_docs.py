@@ -13,6 +13,7 @@ from proxy.cli import VERBS, veil
 from proxy.commands import demo, demo_table
 from proxy.config import Config, Project
 from proxy.config_auth import Admission, Auth, Oidc
+from proxy.config_clinical import ClinicalSystem, CommitmentReports, Requester
 from proxy.config_destinations import DicomwebDestination, DimseDestination
 from proxy.config_peers import Peer
 from proxy.config_tls import ClientTls, DimseTls
@@ -58,10 +59,11 @@ def _settings(model: type[BaseModel]) -> set[str]:
 
 
 MODELS = [Config, Project, DimseDestination, DicomwebDestination, ArchiveSource, DimseSource, DicomwebSource, Read]
+CLINICAL = [CommitmentReports, Requester, ClinicalSystem]
 ADMINISTRATION = (ROOT / "docs" / "administration.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
+@pytest.mark.parametrize("model", [*MODELS, *CLINICAL], ids=lambda m: m.__name__)
 def test_the_commented_site_names_every_setting(model: type[BaseModel]) -> None:
     said = set(re.findall(r"^#? *#? *([a-z_]+):", TEMPLATE, re.MULTILINE)) | set(re.findall(r"([a-z_]+): ", TEMPLATE))
     assert _settings(model) - said == set()
@@ -70,6 +72,12 @@ def test_the_commented_site_names_every_setting(model: type[BaseModel]) -> None:
 @pytest.mark.parametrize("model", [ArchiveSource, DimseSource, DicomwebSource, Read], ids=lambda m: m.__name__)
 def test_the_administration_page_explains_every_setting_of_reading(model: type[BaseModel]) -> None:
     explained = set(re.findall(r"`([a-z_]+)`", ADMINISTRATION.split("## Reading")[1].split("\n## ")[0]))
+    assert _settings(model) - explained == set()
+
+
+@pytest.mark.parametrize("model", CLINICAL, ids=lambda m: m.__name__)
+def test_the_administration_page_explains_every_setting_of_modalities(model: type[BaseModel]) -> None:
+    explained = set(re.findall(r"`([a-z_]+)`", ADMINISTRATION.split("## Modalities")[1].split("\n## ")[0]))
     assert _settings(model) - explained == set()
 
 

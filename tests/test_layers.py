@@ -35,6 +35,7 @@ TOP = {
     "app",
     "admission",
     "certificates",
+    "clinical",
     "reading",
     "cli",
     "commands",

@@ -19,7 +19,7 @@ _STATES = ("waiting", "in_flight", "delivered", "failed")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="as JSON")
 def status(config_path: Path, as_json: bool) -> None:
-    """Show rows by destination and state, and how each destination stands."""
+    """Show rows by destination and state, how each destination stands, and reports of storage commitment."""
     found = ask(config_path, "status")
     if as_json:
         found.pop("keys", None)
@@ -30,6 +30,12 @@ def status(config_path: Path, as_json: bool) -> None:
         rows = found["queue"].get(name, {})
         table.add_row(name, *(str(rows.get(s, 0)) for s in _STATES), str(lane["state"]), lane["last_code"] or "-")
     Console().print(table)
+    owed = found["commitment"]
+    if owed["reports"]:
+        counts = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(owed["reports"].items()))
+        click.echo(f"reports of storage commitment: {counts}")
+    if owed["away"]:
+        click.echo(f"cannot be reached with their reports: {', '.join(owed['away'])}")
 
 
 @click.command("retry")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from proxy.dimse.association import Association, AssociationLost
 from proxy.dimse.commitment_data import write_report
-from proxy.dimse.connecting import AssociationRejected, ConnectionFailed, connect
+from proxy.dimse.errand import TROUBLE, associated, word_of
 from proxy.dimse.requestor import Destination
 from proxy.service.commitment import Committed
 from proxy.service.commitment_reports import NotReported
@@ -34,17 +34,6 @@ _YOUNG = 10.0
 _RESPONSE_SECONDS = 30.0
 #: PS3.7 C: success, and the warnings that mean that the report was taken
 _TAKEN = frozenset({0x0000, 0x0001, 0x0107, 0x0116})
-#: what can happen to an association of ours
-TROUBLE = (AssociationLost, AssociationRejected, ConnectionFailed, TimeoutError)
-
-
-def word_of(error: Exception) -> str:
-    """For the audit trail and operators: what happened, in a word that quotes nobody."""
-    if isinstance(error, AssociationRejected):
-        return f"A-ASSOCIATE-RJ {error.result}/{error.source}/{error.reason}"
-    if isinstance(error, ConnectionFailed):
-        return f"not-connected {error.code}"
-    return f"association-{error.how}" if isinstance(error, AssociationLost) else "timeout"
 
 
 @dataclass(slots=True, eq=False)
@@ -110,16 +99,13 @@ class Requesters:
 
     async def _report_to(self, to: Destination, transaction: str, result: Committed) -> None:
         proposed = [ProposedContext(1, SOP_CLASS, SYNTAXES)]
-        association = await connect(to, proposed, roles={SOP_CLASS: (False, True)})
-        try:
+        async with associated(to, proposed, {SOP_CLASS: (False, True)}) as association:
             context, acceptance = association.context_for(SOP_CLASS), association.acceptance
             told = acceptance.roles.get(SOP_CLASS) if acceptance is not None else None
             # some take reports without a word on roles; those who say that we may not be the SCP are believed
             if context is None or (told is not None and not told[1]):
                 raise NotReported("no-context")
             await _send(association, context, transaction, result)
-        finally:
-            await association.release()
 
 
 async def _send(association: Association, context: Context, transaction: str, result: Committed) -> None:
