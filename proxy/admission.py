@@ -1,6 +1,8 @@
-"""Who is let in, made of veil.yaml: the kinds of callers, rates, reverse proxies. Decides nothing itself."""
+"""Who is let in, made of veil.yaml: the kinds of callers, peers, rates, reverse proxies. Decides nothing itself."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from proxy.config import Config
 from proxy.config_auth import Oidc
@@ -9,19 +11,42 @@ from proxy.dicomweb.forwarded import Hops
 from proxy.dicomweb.jwks import Jwks, from_file, from_url
 from proxy.dicomweb.outgoing import trusting
 from proxy.errors import ConfigError
-from proxy.service.callers import Callers
+from proxy.reading import arrivals_of
+from proxy.service.callers import Callers, Verb, grants_of, scope_of
+from proxy.service.known_peers import KnownPeer
 from proxy.service.oidc import OidcCallers, read_keys
+from proxy.service.peers import Admission
 from proxy.service.ports import AuditTrail
 from proxy.service.rate import Rates
 from proxy.service.static_tokens import StaticCallers
 from proxy.store.tokens import TokensFile, load
 
 
-def make_access(config: Config, audit: AuditTrail) -> Access:
-    """Who may ask over HTTP. `ConfigError` for tokens or keys that cannot be read."""
+def make_access(config: Config, audit: AuditTrail, callers: Sequence[Callers] | None) -> Access:
+    """Who may ask over HTTP; ``callers`` as of `make_callers`."""
     rate = config.http.rate
     rates = Rates(rate.per_second, rate.burst) if rate is not None else None
-    return Access(make_callers(config, audit), audit, {p.path: name for name, p in config.projects.items()}, rates)
+    return Access(callers, audit, {p.path: name for name, p in config.projects.items()}, rates)
+
+
+def make_admission(
+    config: Config, routes: Mapping[str, str], audit: AuditTrail, callers: Sequence[Callers] | None
+) -> Admission:
+    """Who may associate over DIMSE; ``routes``: called AE title → project, ``callers``: who judges identities."""
+    peers = [
+        KnownPeer(
+            name,
+            dict(grants_of(scope_of(p, Verb(verb)) for p, verbs in peer.projects.items() for verb in verbs))
+            | {arrivals_of(upstream): frozenset({Verb.STORE}) for upstream in peer.upstreams},
+            frozenset(peer.ae_titles),
+            tuple(peer.addresses),
+            frozenset(peer.certificate_sha256),
+            frozenset(each.lower() for each in peer.certificate_names),
+        )
+        for name, peer in config.peers.items()
+    ]
+    identified = frozenset(name for name, project in config.projects.items() if project.identity == "required")
+    return Admission(routes, audit, peers, callers, identified)
 
 
 def make_callers(config: Config, audit: AuditTrail) -> list[Callers] | None:

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 from proxy import __version__
-from proxy.admission import make_access, make_hops
+from proxy.admission import make_access, make_admission, make_callers, make_hops
 from proxy.archive.archive import EmbeddedArchive
 from proxy.audit.trail import AuditLog
 from proxy.certificates import Certificates, check_plain, every_tls
@@ -29,7 +29,7 @@ from proxy.deid.verify import Gate
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.moving import Reception
 from proxy.errors import ConfigError, VeilError
-from proxy.listening import Routes, make_dimse, routes
+from proxy.listening import make_dimse, routes
 from proxy.reading import Parts, Readers
 from proxy.service.commitment import Commitment
 from proxy.service.deliver import Deliver
@@ -169,11 +169,13 @@ class App:
 
     async def _open_servers(self) -> None:
         config, limits, stack = self.config, self.config.limits, self._stack
-        check_plain(config)
         intake = _Watched(self.ingest, self._observe) if self._observe else self.ingest
         reception = Reception(intake, self.readers.arrivals)
-        gatekeeper = Routes(routes(config, self.readers.destinations))
-        self.dimse = make_dimse(config, gatekeeper, reception, self.clinical.services)
+        check_plain(config)
+        callers = make_callers(config, self.audit)
+        gatekeeper = make_admission(config, routes(config, self.readers.destinations), self.audit, callers)
+        tls = self.certificates.get("dimse.tls")
+        self.dimse = make_dimse(config, gatekeeper, reception, self.audit, self.clinical.services, tls=tls)
         search, retrieve = await self.readers.open(stack)
         self.http = DicomwebServer(
             config.http.host,
@@ -191,7 +193,7 @@ class App:
             revision=lambda project: self.policies[project].digest,
             origins=config.http.cors_origins,
             viewer=make_viewer(config),
-            access=make_access(config, self.audit),
+            access=make_access(config, self.audit, callers),
             hops=make_hops(config),
             request_seconds=config.http.request_seconds,
             tls=self.certificates.get("http.tls"),

@@ -19,7 +19,6 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from proxy.config import Config
 from proxy.config_destinations import ApplicationEntity, ArchiveDestination
-from proxy.config_listening import Dimse
 from proxy.config_tls import Tls, files_of
 from proxy.config_upstreams import ArchiveSource
 from proxy.errors import ConfigError, VeilError
@@ -139,11 +138,10 @@ def every_tls(config: Config) -> dict[str, Tls]:
 
 
 def check_plain(config: Config) -> None:
-    """`ConfigError` for TLS and peers over DIMSE, which are not served yet."""
-    found = (config.dimse, *config.destinations.values(), *config.upstreams.values())
-    secured = any(isinstance(each, ApplicationEntity | Dimse) and each.tls for each in found)
-    if secured or config.peers or any(project.identity == "required" for project in config.projects.values()):
-        raise ConfigError("dimse", "TLS, peers and identities are not served yet")
+    """`ConfigError` for TLS towards PACSs over DIMSE, which is not spoken yet."""
+    found = (*config.destinations.values(), *config.upstreams.values())
+    if any(isinstance(each, ApplicationEntity) and each.tls for each in found):
+        raise ConfigError("tls", "TLS towards PACSs over DIMSE is not spoken yet")
 
 
 def check_certificates(config: Config) -> Iterator[str]:

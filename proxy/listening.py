@@ -5,14 +5,16 @@ With `proxy.app` and `proxy.site` one of the modules that may import every room.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 
 from proxy.config import Config
-from proxy.dimse.acceptor import Gatekeeper, Routes
+from proxy.dimse.acceptor import Gatekeeper
 from proxy.dimse.receiving import Budget
 from proxy.dimse.server import Bounds, DimseServer, Patience
 from proxy.dimse.services import Service, Verification
 from proxy.dimse.storage import Ingest, Storage
+from proxy.service.ports import AuditTrail
 
 
 def routes(config: Config, arrivals: Mapping[str, str]) -> Mapping[str, str]:
@@ -21,18 +23,20 @@ def routes(config: Config, arrivals: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def make_dimse(
-    config: Config, gatekeeper: Gatekeeper, ingest: Ingest, *more: Callable[[str], Sequence[Service]]
+    config: Config,
+    gatekeeper: Gatekeeper,
+    ingest: Ingest,
+    audit: AuditTrail,
+    *more: Callable[[str], Sequence[Service]],
+    tls: ssl.SSLContext | None = None,
 ) -> DimseServer:
     """The server for ``config.dimse``; not yet listening. ``more``: project → services beyond storage."""
     dimse, limits = config.dimse, config.limits
-    storage = Storage(ingest, Budget(limits.memory_bytes), limits.instance_bytes)
+    storage = Storage(ingest, audit, Budget(limits.memory_bytes), limits.instance_bytes)
     common: Sequence[Service] = (Verification(), storage)
     bounds = Bounds(dimse.max_pdu, Patience(dimse.idle_seconds), dimse.associations, dimse.associations)
 
     def services(project: str) -> Sequence[Service]:
         return [*common, *(service for of in more for service in of(project))]
 
-    return DimseServer(dimse.host, dimse.port, bounds, gatekeeper, services)
-
-
-__all__ = ["Routes", "make_dimse", "routes"]
+    return DimseServer(dimse.host, dimse.port, bounds, gatekeeper, services, tls)

@@ -68,7 +68,9 @@ class Readers:
     def destinations(self) -> dict[str, str]:
         """AE titles of ours that C-MOVE names, each with the key that `arrivals` knows it by."""
         sources = self._parts.config.upstreams.items()
-        return {s.move_ae: _moved(name) for name, s in sources if isinstance(s, DimseSource) and s.move_ae is not None}
+        return {
+            s.move_ae: arrivals_of(name) for name, s in sources if isinstance(s, DimseSource) and s.move_ae is not None
+        }
 
     def replace_policies(self, policies: Mapping[str, Policy]) -> None:
         """From now on views are made under ``policies``; what is cached of others is not served any more."""
@@ -139,7 +141,8 @@ def _most_bytes(limits: Limits) -> int:
     return min(limits.instance_bytes, limits.memory_bytes // AT_ONCE)
 
 
-def _moved(name: str) -> str:
+def arrivals_of(name: str) -> str:
+    """The key that stands for an upstream's destination of C-MOVE, in the place of a project's name."""
     return f"upstream:{name}"  # no project can be called so
 
 
@@ -158,8 +161,8 @@ def make_upstream(
             headers["Authorization"] = _secret(source)
         tls = trusting(source.ca_file) if source.ca_file is not None else tls
         return DicomwebUpstream(name, source.url, headers, source.connections, source.timeout_seconds, tls)
-    to = Destination(source.host, source.port, source.called_ae, source.calling_ae, source.timeout_seconds)
-    move_to = MoveTo(source.move_ae, _moved(name), arrivals) if source.move_ae is not None else None
+    to = Destination(source.host, source.port, source.called_ae, source.calling_ae, source.timeout_seconds, tls)
+    move_to = MoveTo(source.move_ae, arrivals_of(name), arrivals) if source.move_ae is not None else None
     return DimseUpstream(name, to, source.retrieve_seconds, source.associations, move_to)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from proxy.admission import make_access
+from proxy.admission import make_access, make_callers
 from proxy.config import load_config
 from proxy.dicomweb.server import DicomwebServer
 from proxy.service.retrieve import Retrieve
@@ -26,7 +26,8 @@ def access_of(folder: Path, url: str, audit: Any) -> Any:
     }  # fmt: skip
     path = folder / "veil.yaml"
     path.write_text(yaml.safe_dump(document))
-    return make_access(load_config(path), audit)
+    config = load_config(path)
+    return make_access(config, audit, make_callers(config, audit))
 
 
 async def test_tokens_of_a_provider(site: Any, tmp_path: Path) -> None:

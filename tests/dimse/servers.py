@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,10 +11,21 @@ from proxy.dimse.receiving import Budget
 from proxy.dimse.server import Bounds, DimseServer, Patience
 from proxy.dimse.services import Verification
 from proxy.dimse.storage import Storage
+from proxy.service.ports import AuditEvent
 
 Serve = Callable[..., Awaitable[DimseServer]]
 ROUTES = {"VEIL": "research", "OTHER AE": "other"}
 RUNNING: list[DimseServer] = []
+
+
+class Recorded:
+    """An audit trail in memory."""
+
+    def __init__(self) -> None:
+        self.events: list[AuditEvent] = []
+
+    async def record(self, *events: AuditEvent) -> None:
+        self.events += events
 
 
 def make(
@@ -28,10 +40,12 @@ def make(
     strangers: int = 4096,
     gatekeeper: Gatekeeper | None = None,
     port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    audit: Any = None,
 ) -> DimseServer:
     bounds = Bounds(max_pdu, Patience(idle_seconds, first_seconds), associations, per_address, strangers)
-    services = (Verification(), Storage(ingest, Budget(memory_limit), instance_limit))
-    return DimseServer("127.0.0.1", port, bounds, gatekeeper or Routes(ROUTES), lambda project: services)
+    services = (Verification(), Storage(ingest, audit or Recorded(), Budget(memory_limit), instance_limit))
+    return DimseServer("127.0.0.1", port, bounds, gatekeeper or Routes(ROUTES), lambda project: services, tls)
 
 
 def connections() -> int:

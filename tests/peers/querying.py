@@ -42,7 +42,7 @@ async def querying(search: Any, retrieve: Any, audit: Any, to: Mapping[str, int]
     moves = {"research": {title: reaching(title, port) for title, port in to.items()}}
     services = (
         Verification(),
-        Storage(None, Budget(1 << 26), 1 << 26),  # type: ignore[arg-type]  # nothing is sent to it
+        Storage(None, None, Budget(1 << 26), 1 << 26),  # type: ignore[arg-type]  # nothing is sent to it
         Find(search, audit),
         Get(search, retrieve, audit),
         Move(search, retrieve, audit, moves),
