@@ -1,8 +1,9 @@
 """The use case *ingest*: one received instance becomes a released copy on its way, or a sealed original.
 
-Order (the acknowledgement contract): worker verdict → spool (fsync, rename, fsync of the folder) → audit record on
-disk → queue row committed → return. Held: sealed → audit record → return. Whoever calls may answer success exactly
-when `Ingest.receive` returns; when it raises `Unavailable` nothing was promised and the sender keeps the instance.
+Order (the acknowledgement contract): worker verdict → spool file written and verified → its fsync, that of the folder
+and the audit record on disk, side by side → queue row committed → return. Held: sealed → audit record → return.
+Whoever calls may answer success exactly when `Ingest.receive` returns; when it raises `Unavailable` nothing was
+promised and the sender keeps the instance.
 Knows neither DIMSE nor HTTP. Sees clear bytes only as an `Arena` it hands on; never reads them.
 """
 
@@ -10,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from proxy.deid.types import Claimed, Original, Report
 from proxy.errors import MALFORMED_REASONS, AuditUnavailable, InstanceHeld, Reason, Unavailable
@@ -101,15 +102,17 @@ class Ingest:
 
     async def _release(self, project: str, arena: Arena, peer: Peer, verdict: Released) -> Outcome:
         destinations = self._projects[project].destinations
-        item = await self._spool.write(verdict.release, verdict.chunks, arena)
+        placed = await self._spool.place(verdict.release, verdict.chunks, arena)
+        item = placed.item
+        received = events.received(project, peer, arena.size)
+        record = self._audit.record(received, events.released(project, peer, item, verdict.report))
         try:
-            received = events.received(project, peer, arena.size)
-            await self._audit.record(received, events.released(project, peer, item, verdict.report))
+            # Two disks' worth of waiting at once: neither can be followed by anything but the row, which needs both
+            await _both(self._spool.settle(placed), record)
             await self._queue.enqueue(project, destinations, item, verdict.report)
         except Unavailable:
-            await self._spool.remove(
-                item.name
-            )  # nothing refers to it; it must not fill the disk while a sender retries
+            # nothing refers to it; it must not fill the disk while a sender retries
+            await self._spool.remove(item.name)
             raise
         # scheduled, not called: what waits for rows can no longer change this outcome
         asyncio.get_running_loop().call_soon(self._notify, destinations)
@@ -139,6 +142,13 @@ class Ingest:
             await self._audit.record(events.refused(project, peer, arena.size, type(error).__name__))
         except Unavailable:
             return
+
+
+async def _both(*waits: Coroutine[Any, Any, None]) -> None:
+    """Wait for all of ``waits``, also where one fails; then raise the first error."""
+    for error in await asyncio.gather(*waits, return_exceptions=True):
+        if error is not None:
+            raise error
 
 
 async def _finished(work: asyncio.Future[Outcome]) -> None:

@@ -99,14 +99,26 @@ class SpoolItem:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A spool item that is written and found to be what the gate released, and not yet durable. ``fd``: its file."""
+
+    item: SpoolItem
+    fd: int
+
+
 class Spool(Protocol):
     """De-identified bytes on their way out."""
 
-    async def write(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> SpoolItem:
-        """Temp file, fsync, rename, fsync of the folder. Refuses bytes that are not those of the release.
+    async def place(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> Placed:
+        """Temp file, verification, rename. Refuses bytes that are not those of the release (`InstanceHeld`).
 
-        `SpoolFull` on ENOSPC or above the high-water mark. A failed fsync ends the process.
+        `SpoolFull` on ENOSPC or above the high-water mark. `settle` must follow, whatever else goes wrong.
         """
+        ...
+
+    async def settle(self, placed: Placed) -> None:
+        """fsync of the file and of the folder: it is durable when this returns. A failed fsync ends the process."""
         ...
 
     def path(self, name: str) -> Path:

@@ -82,33 +82,63 @@ class Folder:
     def publish(self, name: str, fill: Callable[[int], T]) -> T:
         """Let ``fill`` write a temporary file, fsync it, rename it to ``name``, fsync the folder.
 
-        Whatever goes wrong before the rename leaves no file behind. An existing ``name`` is replaced.
+        Whatever goes wrong before the rename leaves no file behind. An existing ``name`` is replaced, whole or not.
         """
-        return self._publish(fill, lambda _: name)
-
-    def publish_as(self, fill: Callable[[int], str]) -> str:
-        """As `publish`; ``fill`` says what the name is to be."""
-        return self._publish(fill, lambda name: name)
-
-    def _publish(self, fill: Callable[[int], T], named: Callable[[T], str]) -> T:
         temp = TEMP_PREFIX + secrets.token_hex(12)
         with translated(self.what):
-            fd = os.open(
-                temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._fd
-            )
+            fd = self._new(temp)
             try:
                 try:
                     result = fill(fd)
-                    if self._durable:
-                        fsync(fd, self.what)
+                    self._fsync(fd)
                 finally:
                     os.close(fd)
-                os.rename(temp, named(result), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+                self._rename(temp, name)
             except BaseException:
                 self.drop(temp)
                 raise
         self.sync()
         return result
+
+    def place(self, fill: Callable[[int], str]) -> tuple[str, int]:
+        """Let ``fill`` write a temporary file and say what its name is to be, one that was never used; rename it.
+
+        Returns the name and the descriptor. Nothing is durable, and nothing may refer to the name, until `settle`.
+        """
+        temp = TEMP_PREFIX + secrets.token_hex(12)
+        with translated(self.what):
+            fd = self._new(temp)
+            try:
+                name = fill(fd)
+                self._rename(temp, name)
+            except BaseException:
+                os.close(fd)
+                self.drop(temp)
+                raise
+        return name, fd
+
+    def settle(self, fd: int) -> None:
+        """Make a file of `place` durable, its bytes and its name, and close it.
+
+        After the rename, so that a journalling file system writes both with one commit: nothing depends on the order,
+        because nothing refers to the name before this returns, and a janitor removes what nothing refers to.
+        """
+        try:
+            self._fsync(fd)
+        finally:
+            os.close(fd)
+        self.sync()
+
+    def _new(self, temp: str) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(temp, flags, 0o600, dir_fd=self._fd)
+
+    def _rename(self, temp: str, name: str) -> None:
+        os.rename(temp, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def _fsync(self, fd: int) -> None:
+        if self._durable:
+            fsync(fd, self.what)
 
     def sync(self) -> None:
         """fsync the folder: the names in it are durable."""

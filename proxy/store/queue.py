@@ -48,13 +48,10 @@ class Queue:
         now = self._clock()
 
         def work(connection: sa.Connection) -> tuple[list[int], set[str]]:
-            ids, names = [], {item.name}
-            for destination in destinations:
-                values = _values(project, destination, item, report, now)
-                row_id, replaced = _upsert(connection, values)
-                ids.append(row_id)
-                names.add(replaced)
-            return ids, {name for name in names if not _wanted(connection, name)}
+            rows = [_upsert(connection, _values(project, each, item, report, now)) for each in destinations]
+            ids, replaced = [row_id for row_id, _ in rows], {name for _, name in rows}
+            doubtful = replaced - {""} | (set() if "" in replaced else {item.name})  # a new row wants its file
+            return ids, {name for name in doubtful if not _wanted(connection, name)}
 
         ids, unwanted = await self._db.run(work)
         for name in unwanted:
@@ -170,22 +167,31 @@ def _values(project: str, destination: str, item: SpoolItem, report: Report, now
     }
 
 
+_KEY = ("project", "destination", "sop_instance_uid", "sha256")
+# made once: SQLAlchemy would spend longer on making them than SQLite on running them
+_SAME = sa.select(delivery.c.id, delivery.c.state, delivery.c.spool_name).where(
+    *(delivery.c[name] == sa.bindparam(name) for name in _KEY)
+)
+_ADD = sa.insert(delivery).returning(delivery.c.id)
+_WANTED = (
+    sa.select(delivery.c.id)
+    .where(delivery.c.spool_name == sa.bindparam("spool_name"), delivery.c.state != DELIVERED)
+    .limit(1)
+)
+
+
 def _upsert(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, str]:
-    """The row's id, and the spool file it referred to before (its own new one when the row is new)."""
-    key = ("project", "destination", "sop_instance_uid", "sha256")
-    same = sa.and_(*(delivery.c[name] == values[name] for name in key))
-    old = connection.execute(sa.select(delivery.c.id, delivery.c.state, delivery.c.spool_name).where(same)).first()
+    """The row's id, and the spool file it referred to before; "" when the row is new."""
+    old = connection.execute(_SAME, {name: values[name] for name in _KEY}).first()
     if old is None:
-        added = connection.execute(sa.insert(delivery).values(values).returning(delivery.c.id))
-        return int(added.scalar_one()), str(values["spool_name"])
+        return int(connection.execute(_ADD, values).scalar_one()), ""
     if old.state in (DELIVERED, FAILED):
         connection.execute(sa.update(delivery).where(delivery.c.id == old.id).values(values))
     return int(old.id), str(old.spool_name)
 
 
 def _wanted(connection: sa.Connection, name: str) -> bool:
-    undelivered = sa.and_(delivery.c.spool_name == name, delivery.c.state != DELIVERED)
-    return connection.execute(sa.select(delivery.c.id).where(undelivered).limit(1)).first() is not None
+    return connection.execute(_WANTED, {"spool_name": name}).first() is not None
 
 
 def _set(connection: sa.Connection, row: QueueRow, **values: Any) -> None:

@@ -23,7 +23,7 @@ from proxy.deid.seal import Seal
 from proxy.deid.types import Chunk, Slice
 from proxy.deid.verify import Gate, Release
 from proxy.errors import InstanceHeld, Reason, SpoolFull, Unavailable
-from proxy.service.ports import Arena, SpoolItem
+from proxy.service.ports import Arena, Placed, SpoolItem
 from proxy.store.durable import Folder, write_all
 
 _NAME = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}\.dcm")
@@ -54,10 +54,25 @@ class DiskSpool:
 
     async def write(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> SpoolItem:
         """See `Spool.write`. `InstanceHeld` when the release is not the gate's or is not of these bytes."""
+        placed = await self.place(release, chunks, arena)
+        await self.settle(placed)
+        return placed.item
+
+    async def place(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> Placed:
+        """See `Spool.place`."""
         if _length(chunks, arena.size) != release.size:
             raise InstanceHeld(Reason.ENGINE_ERROR, "the chunks have not the released length")
         source = _duplicate(arena.fd)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._write, release, tuple(chunks), source)
+        work = asyncio.get_running_loop().run_in_executor(self._pool, self._place, release, tuple(chunks), source)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(self._abandoned)
+            raise
+
+    async def settle(self, placed: Placed) -> None:
+        """See `Spool.settle`."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._folder.settle, placed.fd)
 
     def path(self, name: str) -> Path:
         """Where ``name`` lies. ValueError for what is not a spool name."""
@@ -102,7 +117,7 @@ class DiskSpool:
             self._count(-size)
         return dropped
 
-    def _write(self, release: Release, chunks: tuple[Chunk, ...], source: int) -> SpoolItem:
+    def _place(self, release: Release, chunks: tuple[Chunk, ...], source: int) -> Placed:
         def fill(fd: int) -> str:
             _copy(fd, chunks, source)
             seal = self._gate.again(release)
@@ -114,13 +129,19 @@ class DiskSpool:
         try:
             self._count(release.size)
             try:
-                name = self._folder.publish_as(fill)
+                name, fd = self._folder.place(fill)
             except BaseException:
                 self._count(-release.size)
                 raise
         finally:
             os.close(source)
-        return SpoolItem(name, name.partition("-")[0], release.size)
+        return Placed(SpoolItem(name, name.partition("-")[0], release.size), fd)
+
+    def _abandoned(self, work: asyncio.Future[Placed]) -> None:
+        """Nobody waits any more for what was placed."""
+        if not work.cancelled() and work.exception() is None:
+            os.close(work.result().fd)
+            self._drop(work.result().item.name)
 
 
 def _checked(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from proxy.deid.types import Chunk, Claimed, Original, Report
 from proxy.deid.verify import Release
 from proxy.errors import AuditUnavailable, Reason
-from proxy.service.ports import AuditEvent, Held, HeldInstance, Peer, QueueRow, Released, SpoolItem, Verdict
+from proxy.service.ports import AuditEvent, Held, HeldInstance, Peer, Placed, QueueRow, Released, SpoolItem, Verdict
 from proxy.workers.arena import Arena
 
 PEER = Peer("dimse", "10.0.0.1", "CT1", "VEIL")
@@ -57,11 +57,14 @@ class FakeSpool:
         self.world = world
         self.files: set[str] = set()
 
-    async def write(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> SpoolItem:
+    async def place(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> Placed:
         await self.world.happen("write")
         assert arena.fd >= 0, "the arena was closed under the spool"
         self.files.add("file-1")
-        return SpoolItem("file-1", "a" * 64, release.size)
+        return Placed(SpoolItem("file-1", "a" * 64, release.size), -1)
+
+    async def settle(self, placed: Placed) -> None:
+        await self.world.happen("settle")
 
     def path(self, name: str) -> Path:
         return Path("/spool") / name

@@ -36,7 +36,7 @@ from tests.service.fakes import (
     World,
 )
 
-GOOD = ["run", "write", "record received+released", "enqueue"]
+GOOD = ["run", "write", "settle", "record received+released", "enqueue"]
 BAD = ["run", "seal", "record received+held"]
 
 
@@ -122,7 +122,21 @@ async def test_unavailable_anywhere_is_not_acknowledged(site: Site, call: str, e
     # a file that nothing refers to goes; the refusal is recorded, unless the record is what failed
     removed = ["remove"] if GOOD.index(call) > GOOD.index("write") else []
     refused = [] if isinstance(error, AuditUnavailable) else ["record refused"]
-    assert site.world.calls == GOOD[: GOOD.index(call)] + removed + refused
+    before = GOOD[: GOOD.index(call)] if call != "settle" else ["run", "write", "record received+released"]  # beside it
+    assert site.world.calls == before + removed + refused
+
+
+async def test_the_row_waits_for_the_disk_and_for_the_record(site: Site) -> None:
+    for call, other in (("settle", "record received+released"), ("record received+released", "settle")):
+        gate = asyncio.Event()
+        site.world.faults, site.world.calls = {call: [gate]}, []
+        receiving = asyncio.ensure_future(site.receive())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert site.world.calls == ["run", "write", other]
+        gate.set()
+        await receiving
+        assert site.world.calls == ["run", "write", other, call, "enqueue"]
 
 
 @pytest.mark.parametrize("call", BAD)
@@ -206,7 +220,7 @@ async def test_a_caller_who_goes_away_leaves_nothing_half_done(site: Site, call:
     gate.set()
     with pytest.raises(asyncio.CancelledError):
         await caller
-    assert site.world.calls == GOOD
+    assert sorted(site.world.calls) == sorted(GOOD)
 
 
 async def test_the_notification_cannot_change_the_outcome(site: Site) -> None:

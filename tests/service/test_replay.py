@@ -52,7 +52,7 @@ async def test_what_passes_now_leaves_quarantine_after_the_record() -> None:
     outcome = await site.replay.replay(await site.seal())
     assert outcome.stored
     assert site.world.calls == [
-        "open", "run", "write", "record received+released", "enqueue", "record replayed", "purge",
+        "open", "run", "write", "settle", "record received+released", "enqueue", "record replayed", "purge",
     ]  # fmt: skip
     assert not site.quarantine.entries
     assert site.audit.events[-1].reason == "nesting-too-deep"
