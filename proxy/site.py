@@ -29,6 +29,7 @@ from proxy.deid.verify import Gate
 from proxy.dicomweb.client import DicomwebSender
 from proxy.dicomweb.viewer import Build
 from proxy.dicomweb.viewer_config import SignIn
+from proxy.dimse.requestor import Destination as ApplicationEntity
 from proxy.dimse.scu import DimseSender
 from proxy.errors import ConfigError
 from proxy.service.ports import AuditEvent, Sender
@@ -79,7 +80,8 @@ def make_sender(destination: Destination, archive: EmbeddedArchive, tls: ssl.SSL
     if isinstance(destination, DicomwebDestination):
         return DicomwebSender(destination.url, destination.headers, destination.timeout_seconds, tls)
     d = destination
-    return DimseSender(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds, d.associations)
+    to = ApplicationEntity(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds, tls)
+    return DimseSender(to, d.associations)
 
 
 def make_viewer(config: Config) -> Build | None:

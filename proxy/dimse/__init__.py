@@ -1,7 +1,7 @@
-"""DIMSE in and out: a thin shell over pynetdicom, which nothing outside this folder knows.
+"""DIMSE in and out, on asyncio and an upper layer of our own; of pynetdicom only tables are used.
 
-It negotiates, bounds sizes and times, moves encoded bytes and turns outcomes into statuses. It decodes no data set,
-and what it receives never touches a disk.
+It negotiates, bounds sizes and times, moves encoded bytes and turns outcomes into statuses. It decodes no instance's
+data set, and what it receives never touches a disk.
 """
 
 from __future__ import annotations
@@ -9,14 +9,9 @@ from __future__ import annotations
 import logging
 import warnings
 
-from pynetdicom import _config
-
 
 def silence() -> None:
-    """Take the voice from pynetdicom and pydicom: their log records and warnings carry UIDs, AE titles and values."""
-    _config.LOG_HANDLER_LEVEL = "none"
-    _config.LOG_REQUEST_IDENTIFIERS = False
-    _config.LOG_RESPONSE_IDENTIFIERS = False
+    """Take the voice from pydicom and pynetdicom: their log records and warnings carry UIDs, AE titles and values."""
     for name in ("pynetdicom", "pydicom"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL + 1)

@@ -41,7 +41,7 @@ class Requestor(Association):
     """An association that we open."""
 
     def __init__(self, to: Destination, request: Request, services: Sequence[Service]) -> None:
-        super().__init__(True, LARGEST_PDU, Patience(None, to.seconds), to.seconds)
+        super().__init__(True, LARGEST_PDU, Patience(None, to.seconds, to.seconds), to.seconds)
         self.request, self.services = request, services
         self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -16,10 +16,14 @@ BYTES_PER_SECOND = 1000
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """In seconds: ``idle`` for a PDU, between PDUs, and for room to send (None: for ever); ``first`` is ARTIM."""
+    """In seconds: ``idle`` for a PDU, and between PDUs (None: for ever); ``first`` is ARTIM.
+
+    ``room``: for a peer that reads nothing of what we send, None: as ``idle``.
+    """
 
     idle: float | None
     first: float = FIRST_PDU_SECONDS
+    room: float | None = None
 
 
 class Deadline:

@@ -14,23 +14,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
-from pynetdicom import build_context
-
 from proxy.deid.types import Claimed
-from proxy.dimse.asking import Proposal
+from proxy.dimse.asking import SYNTAXES, Proposal, ask
+from proxy.dimse.association import Association
 from proxy.dimse.finding import STUDY_ROOT_FIND
 from proxy.dimse.getting import outcome
 from proxy.dimse.sink import Sink
 from proxy.dimse.status import Outcome
 from proxy.errors import Reason
 from proxy.service.ports import Arena, Peer
-from proxy.service.upstream import UpstreamError
+from proxy.wire.command import C_MOVE_RQ
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-    from pynetdicom.association import Association
 
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+#: some PACSs want both
+MOVE = Proposal("move", [(STUDY_ROOT_FIND, SYNTAXES), (STUDY_ROOT_MOVE, SYNTAXES)])
 _BLOCK = 1 << 20
 
 
@@ -69,7 +69,7 @@ class Arrivals:
     async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Arrival:
         """What `proxy.dimse.storage` calls; ``project`` is the destination's key."""
         sink = self._awaited.get((project, claimed.sop_instance_uid))
-        return Arrival(sink is not None and await asyncio.to_thread(_copy, arena, sink))
+        return Arrival(sink is not None and await _copy(arena, sink))
 
 
 class Ingest(Protocol):
@@ -92,23 +92,16 @@ class Reception:
         return await to.receive(project, arena, claimed, peer)
 
 
-def _copy(arena: Arena, sink: Sink) -> bool:
+async def _copy(arena: Arena, sink: Sink) -> bool:
     with arena.view() as view:
         for at in range(0, len(view), _BLOCK):
             if not sink.write(arena, sink.instance, view[at : at + _BLOCK]):
                 return False
+            await asyncio.sleep(0)  # others have their turn
     return sink.finish(arena)
 
 
-def move_proposal() -> Proposal:
-    """C-FIND and C-MOVE: some PACSs want both."""
-    return Proposal("move", [build_context(STUDY_ROOT_FIND), build_context(STUDY_ROOT_MOVE)])
-
-
-def move(name: str, association: Association, identifier: Dataset, destination: str, sink: Sink) -> bool:
+async def move(name: str, association: Association, identifier: Dataset, destination: str, sink: Sink) -> bool:
     """C-MOVE what ``identifier`` names to the AE title ``destination``; False where the PACS has nothing of it."""
-    try:
-        responses = association.send_c_move(identifier, destination, STUDY_ROOT_MOVE)
-        return outcome(name, association, responses, sink)
-    except ValueError:
-        raise UpstreamError(name, "no-context") from None
+    responses = ask(name, association, C_MOVE_RQ, STUDY_ROOT_MOVE, identifier, MoveDestination=destination)
+    return await outcome(name, responses, sink)

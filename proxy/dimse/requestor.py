@@ -5,10 +5,6 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 
-from pynetdicom import AE
-
-from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -24,13 +20,3 @@ class Destination:
     seconds: float
     tls: ssl.SSLContext | None = None
     server_name: str | None = None
-
-
-def application_entity(to: Destination) -> AE:
-    """pynetdicom's AE, with our name for it and our deadlines."""
-    ae = AE(to.calling_ae)
-    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    ae.acse_timeout = ae.connection_timeout = ae.dimse_timeout = to.seconds
-    ae.network_timeout = None  # an idle association is not a dead one; who opened it releases it
-    return ae

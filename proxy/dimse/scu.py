@@ -1,109 +1,121 @@
 """The Storage SCU for one destination: few associations, kept open between instances and shared by them.
 
 An association can carry only what was negotiated at its start, so it is opened with every (SOP class, transfer syntax)
-met so far, and replaced when a new one comes. Blocking work runs in threads of this sender's own. No data set is read.
+met so far, and replaced when a new one comes. Where the destination lets operations overlap (PS3.7 D.3.3.3), instances
+follow each other without waiting. A file is sent as it lies there; no data set is read.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from proxy.dimse import contexts, silence
-from proxy.dimse.idle import IdleTimer
-from proxy.dimse.link import MOST_PAIRS, Link, LinkLost, Pair, connect
+from proxy.dimse.association import Association
+from proxy.dimse.connecting import AssociationRejected, ConnectionFailed, connect
+from proxy.dimse.contexts import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
+from proxy.dimse.exchange import AssociationLost
+from proxy.dimse.outgoing import File, part10_offset
+from proxy.dimse.pool import Link, Pool
 from proxy.dimse.requestor import Destination
-from proxy.errors import DeliveryTransient
+from proxy.dimse.status import association_rejected, check_delivered
+from proxy.errors import DeliveryError, DeliveryTransient, InstanceRejected
 from proxy.service.ports import QueueRow
+from proxy.wire.command import C_STORE_RQ, Command
+from proxy.wire.negotiation import ProposedContext
+
+#: SOP class and transfer syntax: what one presentation context is about
+Pair = tuple[str, str]
+
+#: PS3.8 7.1.1.13 knows 128 presentation context IDs; one is taken by Verification.
+MOST_PAIRS = 127
+#: Operations under way at once that we propose; a destination that knows of none answers nothing, or 1.
+WINDOW = 8
 
 
 class DimseSender:
     """A `proxy.service.ports.Sender` for one PACS that takes C-STORE."""
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        called_ae: str,
-        calling_ae: str,
-        timeout_seconds: float,
-        associations: int = 4,
-    ) -> None:
-        """``associations``: how many at once, at most; as many `send` calls run in parallel."""
-        silence()
-        contexts.register()
-        self._to = Destination(host, port, called_ae, calling_ae, timeout_seconds)
-        self._threads = ThreadPoolExecutor(associations, thread_name_prefix=f"veil-scu-{port}")
-        self._lock = threading.Lock()
-        self._idle: list[Link] = []
+    def __init__(self, to: Destination, associations: int = 4) -> None:
+        """``associations``: how many at once, at most."""
+        self._to = to
         self._pairs: OrderedDict[Pair, None] = OrderedDict()
-        self._timer = IdleTimer(self._threads, self._release_idle)
+        self._pool: Pool[Pair] = Pool(self._open, associations, harmless=(DeliveryError,))
         self._closed = False
 
     async def send(self, row: QueueRow, path: Path) -> None:
         """Returns when the destination has accepted the instance. Raises a `DeliveryError`."""
         if self._closed:
             raise DeliveryTransient("closed", "this sender is shut down")
+        file = await _file(path)
+        pair = (row.sop_class_uid, row.transfer_syntax_uid)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._send, row, path)
-        finally:
-            self._timer.arm()
+            await self._pool.run(pair, lambda association: _store(association, row, file))
+        except AssociationLost as lost:
+            raise _lost(lost) from None
+        except OSError as error:
+            raise DeliveryTransient("spool", error.strerror or "the spooled file cannot be read") from None
 
     async def close(self) -> None:
-        """Wait for what is under way and release every association."""
+        """Give every association back; what is under way fails."""
         self._closed = True
-        self._timer.stop()
-        await asyncio.to_thread(self._threads.shutdown)
-        await asyncio.to_thread(self._release_idle)
+        await self._pool.close()
 
-    def _release_idle(self) -> None:
-        with self._lock:
-            links, self._idle = self._idle, []
-        for link in links:
-            link.close()
-
-    def _send(self, row: QueueRow, path: Path) -> None:
-        pair = (row.sop_class_uid, row.transfer_syntax_uid)
-        link = self._take(pair)
-        if link is not None:
-            try:
-                self._store(link, row, path)
-                return
-            except LinkLost:
-                pass  # the destination may have hung up on an idle association: that says nothing about this instance
-        self._store(self._open(pair), row, path)
-
-    def _store(self, link: Link, row: QueueRow, path: Path) -> None:
+    async def _open(self, pair: Pair) -> Link[Pair]:
+        """Associate, proposing Verification and one presentation context for each pair met so far."""
+        self._pairs[pair] = None
+        self._pairs.move_to_end(pair)
+        while len(self._pairs) > MOST_PAIRS:
+            self._pairs.popitem(last=False)
+        pairs = sorted(self._pairs)
+        wanted = [(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN), *pairs]
+        contexts = [ProposedContext(2 * n + 1, uid, (syntax,)) for n, (uid, syntax) in enumerate(wanted)]
         try:
-            link.store(row, path)
-        finally:
-            if link.usable and not self._closed:
-                with self._lock:
-                    self._idle.append(link)
-            else:
-                link.close()
+            association = await connect(self._to, contexts, window=(WINDOW, 1))
+        except AssociationRejected as no:
+            raise association_rejected(no.result, no.source, no.reason) from None
+        except ConnectionFailed as failed:
+            raise DeliveryTransient("no-association", failed.code) from None
+        return Link(association, frozenset(pairs), _window(association))
 
-    def _take(self, pair: Pair) -> Link | None:
-        """An idle association that can carry ``pair``; those that cannot any more are closed on the way."""
-        with self._lock:
-            self._idle, unusable = [x for x in self._idle if x.usable], [x for x in self._idle if not x.usable]
-            link = next((x for x in reversed(self._idle) if pair in x.proposed), None)
-            if link is None and self._idle:
-                unusable.append(self._idle.pop(0))  # its successor will be able to carry more
-            elif link is not None:
-                self._idle.remove(link)
-        for old in unusable:
-            old.close()
-        return link
 
-    def _open(self, pair: Pair) -> Link:
-        with self._lock:
-            self._pairs[pair] = None
-            self._pairs.move_to_end(pair)
-            while len(self._pairs) > MOST_PAIRS:
-                self._pairs.popitem(last=False)
-            pairs = list(self._pairs)
-        return connect(self._to, pairs)
+def _window(association: Association) -> int:
+    """How many operations we may have under way (PS3.7 D.3.3.3): 0 stands for any number, silence for one."""
+    acceptance = association.acceptance
+    if acceptance is None or acceptance.window is None:
+        return 1
+    return min(acceptance.window[0] or WINDOW, WINDOW)
+
+
+async def _store(association: Association, row: QueueRow, file: File) -> None:
+    """C-STORE; returns when the destination has it."""
+    context = association.context_for(row.sop_class_uid, row.transfer_syntax_uid)
+    if context is None:
+        raise InstanceRejected("no-context", "SOP class or transfer syntax not accepted in negotiation")
+    command = Command(
+        C_STORE_RQ,
+        MessageID=association.next_id(),
+        Priority=0,  # medium
+        AffectedSOPClassUID=row.sop_class_uid,
+        AffectedSOPInstanceUID=row.sop_instance_uid,
+    )
+    answer = (await association.ask(context, command, file)).command
+    if answer.field != command.response(0).field or answer.status < 0:
+        association.abort()
+        raise DeliveryTransient("no-status", "not a C-STORE response")
+    check_delivered(answer.status)
+
+
+def _lost(lost: AssociationLost) -> DeliveryError:
+    if lost.how == "timeout":
+        return DeliveryTransient("timeout", "no response to C-STORE")
+    return DeliveryTransient("aborted", "the association ended before the response")
+
+
+async def _file(path: Path) -> File:
+    try:
+        return File(path, await asyncio.to_thread(part10_offset, path))
+    except OSError as error:
+        raise InstanceRejected("spool", error.strerror or "the spooled file cannot be read") from None
+    except ValueError:
+        raise InstanceRejected("spool", "the spooled file is not Part 10") from None

@@ -1,12 +1,10 @@
 """Where one instance goes that comes over DIMSE: into the arena of whoever waits for it, behind a Part 10 header.
 
-Bytes come from one thread and the wait may end in another, so every write holds a lock: what is detached is written no
-more. Only the instance that was asked for is taken, and only once.
+Who waits may stop to: what is detached is written no more. Only the instance that was asked for is taken, and only
+once.
 """
 
 from __future__ import annotations
-
-import threading
 
 from proxy.service.ports import Arena
 from proxy.service.upstream import UpstreamError, pour
@@ -20,7 +18,6 @@ class Sink:
         self.instance, self.complete = instance, False
         self.error: UpstreamError | None = None
         self._name, self._arena = name, arena
-        self._lock = threading.Lock()
         self._source: object | None = None
         self._detached = False
 
@@ -31,26 +28,23 @@ class Sink:
 
     def write(self, source: object, instance: str, data: bytes | memoryview) -> bool:
         """Append what ``source`` (one message) has of ``instance``; False where it is not wanted, or cannot be kept."""
-        with self._lock:
-            if self._source is None and instance == self.instance:
-                self._source = source
-            if self._detached or self.error is not None or self._source is not source:
-                return False
-            try:
-                pour(self._name, data, self._arena)
-            except UpstreamError as error:
-                self.error = error
-                return False
-            return True
+        if self._source is None and instance == self.instance:
+            self._source = source
+        if self._detached or self.error is not None or self._source is not source:
+            return False
+        try:
+            pour(self._name, data, self._arena)
+        except UpstreamError as error:
+            self.error = error
+            return False
+        return True
 
     def finish(self, source: object) -> bool:
         """``source`` has ended; whether what it had is wholly in the arena."""
-        with self._lock:
-            if source is self._source and self.error is None and not self._detached:
-                self.complete = True
-            return source is self._source and self.complete
+        if source is self._source and self.error is None and not self._detached:
+            self.complete = True
+        return source is self._source and self.complete
 
     def detach(self) -> None:
         """Nothing is written from now on: the arena may be closed."""
-        with self._lock:
-            self._detached = True
+        self._detached = True

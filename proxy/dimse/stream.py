@@ -124,13 +124,19 @@ class Stream(asyncio.BufferedProtocol):
         self._transport.writelines(parts)
 
     async def drain(self) -> None:
-        """Wait until there is room to send; who makes none in time is aborted."""
-        if self._room is not None:
+        """Wait until there is room to send; who reads nothing for too long is aborted."""
+        while (room := self._room) is not None:
+            waiting = self._unsent()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._room), self._patience.idle)
+                await asyncio.wait_for(asyncio.shield(room), self._patience.room or self._patience.idle)
                 return
-            self._user.ended("timeout")
-            self.hang_up()
+            if self._unsent() >= waiting:
+                self._user.ended("timeout")
+                self.hang_up()
+                return
+
+    def _unsent(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def release(self) -> None:
         """Ask for the release of the association. `TooLate` when it is over."""

@@ -1,25 +1,23 @@
 """A PACS that speaks only DIMSE as an upstream: C-FIND, and C-GET or C-MOVE to ourselves, in the Study Root model.
 
-Blocking work runs in threads of its own, searches and retrievals apart. A task that is cancelled aborts its
-association, and nothing is written into its arena any more.
+A task that is cancelled cancels its operation and aborts its association, and nothing is written into its arena any
+more.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pynetdicom import build_context
-
-from proxy.dimse import contexts, silence
-from proxy.dimse.asking import Associations, Call, Proposal
-from proxy.dimse.finding import STUDY_ROOT_FIND, Level, TooBroad, descend, find, identifier
+from proxy.dimse import silence
+from proxy.dimse.asking import Proposal, associate
+from proxy.dimse.association import Association
+from proxy.dimse.exchange import AssociationLost
+from proxy.dimse.finding import FIND, find
 from proxy.dimse.getting import NotSent, get, ladder
-from proxy.dimse.idle import IdleTimer
-from proxy.dimse.moving import Arrivals, move, move_proposal
+from proxy.dimse.levels import Level, TooBroad, descend, identifier
+from proxy.dimse.moving import MOVE, Arrivals, move
+from proxy.dimse.pool import Pool
 from proxy.dimse.requestor import Destination
 from proxy.dimse.sink import Sink
 from proxy.service.ports import Arena
@@ -28,7 +26,6 @@ from proxy.wire.dicom_json import Json
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-    from pynetdicom.association import Association
 
 _T = TypeVar("_T")
 #: series whose way of negotiation is remembered
@@ -51,30 +48,25 @@ class DimseUpstream:
     ) -> None:
         """C-GET, unless ``move_to`` is given. ``associations``: at once, for searches and for retrievals each."""
         silence()
-        contexts.register()
         self.name = name
-        self._to, self._move_to, self._retrieve_seconds = to, move_to, retrieve_seconds
-        self._searches = ThreadPoolExecutor(associations, thread_name_prefix=f"veil-find-{name}")
-        self._retrievals = ThreadPoolExecutor(associations, thread_name_prefix=f"veil-retrieve-{name}")
-        self._associations = Associations(name, to)
-        self._timer = IdleTimer(self._searches, self._associations.release_idle)
+        self._to, self._move_to = to, move_to
+        self._searches = Pool[Proposal](lambda proposal: associate(name, to, proposal, to.seconds), associations)
+        self._retrievals = Pool[Proposal](
+            lambda proposal: associate(name, to, proposal, retrieve_seconds), associations
+        )
         self._worked: dict[str, str] = {}
-        self._calls: set[Call] = set()
         self._closed = False
 
     async def search(self, question: Question) -> list[dict[str, Any]]:
         """See `Upstream.search`."""
 
-        def work(call: Call) -> list[Json]:
-            def ask(level: Level, most: int) -> list[Json]:
-                return self._find(call, identifier(level), most)
+        async def ask(level: Level, most: int) -> list[Json]:
+            return await self._find(identifier(level), most)
 
-            try:
-                return list(islice(descend(question, ask), question.offset, None))
-            except TooBroad:
-                raise UpstreamError(self.name, "too-broad") from None
-
-        return await self._run(self._searches, work)
+        try:
+            return (await descend(question, ask))[question.offset :]
+        except TooBroad:
+            raise UpstreamError(self.name, "too-broad") from None
 
     async def instances(self, study: str, series: str = "", instance: str = "") -> list[Reference]:
         """See `Upstream.instances`."""
@@ -92,48 +84,36 @@ class DimseUpstream:
         if self._move_to is not None:
             to = self._move_to
             async with to.arrivals.expect(to.key, sink):
-                return await self._retrieve(lambda call: self._move(call, wanted, to.ae_title, sink))
+                return await self._move(wanted, to.ae_title, sink)
         try:
-            return await self._retrieve(lambda call: self._get(call, reference, wanted, sink))
+            return await self._get(reference, wanted, sink)
         finally:
             sink.detach()
 
     async def close(self) -> None:
         """End what is under way and give every association back."""
         self._closed = True
-        self._timer.stop()
-        for call in self._calls:
-            call.end()
-        for threads in (self._searches, self._retrievals):
-            await asyncio.to_thread(threads.shutdown, cancel_futures=True)
-        await asyncio.to_thread(self._associations.close)
+        for pool in (self._searches, self._retrievals):
+            await pool.close()
 
-    def _move(self, call: Call, wanted: Dataset, destination: str, sink: Sink) -> bool:
-        def work(association: Association) -> bool:
-            association.dimse_timeout = self._retrieve_seconds
-            return move(self.name, association, wanted, destination, sink)
-
+    async def _move(self, wanted: Dataset, destination: str, sink: Sink) -> bool:
         try:
-            return self._associations.run(call, move_proposal(), work)
+            return await self._run(self._retrievals, MOVE, lambda a: move(self.name, a, wanted, destination, sink))
         except NotSent:
-            if self._find(call, wanted, 1):
+            if await self._find(wanted, 1):
                 raise
             return False
 
-    def _get(self, call: Call, reference: Reference, wanted: Dataset, sink: Sink) -> bool:
-        def work(association: Association) -> bool:
-            association.dimse_timeout = self._retrieve_seconds
-            return get(self.name, association, wanted, sink)
-
+    async def _get(self, reference: Reference, wanted: Dataset, sink: Sink) -> bool:
         proposals = ladder(reference.sop_class)
         known = self._worked.get(reference.series, "")  # what one instance of a series took will do for the next
         proposals.sort(key=lambda proposal: proposal.kind != known)
         failure: NotSent | None = None
         for proposal in proposals:
             try:
-                there = self._associations.run(call, proposal, work)
+                there = await self._run(self._retrievals, proposal, lambda a: get(self.name, a, wanted, sink))
             except NotSent as error:
-                if failure is None and not self._find(call, wanted, 1):
+                if failure is None and not await self._find(wanted, 1):
                     return False  # some fail where they have nothing
                 failure = failure or error
             else:
@@ -141,31 +121,19 @@ class DimseUpstream:
                 return there
         raise failure or UpstreamError(self.name, "no-context")
 
-    def _find(self, call: Call, wanted: Dataset, most: int) -> list[Json]:
-        proposal = Proposal("find", [build_context(STUDY_ROOT_FIND)])
-        return self._associations.run(call, proposal, lambda a: find(self.name, a, wanted, most))
+    async def _find(self, wanted: Dataset, most: int) -> list[Json]:
+        return await self._run(self._searches, FIND, lambda a: find(self.name, a, wanted, most))
 
     def _remember(self, series: str, kind: str) -> None:
         if len(self._worked) >= _MOST_REMEMBERED:
             self._worked.clear()
         self._worked[series] = kind
 
-    async def _retrieve(self, work: Callable[[Call], bool]) -> bool:
-        return await self._run(self._retrievals, work)
-
-    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[Call], _T]) -> _T:
-        if self._closed:
-            raise UpstreamError(self.name, "closed")
-        call = Call()
-        self._calls.add(call)
+    async def _run(self, pool: Pool[Proposal], proposal: Proposal, work: Callable[[Association], Awaitable[_T]]) -> _T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(threads, work, call)
-        except asyncio.CancelledError:
-            call.end()
-            raise
-        finally:
-            self._calls.discard(call)
-            self._timer.arm()
+            return await pool.run(proposal, work)
+        except AssociationLost:
+            raise UpstreamError(self.name, "closed" if self._closed else "no-answer") from None
 
 
 def _instance(reference: Reference) -> Dataset:

@@ -23,7 +23,8 @@ from pydicom.uid import (
 from pynetdicom import AE, evt
 
 import proxy
-from proxy.dimse import contexts, idle
+from proxy.dimse import contexts, pool
+from proxy.dimse.requestor import Destination
 from proxy.dimse.scu import DimseSender
 from proxy.errors import DeliveryTransient, DestinationRefuses, InstanceRejected
 from proxy.service.ports import QueueRow
@@ -87,12 +88,16 @@ async def sender() -> AsyncIterator[Callable[..., DimseSender]]:
     made: list[DimseSender] = []
 
     def make(port: int, called: str = "PACS", seconds: float = 5.0, **more: int) -> DimseSender:
-        made.append(DimseSender("127.0.0.1", port, called, "VEIL", seconds, **more))
+        made.append(DimseSender(to(port, called, seconds), **more))
         return made[-1]
 
     yield make
     for one in made:
         await one.close()
+
+
+def to(port: int, called: str = "PACS", seconds: float = 5.0, host: str = "127.0.0.1") -> Destination:
+    return Destination(host, port, called, "VEIL", seconds)
 
 
 def part10(
@@ -155,8 +160,10 @@ async def test_one_association_carries_many_instances(pacs: Any, sender: Any, tm
         await out.send(part10(tmp_path / "a", uid=f"1.2.{n}"), tmp_path / "a")
     assert len(there.stored) == 20
     assert len(there.associations) == 1
-    (link,) = out._idle
-    assert link._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)  # else 40 ms an instance
+    (link,) = out._pool._links
+    transport = link.association.stream.transport
+    assert transport is not None
+    assert transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)  # else 40 ms each
 
 
 async def test_a_new_pair_makes_one_larger_association(pacs: Any, sender: Any, tmp_path: Path) -> None:
@@ -207,7 +214,7 @@ async def test_parallel_sends_use_parallel_associations_up_to_the_limit(pacs: An
 async def test_idle_associations_are_released_and_opened_again(
     pacs: Any, sender: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(idle, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.1)
     there = pacs()
     out = sender(there.port)
     wanted = part10(tmp_path / "a")
@@ -305,7 +312,7 @@ async def test_nobody_there_is_transient(sender: Any, tmp_path: Path, free_port:
 
 
 async def test_a_name_that_does_not_resolve_is_transient(tmp_path: Path) -> None:
-    out = DimseSender("no-such-host.invalid", 104, "PACS", "VEIL", 2.0)
+    out = DimseSender(to(104, seconds=2.0, host="no-such-host.invalid"))
     with pytest.raises(DeliveryTransient):
         await out.send(part10(tmp_path / "a"), tmp_path / "a")
     await out.close()
@@ -330,7 +337,7 @@ async def test_a_file_that_is_gone_or_is_no_file_blames_the_instance(pacs: Any, 
 
 async def test_close_releases(pacs: Any, tmp_path: Path) -> None:
     there = pacs()
-    out = DimseSender("127.0.0.1", there.port, "PACS", "VEIL", 5.0)
+    out = DimseSender(to(there.port))
     wanted = part10(tmp_path / "a")
     await out.send(wanted, tmp_path / "a")
     await out.close()

@@ -15,9 +15,10 @@ from pydicom.dataset import FileMetaDataset
 from pynetdicom import AE, StoragePresentationContexts, evt
 
 from proxy.deid.types import Claimed
-from proxy.dimse import finding, idle
-from proxy.dimse.finding import STUDY_ROOT_FIND, Level, TooBroad, descend, identifier
+from proxy.dimse import finding, levels, pool
+from proxy.dimse.finding import STUDY_ROOT_FIND
 from proxy.dimse.getting import STUDY_ROOT_GET, ladder
+from proxy.dimse.levels import Level, TooBroad, descend, identifier
 from proxy.dimse.moving import STUDY_ROOT_MOVE, Arrival, Arrivals, Reception
 from proxy.dimse.requestor import Destination
 from proxy.dimse.sink import Sink
@@ -108,6 +109,8 @@ def endless(heeds: bool) -> Callable[[evt.Event], Iterator[Any]]:
             if heeds and event.is_cancelled:
                 yield 0xFE00, None
                 return
+            if heeds and number > 2:
+                time.sleep(0.01)  # pynetdicom looks for a C-CANCEL when it has nothing to send
             yield 0xFF00, match(number)
 
     return find
@@ -190,7 +193,7 @@ async def test_an_association_that_the_pacs_ended_meanwhile_costs_nothing(old: D
 
 
 async def test_idle_associations_are_released(old: DimseUpstream, pacs: Pacs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idle, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.1)
     await old.search(Question("study", {}))
     until = time.monotonic() + 3
     while not pacs.ended and time.monotonic() < until:
@@ -239,7 +242,7 @@ async def test_a_task_that_is_cancelled_ends_its_association_at_once(pacs: Pacs)
         begun = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
             await task
-    await upstream.close()  # waits for the threads
+    await upstream.close()
     assert time.monotonic() - begun < 5
     done.set()
 
@@ -291,22 +294,22 @@ async def test_two_who_wait_for_the_same_instance_wait_one_after_the_other() -> 
     assert order == ["a", "a", "b", "b"]
 
 
-def asked(question: Question, answers: dict[str, list[Json]]) -> tuple[list[Json], list[Level]]:
+async def asked(question: Question, answers: dict[str, list[Json]]) -> tuple[list[Json], list[Level]]:
     levels: list[Level] = []
 
-    def ask(level: Level, most: int) -> list[Json]:
+    async def ask(level: Level, most: int) -> list[Json]:
         levels.append(level)
         return answers.get(level.name, [])
 
-    return list(descend(question, ask)), levels
+    return await descend(question, ask), levels
 
 
 def json(tag: str, *uids: str) -> list[Json]:
     return [{tag: {"vr": "UI", "Value": [uid]}} for uid in uids]
 
 
-def test_levels_whose_uid_is_given_are_not_asked_for() -> None:
-    found, levels = asked(
+async def test_levels_whose_uid_is_given_are_not_asked_for() -> None:
+    found, levels = await asked(
         Question("instance", {"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.3"}),
         {"instance": json("00080018", "1.4", "1.5")},
     )
@@ -315,19 +318,19 @@ def test_levels_whose_uid_is_given_are_not_asked_for() -> None:
     assert [first_value(each, tag) for each in found[:1] for tag in ("0020000D", "0020000E")] == ["1.2", "1.3"]
 
 
-def test_a_question_across_levels_goes_down_and_stops_when_there_is_enough() -> None:
+async def test_a_question_across_levels_goes_down_and_stops_when_there_is_enough() -> None:
     answers = {"study": json("0020000D", "1.1", "1.2", "1.3"), "series": json("0020000E", "1.4", "1.5")}
-    found, levels = asked(Question("series", {"PatientID": "7", "Modality": "CT"}, limit=3), answers)
+    found, levels = await asked(Question("series", {"PatientID": "7", "Modality": "CT"}, limit=3), answers)
     assert [level.name for level in levels] == ["study", "series", "series"]
     assert levels[0].keys == {"PatientID": "7"}
     assert levels[1].keys == {"StudyInstanceUID": "1.1", "Modality": "CT"}
     assert [first_value(each, "0020000D") for each in found] == ["1.1", "1.1", "1.2"]
 
 
-def test_a_question_that_takes_too_many_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding, "_MOST_FINDS", 2)
+async def test_a_question_that_takes_too_many_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(levels, "_MOST_FINDS", 2)
     with pytest.raises(TooBroad):
-        asked(Question("series", {}), {"study": json("0020000D", "1.1", "1.2", "1.3")})
+        await asked(Question("series", {}), {"study": json("0020000D", "1.1", "1.2", "1.3")})
 
 
 def test_identifiers() -> None:
@@ -350,5 +353,6 @@ def test_identifiers() -> None:
 def test_proposals_fit_an_association(sop_class: str) -> None:
     for proposal in ladder(sop_class):
         assert len(proposal.contexts) <= 128
-        assert len({role.sop_class_uid for role in proposal.roles}) == len(proposal.roles)
+        storage = {uid for uid, _ in proposal.contexts} - {STUDY_ROOT_FIND, STUDY_ROOT_GET}
+        assert proposal.roles == dict.fromkeys(storage, (False, True))
     assert len({proposal.kind for proposal in ladder(sop_class)}) == len(ladder(sop_class))

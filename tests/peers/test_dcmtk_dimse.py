@@ -18,6 +18,7 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
+from proxy.dimse.requestor import Destination
 from proxy.dimse.scu import DimseSender
 from proxy.errors import DeliveryTransient, DestinationRefuses, InstanceRejected
 from proxy.service.ports import QueueRow
@@ -58,6 +59,10 @@ def bundled(name: str) -> Path:
     path = get_testdata_file(name, download=False)
     assert path is not None, name
     return Path(str(path))
+
+
+def to(port: int, seconds: float = 10.0) -> Destination:
+    return Destination("127.0.0.1", port, "STORESCP", "VEIL", seconds)
 
 
 def queue_row(path: Path) -> QueueRow:
@@ -143,7 +148,7 @@ async def test_our_scu_to_storescp(program: Program, tmp_path: Path, free_port: 
     port = free_port()
     files = [bundled(name) for name in SYNTAXES]
     async with storescp(program, port, tmp_path, "+xa", "+B"):
-        out = DimseSender("127.0.0.1", port, "STORESCP", "VEIL", 10.0, associations=1)
+        out = DimseSender(to(port, 10.0), associations=1)
         for file in files:
             await out.send(queue_row(file), file)
         await out.close()
@@ -157,7 +162,7 @@ async def test_our_scu_to_a_storescp_of_one_syntax_only(
 ) -> None:
     port, file = free_port(), bundled("MR_small_RLE.dcm")
     async with storescp(program, port, tmp_path, "+xi"):
-        out = DimseSender("127.0.0.1", port, "STORESCP", "VEIL", 10.0)
+        out = DimseSender(to(port, 10.0))
         with pytest.raises(InstanceRejected, match="no-context"):
             await out.send(queue_row(file), file)
         await out.close()
@@ -176,7 +181,7 @@ async def test_our_scu_to_a_storescp_that_misbehaves(
 ) -> None:
     port, file = free_port(), bundled("CT_small.dcm")
     async with storescp(program, port, tmp_path, option):
-        out = DimseSender("127.0.0.1", port, "STORESCP", "VEIL", 5.0)
+        out = DimseSender(to(port, 5.0))
         with pytest.raises(error):
             await out.send(queue_row(file), file)
         await out.close()
@@ -186,7 +191,7 @@ async def test_our_scu_survives_a_restart_of_storescp(
     program: Program, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     port, file = free_port(), bundled("CT_small.dcm")
-    out = DimseSender("127.0.0.1", port, "STORESCP", "VEIL", 5.0)
+    out = DimseSender(to(port, 5.0))
     async with storescp(program, port, tmp_path):
         await out.send(queue_row(file), file)
     with pytest.raises(DeliveryTransient):
