@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from proxy.config_clinical import ClinicalSystem, CommitmentReports, clinical, clinical_at, reports_at
 from proxy.config_destinations import Destination, destination_at
 from proxy.config_listening import Dimse, Http, dimse_at, exposed, http_at
+from proxy.config_moves import MoveDestinations, moves, moves_at
 from proxy.config_peers import Peer, peers
 from proxy.config_tls import placed
 from proxy.config_types import AeTitle, Name, Strict
@@ -70,6 +71,7 @@ class Project(Strict):
     encrypt_originals: EncryptOriginals | None = None
     identity: Literal["optional", "required"] = "optional"
     destinations: list[Name] = Field(min_length=1)
+    move_destinations: list[AeTitle] = Field(default_factory=list)
     read: Read = Read()
 
 
@@ -95,6 +97,7 @@ class Config(Strict):
     audit: Audit = Audit()
     destinations: dict[Name, Destination] = Field(min_length=1)
     upstreams: dict[Name, Source] = Field(default_factory=dict)
+    move_destinations: MoveDestinations = Field(default_factory=dict)
     peers: dict[Name, Peer] = Field(default_factory=dict)
     commitment_reports: CommitmentReports = CommitmentReports()
     clinical: dict[Name, ClinicalSystem] = Field(default_factory=dict)
@@ -113,21 +116,19 @@ class Config(Strict):
                     raise ValueError(f"projects.{name}.ae_titles: '{title}' already selects project '{titles[title]}'")
             if project.path in _RESERVED_PATHS or paths.setdefault(project.path, name) != name:
                 raise ValueError(f"projects.{name}.path: '{project.path}' is taken")
-            for problem in reads(name, project.read, self.upstreams):
-                raise ValueError(problem)
-        for problem in sources(self.upstreams, self.projects, titles):
-            raise ValueError(problem)
-        yields = clinical({n: p.clinical for n, p in self.projects.items()}, self.clinical, bool(self.peers))
-        for problem in (*yields, *self._about_peers()):
+        for problem in (*self._problems(), *sources(self.upstreams, self.projects, titles)):
             raise ValueError(problem)
         return self
 
-    def _about_peers(self) -> Iterator[str]:
+    def _problems(self) -> Iterator[str]:
         moving = [n for n, s in self.upstreams.items() if isinstance(s, DimseSource) and s.move_ae is not None]
         yield from peers(self.peers, self.dimse.host, self.dimse.tls, self.projects, moving)
+        yield from moves({n: p.move_destinations for n, p in self.projects.items()}, self.move_destinations)
+        yield from clinical({n: p.clinical for n, p in self.projects.items()}, self.clinical, bool(self.peers))
         if not self.insecure_network:
             yield from exposed(self.dimse, self.http, self.peers)
         for name, project in self.projects.items():
+            yield from reads(name, project.read, self.upstreams)
             if project.identity == "required" and self.http.auth is None:
                 yield f"projects.{name}.identity: nobody could be known: http.auth names no tokens and no provider"
 
@@ -191,6 +192,7 @@ def _resolved(config: Config, base: Path) -> Config:
         "http": http_at(config.http, base),
         "commitment_reports": reports_at(config.commitment_reports, base),
         "clinical": clinical_at(config.clinical, base),
+        "move_destinations": moves_at(config.move_destinations, base),
         "destinations": {n: destination_at(d, base) for n, d in config.destinations.items()},
         "projects": projects,
         "upstreams": upstreams,

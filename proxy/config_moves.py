@@ -28,10 +28,10 @@ class MoveDestination(Strict):
 MoveDestinations = dict[AeTitle, MoveDestination]
 
 
-def moves(name: str, titles: Iterable[str], known: Mapping[str, MoveDestination]) -> Iterator[str]:
-    """What is wrong with the ``move_destinations`` of project ``name``."""
-    for title in titles:
-        if title not in known:
+def moves(named: Mapping[str, Iterable[str]], known: Mapping[str, MoveDestination]) -> Iterator[str]:
+    """What is wrong with the ``move_destinations`` of projects, ``named`` by them."""
+    for name, titles in named.items():
+        for title in set(titles) - known.keys():
             yield f"projects.{name}.move_destinations: no move destination is called '{title}'"
 
 

@@ -31,6 +31,6 @@ def test_what_is_none(wrong: object) -> None:
 
 def test_a_project_names_those_of_the_table() -> None:
     known = TABLE.validate_python({"WS1": {"host": "10.0.0.5", "port": 104}})
-    assert list(moves("research", ["WS1"], known)) == []
-    (problem,) = moves("research", ["WS1", "WS2"], known)
+    assert list(moves({"research": ["WS1"]}, known)) == []
+    (problem,) = moves({"research": ["WS1", "WS2"]}, known)
     assert problem == "projects.research.move_destinations: no move destination is called 'WS2'"

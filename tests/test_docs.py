@@ -15,6 +15,7 @@ from proxy.config import Config, Project
 from proxy.config_auth import Admission, Auth, Oidc
 from proxy.config_clinical import ClinicalSystem, CommitmentReports, Requester
 from proxy.config_destinations import DicomwebDestination, DimseDestination
+from proxy.config_moves import MoveDestination
 from proxy.config_peers import Peer
 from proxy.config_tls import ClientTls, DimseTls
 from proxy.config_upstreams import ArchiveSource, DicomwebSource, DimseSource, Read
@@ -63,7 +64,7 @@ CLINICAL = [CommitmentReports, Requester, ClinicalSystem]
 ADMINISTRATION = (ROOT / "docs" / "administration.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("model", [*MODELS, *CLINICAL], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("model", [*MODELS, *CLINICAL, MoveDestination], ids=lambda m: m.__name__)
 def test_the_commented_site_names_every_setting(model: type[BaseModel]) -> None:
     said = set(re.findall(r"^#? *#? *([a-z_]+):", TEMPLATE, re.MULTILINE)) | set(re.findall(r"([a-z_]+): ", TEMPLATE))
     assert _settings(model) - said == set()
@@ -79,6 +80,11 @@ def test_the_administration_page_explains_every_setting_of_reading(model: type[B
 def test_the_administration_page_explains_every_setting_of_modalities(model: type[BaseModel]) -> None:
     explained = set(re.findall(r"`([a-z_]+)`", ADMINISTRATION.split("## Modalities")[1].split("\n## ")[0]))
     assert _settings(model) - explained == set()
+
+
+def test_the_administration_page_explains_every_setting_of_workstations() -> None:
+    explained = set(re.findall(r"`([a-z_]+)`", ADMINISTRATION.split("## Workstations")[1].split("\n## ")[0]))
+    assert _settings(MoveDestination) - explained == set()
 
 
 def test_the_commented_site_names_every_limit() -> None:

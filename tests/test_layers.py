@@ -43,6 +43,7 @@ TOP = {
     "site",
     "listening",
     "notebook",
+    "querying",
     "__init__",
 }
 
