@@ -1,4 +1,4 @@
-"""Storage commitment with Orthanc as the one who asks: by N-ACTION, told by N-EVENT-REPORT on an association of ours."""
+"""Storage commitment with Orthanc as requester: by N-ACTION, told by N-EVENT-REPORT on an association of ours."""
 
 from __future__ import annotations
 
