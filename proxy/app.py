@@ -18,7 +18,7 @@ from proxy import __version__
 from proxy.admission import make_access, make_admission, make_callers, make_hops
 from proxy.archive.archive import EmbeddedArchive
 from proxy.audit.trail import AuditLog
-from proxy.certificates import Certificates, check_plain, every_tls
+from proxy.certificates import Certificates, every_tls
 from proxy.clinical import Clinical
 from proxy.config import Config
 from proxy.control import ControlServer, Operator
@@ -171,7 +171,6 @@ class App:
         config, limits, stack = self.config, self.config.limits, self._stack
         intake = _Watched(self.ingest, self._observe) if self._observe else self.ingest
         reception = Reception(intake, self.readers.arrivals)
-        check_plain(config)
         callers = make_callers(config, self.audit)
         gatekeeper = make_admission(config, routes(config, self.readers.destinations), self.audit, callers)
         tls = self.certificates.get("dimse.tls")

@@ -18,9 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from proxy.config import Config
-from proxy.config_destinations import ApplicationEntity, ArchiveDestination
 from proxy.config_tls import Tls, files_of
-from proxy.config_upstreams import ArchiveSource
 from proxy.errors import ConfigError, VeilError
 from proxy.logs import get_logger
 from proxy.service.events import certificates_changed
@@ -124,24 +122,17 @@ class Certificates:
 def every_tls(config: Config) -> dict[str, Tls]:
     """Every TLS of the document by its place in it."""
     found: dict[str, Tls | None] = {"dimse.tls": config.dimse.tls, "http.tls": config.http.tls}
-    for name, destination in config.destinations.items():
-        if not isinstance(destination, ArchiveDestination):
-            found[f"destinations.{name}.tls"] = destination.tls
-    for name, source in config.upstreams.items():
-        if not isinstance(source, ArchiveSource):
-            found[f"upstreams.{name}.tls"] = source.tls
-    for title, requester in config.commitment_reports.requesters.items():
-        found[f"commitment_reports.requesters.{title}.tls"] = requester.tls
-    for name, system in config.clinical.items():
-        found[f"clinical.{name}.tls"] = system.tls
+    places: dict[str, Mapping[str, object]] = {
+        "destinations": config.destinations,
+        "upstreams": config.upstreams,
+        "move_destinations": config.move_destinations,
+        "commitment_reports.requesters": config.commitment_reports.requesters,
+        "clinical": config.clinical,
+    }
+    for place, named in places.items():
+        for name, each in named.items():
+            found[f"{place}.{name}.tls"] = getattr(each, "tls", None)  # an archive has none
     return {where: tls for where, tls in found.items() if tls is not None}
-
-
-def check_plain(config: Config) -> None:
-    """`ConfigError` for TLS towards PACSs over DIMSE, which is not spoken yet."""
-    found = (*config.destinations.values(), *config.upstreams.values())
-    if any(isinstance(each, ApplicationEntity) and each.tls for each in found):
-        raise ConfigError("tls", "TLS towards PACSs over DIMSE is not spoken yet")
 
 
 def check_certificates(config: Config) -> Iterator[str]:
