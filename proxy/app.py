@@ -30,6 +30,7 @@ from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.moving import Reception
 from proxy.errors import ConfigError, VeilError
 from proxy.listening import make_dimse, routes
+from proxy.querying import make_queries
 from proxy.reading import Parts, Readers
 from proxy.service.commitment import Commitment
 from proxy.service.deliver import Deliver
@@ -174,8 +175,9 @@ class App:
         callers = make_callers(config, self.audit)
         gatekeeper = make_admission(config, routes(config, self.readers.destinations), self.audit, callers)
         tls = self.certificates.get("dimse.tls")
-        self.dimse = make_dimse(config, gatekeeper, reception, self.audit, self.clinical.services, tls=tls)
         search, retrieve = await self.readers.open(stack)
+        queries = make_queries(config, search, retrieve, self.audit, self.certificates)
+        self.dimse = make_dimse(config, gatekeeper, reception, self.audit, self.clinical.services, queries, tls=tls)
         self.http = DicomwebServer(
             config.http.host,
             config.http.port,
