@@ -6,6 +6,7 @@ clinical system itself said, or a failure where it said nothing; nothing is ackn
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Collection
@@ -18,24 +19,21 @@ from proxy.dimse.asker import acceptor_of, may, peer_of
 from proxy.dimse.association import Association, AssociationLost
 from proxy.dimse.connecting import AssociationRejected, ConnectionFailed
 from proxy.dimse.errand import TROUBLE, associated, word_of
+from proxy.dimse.exchange import PENDING
 from proxy.dimse.message import Message
-from proxy.dimse.query_service import Cancelled, unless_cancelled
 from proxy.dimse.requestor import Destination
 from proxy.dimse.services import UNRECOGNIZED_OPERATION, Service
 from proxy.errors import Unavailable
 from proxy.service import clinical
 from proxy.service.callers import Verb
 from proxy.service.ports import AuditEvent, AuditTrail
-from proxy.wire.command import C_FIND_RQ, N_CREATE_RQ, N_SET_RQ, Command
+from proxy.wire.command import C_CANCEL_RQ, C_FIND_RQ, N_CREATE_RQ, N_SET_RQ, Command
 from proxy.wire.negotiation import Context, ProposedContext
 from proxy.wire.vr import IMPLICIT_LE
 
 MPPS, WORKLIST = "1.2.840.10008.3.1.2.3.3", "1.2.840.10008.5.1.4.31"
 #: Both sides must know this one (PS3.5 10.1), so what comes in it can always go on as it is.
 _SYNTAXES = (IMPLICIT_LE,)
-#: PS3.4 K.4.1.1.4: the only final status that is ours to give
-_CANCELLED = 0xFE00
-_PENDING = frozenset({0xFF00, 0xFF01})
 #: of a command set: what belongs to one association, and what every response says by itself
 _OWN = frozenset({"MessageID", "MessageIDBeingRespondedTo", "CommandDataSetType", "Status"})
 
@@ -111,17 +109,17 @@ class Relay(Service):
         await _pass_on(message, answer)
 
     async def _worklist(self, message: Message, about: clinical.Relayed, system: Association, context: Context) -> None:
-        """C-FIND: matches as they come, until the final answer or a C-CANCEL."""
-        count = 0
-        async with contextlib.aclosing(system.asks(context, _onward(message, system), _data(message))) as answers:
-            while (answer := await _wanted(message, answers)) is not None:
-                if answer.command.status not in _PENDING:
-                    await self._note(about.ended(answer.command.status, count))
-                    return await _pass_on(message, answer)
+        """C-FIND: matches as they come, until the final answer; a C-CANCEL goes the other way."""
+        question, count = _onward(message, system), 0
+        async with (
+            _cancelling(message, system, context, question.message_id),
+            contextlib.aclosing(system.asks(context, question, _data(message))) as answers,
+        ):
+            while (answer := await _next(answers)).command.status in PENDING:
                 count += 1
                 await _pass_on(message, answer)
-        await self._note(about.ended(_CANCELLED, count))
-        return await message.respond(_CANCELLED)
+        await self._note(about.ended(answer.command.status, count))
+        await _pass_on(message, answer)
 
     async def _note(self, event: AuditEvent) -> None:
         """That it was asked is on record; what it answered is so whether or not this can be recorded, too."""
@@ -140,16 +138,26 @@ class Relay(Service):
             yield system, context
 
 
-async def _wanted(message: Message, answers: AsyncIterator[Message]) -> Message | None:
-    """The next answer; None when who asked wants no more."""
+@asynccontextmanager
+async def _cancelling(message: Message, system: Association, context: Context, message_id: int) -> AsyncIterator[None]:
+    """Pass on the C-CANCEL of a question, should there be one; it is also ours when who asked has gone."""
 
-    async def answer() -> Message:
-        return await anext(answers)
+    async def cancel() -> None:
+        await message.cancelled.wait()
+        with contextlib.suppress(AssociationLost):
+            await system.transmit(context, Command(C_CANCEL_RQ, MessageIDBeingRespondedTo=message_id))
 
+    task = asyncio.create_task(cancel())
     try:
-        return await unless_cancelled(message, answer())
-    except Cancelled:
-        return None
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+async def _next(answers: AsyncIterator[Message]) -> Message:
+    try:
+        return await anext(answers)
     except TROUBLE as error:
         raise _Silent(word_of(error)) from None
 

@@ -17,9 +17,8 @@ from proxy.dimse.relay import MPPS, WORKLIST, Relay, System
 from proxy.dimse.requestor import Destination
 from proxy.dimse.server import Bounds, DimseServer, Patience
 from proxy.dimse.services import Verification
-from proxy.errors import AuditUnavailable
 from proxy.service.callers import Caller, Verb
-from proxy.service.ports import AuditEvent
+from tests.service.fakes import Audit
 
 NAME = "Quastenflosser^Émile"
 STEP = "1.2.826.4711.1"
@@ -86,18 +85,8 @@ def ris(listening: Ris) -> Ris:
     return listening
 
 
-class Audit:
-    def __init__(self) -> None:
-        self.events: list[AuditEvent] = []
-        self.broken = False
-
-    async def record(self, *events: AuditEvent) -> None:
-        if self.broken:
-            raise AuditUnavailable("no sink")
-        self.events += events
-
-    def said(self) -> list[tuple[str, str, str]]:
-        return [(event.type, event.outcome, str(event.object.get("status", event.reason))) for event in self.events]
+def said(audit: Audit) -> list[tuple[str, str, str]]:
+    return [(event.type, event.outcome, str(event.object.get("status", event.reason))) for event in audit.events]
 
 
 @pytest.fixture
@@ -171,7 +160,7 @@ async def test_a_step_reaches_the_ris_as_it_is_and_its_answer_comes_back(start: 
     changed, _ = await over(port, lambda association: association.send_n_set(step(), MPPS, STEP))
     assert changed.Status == 0
     assert ris.commands[1].RequestedSOPInstanceUID == STEP
-    assert [what for what, *_ in audit.said()] == ["relaying", "relayed"] * 2
+    assert [what for what, *_ in said(audit)] == ["relaying", "relayed"] * 2
     assert STEP not in str(audit.events)
     assert "Quasten" not in str(audit.events)
 
@@ -194,7 +183,7 @@ async def test_what_the_ris_refuses_is_refused(start: Start, ris: Ris, audit: Au
     ris.create = refuse
     answer, _ = await over(await start(ris.port, calling="VEIL-MPPS"), created)
     assert (answer.Status, answer.ErrorComment, answer.ErrorID) == (status, "no longer updated", 0xA710)
-    assert audit.said()[-1] == ("relayed", "success", f"{status:04X}")
+    assert said(audit)[-1] == ("relayed", "success", f"{status:04X}")
     assert ris.callers == ["VEIL-MPPS"]
 
 
@@ -206,7 +195,7 @@ async def test_without_an_answer_of_the_ris_nothing_succeeds(start: Start, ris: 
     ris.create = leave
     answer, _ = await over(await start(ris.port), created)
     assert answer.Status == 0x0110
-    assert audit.said()[-1][:2] == ("relayed", "failure")
+    assert said(audit)[-1][:2] == ("relayed", "failure")
     nobody = await start(9)
     answer, _ = await over(nobody, created)
     assert answer.Status == 0x0110
@@ -222,7 +211,7 @@ async def test_a_ris_without_the_sop_class_is_a_failure(start: Start, audit: Aud
     server.shutdown()
     server.server_close()
     assert answer.Status == 0x0110
-    assert audit.said()[-1][:2] == ("relayed", "failure")
+    assert said(audit)[-1][:2] == ("relayed", "failure")
 
 
 def scheduled(number: int) -> Dataset:
@@ -266,7 +255,7 @@ async def test_a_cancel_is_passed_on(start: Start, ris: Ris, audit: Audit) -> No
     statuses = await over(await start(ris.port), ask)
     assert statuses[-1] == 0xFE00
     assert await asyncio.to_thread(cancelled.wait, 10)
-    assert audit.said()[-1] == ("relayed", "success", "FE00")
+    assert said(audit)[-1] == ("relayed", "success", "FE00")
 
 
 async def test_what_is_not_configured_is_not_negotiated(start: Start, ris: Ris) -> None:
