@@ -25,11 +25,11 @@ T = TypeVar("T")
 class Link(Generic[K]):
     """An association in a pool. ``carries``: what was proposed, accepted or not; ``window``: operations at once."""
 
-    __slots__ = ("association", "carries", "idle_since", "load", "used", "window")
+    __slots__ = ("association", "carries", "idle_since", "load", "number", "used", "window")
 
     def __init__(self, association: Association, carries: Collection[K], window: int = 1) -> None:
         self.association, self.carries, self.window = association, carries, window
-        self.load, self.used, self.idle_since = 0, False, 0.0
+        self.load, self.used, self.idle_since, self.number = 0, False, 0.0, 0
 
     @property
     def has_room(self) -> bool:
@@ -46,7 +46,7 @@ class Pool(Generic[K]):
         """``open_`` makes a new one that carries a key; after an error that is not ``harmless`` it is aborted."""
         self._open, self._most, self._harmless = open_, most, harmless
         self._links: list[Link[K]] = []
-        self._opening = 0
+        self._opening = self._opened_ever = 0
         self._waiters: list[asyncio.Future[None]] = []
         self._ending: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -65,7 +65,7 @@ class Pool(Generic[K]):
         except AssociationLost as lost:
             if not used or lost.how == "timeout" or self._closed:
                 raise
-        return await self._on(await self._take(key, fresh=True), work)
+        return await self._on(await self._take(key, self._opened_ever), work)
 
     async def close(self) -> None:
         """Release what is idle, abort what is not."""
@@ -90,19 +90,20 @@ class Pool(Generic[K]):
         finally:
             self._give(link)
 
-    async def _take(self, key: K, fresh: bool = False) -> Link[K]:
+    async def _take(self, key: K, after: int = 0) -> Link[K]:
+        """An association with room, no older than the one numbered ``after``."""
         while True:
             if self._closed:
                 raise AssociationLost("closed")
             for lost in [link for link in self._links if not link.association.established]:
                 self._end(lost)
-            fit = [link for link in self._links if link.has_room and key in link.carries and not fresh]
+            fit = [link for link in self._links if link.has_room and key in link.carries and link.number > after]
             if fit:
                 link = max(fit, key=lambda link: link.load)  # the others may become idle
                 link.load += 1
                 return link
             # one that cannot carry it makes room for one that can carry both
-            idle = [link for link in self._links if not link.load and (fresh or key not in link.carries)]
+            idle = [link for link in self._links if not link.load]
             if idle or len(self._links) + self._opening < self._most:
                 return await self._opened(key, self._end(idle[0]) if idle else None)
             await self._change()
@@ -113,11 +114,16 @@ class Pool(Generic[K]):
             if before is not None:
                 await asyncio.wait([before])
             link = await self._open(key)
+            self._opened_ever += 1
+            link.number = self._opened_ever
         finally:
             self._opening -= 1
             self._wake()
-        link.load = 1
         self._links.append(link)
+        if self._closed:
+            self._end(link)
+            raise AssociationLost("closed")
+        link.load = 1
         return link
 
     def _give(self, link: Link[K]) -> None:

@@ -25,9 +25,10 @@ from pynetdicom import AE, evt
 import proxy
 from proxy.dimse import contexts, pool
 from proxy.dimse.requestor import Destination
-from proxy.dimse.scu import DimseSender
+from proxy.dimse.scu import WINDOW, DimseSender
 from proxy.errors import DeliveryTransient, DestinationRefuses, InstanceRejected
 from proxy.service.ports import QueueRow
+from tests.dimse.overlapping import overlapping
 
 
 @dataclass
@@ -209,6 +210,61 @@ async def test_parallel_sends_use_parallel_associations_up_to_the_limit(pacs: An
     assert len(there.stored) == 9
     assert most == 3
     assert len(there.associations) == 3
+
+
+async def together(out: DimseSender, path: Path, count: int) -> list[Any]:
+    """Instances 1.2.0, 1.2.1, ... at once; what became of each."""
+    rows = [part10(path / f"{n}", size=40_000, uid=f"1.2.{n}") for n in range(count)]
+    sends = (out.send(each, path / f"{n}") for n, each in enumerate(rows))
+    return await asyncio.gather(*sends, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("window", "agreed"), [((4, 1), 4), ((0, 0), WINDOW), ((200, 1), WINDOW), ((2, 2), 2)])
+async def test_a_window_lets_instances_overlap_and_each_has_its_own_answer(
+    sender: Any, tmp_path: Path, window: tuple[int, int], agreed: int
+) -> None:
+    async with overlapping(window, agreed, refused="1.2.1") as there:
+        out = sender(there.port, associations=1)
+        results = await together(out, tmp_path, 2 * agreed)
+        assert there.requests[0].window == (WINDOW, 1)
+        assert (there.most, there.associations) == (agreed, 1)
+        assert [type(each) for each in results] == [
+            InstanceRejected if n == 1 else type(None) for n in range(2 * agreed)
+        ]
+        assert sorted(there.stored) == sorted(f"1.2.{n}" for n in range(2 * agreed))
+
+
+@pytest.mark.parametrize("window", [(1, 1), None])
+async def test_without_a_window_one_follows_the_other(
+    sender: Any, tmp_path: Path, window: tuple[int, int] | None
+) -> None:
+    async with overlapping(window) as there:
+        assert await together(sender(there.port, associations=1), tmp_path, 6) == [None] * 6
+        assert (there.most, there.associations) == (1, 1)
+
+
+async def test_those_that_share_an_association_are_sent_again_when_it_is_lost(sender: Any, tmp_path: Path) -> None:
+    async with overlapping((4, 1), 4) as there:
+        out = sender(there.port, associations=1)
+        assert await together(out, tmp_path, 4) == [None] * 4
+        there.together = 100
+        asked = asyncio.ensure_future(together(out, tmp_path, 4))
+        while there.most < 4 or len(there.stored) < 4:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        there.together = 4
+        out._pool._links[0].association.abort()
+        assert await asked == [None] * 4
+        assert there.associations == 2
+
+
+async def test_a_destination_that_stops_reading_is_given_up(sender: Any, tmp_path: Path) -> None:
+    wanted = part10(tmp_path / "a", size=8 << 20)
+    async with overlapping(None, deaf=True) as there:
+        began = time.monotonic()
+        with pytest.raises(DeliveryTransient, match="timeout"):
+            await sender(there.port, seconds=0.3).send(wanted, tmp_path / "a")
+        assert time.monotonic() - began < 1.5
 
 
 async def test_idle_associations_are_released_and_opened_again(
