@@ -250,12 +250,18 @@ async def test_a_view_gives_pseudonyms_and_nothing_that_is_held(site: Site) -> N
     assert len(mine.stored) == 5
 
 
-async def test_the_first_instance_of_a_view_does_not_wait_for_the_others(site: Site) -> None:
+async def paused(site: Site) -> tuple[Conversation, asyncio.Future[Any]]:
+    """A C-GET whose requester takes its time over the first instance."""
     await site.search.search("research", "study", {}, Query(), PEER)
     peer = Conversation(pause=asyncio.Event()).offer((CT, EXPLICIT_LE), scp=True)
     place = Place(site.search, site.retrieve, site.audit)
     serving = asyncio.ensure_future(place.get(peer=peer, StudyInstanceUID=site.view("research").uid(STUDY)))
     await asyncio.sleep(0.3)
+    return peer, serving
+
+
+async def test_the_first_instance_of_a_view_does_not_wait_for_the_others(site: Site) -> None:
+    peer, serving = await paused(site)
     assert site.pacs.calls.count("fetch") <= 4
     assert peer.pause is not None
     peer.pause.set()
@@ -273,11 +279,7 @@ async def test_trouble_of_the_pacs(site: Site) -> None:
 
 
 async def test_a_pacs_that_fails_under_way(site: Site) -> None:
-    await site.search.search("research", "study", {}, Query(), PEER)
-    peer = Conversation(pause=asyncio.Event()).offer((CT, EXPLICIT_LE), scp=True)
-    place = Place(site.search, site.retrieve, site.audit)
-    serving = asyncio.ensure_future(place.get(peer=peer, StudyInstanceUID=site.view("research").uid(STUDY)))
-    await asyncio.sleep(0.3)
+    peer, serving = await paused(site)
     site.pacs.fault = UpstreamError("clinical", "down")
     assert peer.pause is not None
     peer.pause.set()
