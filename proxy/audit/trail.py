@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from proxy.service.ports import AuditEvent
 
 #: requests that share one fdatasync at most, and events that may wait for a slow disk
 _BATCH, _WAITING = 512, 20_000
+#: events that no sender waits for, and how many seconds they wait for others to share an fdatasync with
+_PATIENT, _PATIENCE = frozenset({"delivered"}), 0.005
 
 
 def _now() -> datetime:
@@ -140,9 +143,15 @@ class AuditLog:
         with self._wakeup:
             while not self._pending and self._thread is not None:
                 self._wakeup.wait()
+            until = time.monotonic() + _PATIENCE
+            while self._thread is not None and (left := until - time.monotonic()) > 0 and self._all_patient():
+                self._wakeup.wait(left)
             batch = [self._pending.popleft() for _ in range(min(_BATCH, len(self._pending)))]
             self._waiting -= sum(len(request.events) for request in batch)
             return batch
+
+    def _all_patient(self) -> bool:
+        return all(event.type in _PATIENT for request in self._pending for event in request.events)
 
     def _write(self, batch: list[_Request]) -> None:
         """Chain and append ``batch``; the position moves only when the disk has it."""

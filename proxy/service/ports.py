@@ -110,6 +110,10 @@ class Placed:
 class Spool(Protocol):
     """De-identified bytes on their way out."""
 
+    async def write(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> SpoolItem:
+        """`place` and `settle`, for who has nothing to do meanwhile."""
+        ...
+
     async def place(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> Placed:
         """Temp file, verification, rename. Refuses bytes that are not those of the release (`InstanceHeld`).
 

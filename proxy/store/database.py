@@ -11,6 +11,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -25,12 +26,14 @@ from proxy.store.sqlite import cannot_open, connect, translated
 T = TypeVar("T")
 
 _BATCH = 64  # functions that share a commit at most
+_PATIENCE = 0.005  # seconds that patient functions wait for others to share a commit with
 _CHECKPOINT_IDLE, _CHECKPOINT_BUSY = 100, 2000  # commits after which the WAL goes into the database
 
 
 @dataclass(slots=True)
 class _Job(Generic[T]):
     work: Callable[[sa.Connection], T]
+    patient: bool = False
     future: Future[T] = field(default_factory=Future)
     result: Any = None
     error: Exception | None = None
@@ -63,16 +66,17 @@ class Database:
         await asyncio.wrap_future(database._ready)
         return database
 
-    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+    async def run(self, work: Callable[[sa.Connection], T], patient: bool = False) -> T:
         """``work(connection)`` in a transaction on the database's thread; returns after the commit is durable.
 
         ``work`` touches nothing but the connection and may be called a second time: when one of the functions that
         share a commit fails, each is run again by itself. Its exceptions come back to the caller; those of the
-        database as `SpoolFull` (disk full) or `Unavailable`. A failed fsync ends the process.
+        database as `SpoolFull` (disk full) or `Unavailable`. A failed fsync ends the process. ``patient``: no sender
+        waits for it, so that it may wait a little for others to share a commit with.
         """
         if self._closed:
             raise Unavailable("database is closed")
-        job = _Job(work)
+        job = _Job(work, patient)
         self._jobs.put(job)
         return await asyncio.wrap_future(job.future)
 
@@ -106,14 +110,23 @@ class Database:
     def _next(self) -> list[_Job[Any]]:
         """Wait for a job, take along what waits behind it; [] when it is time to close."""
         batch: list[_Job[Any]] = []
-        while not batch or (len(batch) < _BATCH and not self._jobs.empty()):
-            job = self._jobs.get()
+        until = 0.0  # while all that is there is patient
+        while True:
+            patient = all(job.patient for job in batch)
+            if batch and self._jobs.empty() and not (patient and time.monotonic() < until):
+                return batch
+            if len(batch) >= _BATCH:
+                return batch
+            try:
+                job = self._jobs.get(timeout=max(until - time.monotonic(), 0) if batch else None)
+            except queue.Empty:
+                return batch
+            until = until or time.monotonic() + _PATIENCE
             if job is None:
                 self._jobs.put(None)  # what was taken before it is still served; the next call ends
                 return batch
             if job.future.set_running_or_notify_cancel():
                 batch.append(job)
-        return batch
 
     def _attempt(self, jobs: list[_Job[Any]]) -> bool:
         try:

@@ -1,6 +1,7 @@
 """Queue rows: one per (instance, destination), durable before anyone is told. Implements `DeliveryQueue`.
 
-States: waiting → in_flight → delivered | waiting again | failed. Every change is one transaction of `Database`.
+States: waiting → in_flight → delivered | waiting again | failed. Every change is one transaction of `Database`, but for
+*in flight*: that is over with the process, so it is remembered here and never written.
 A row's ``spool_name`` belongs to one `Spool.write` and is never used again, so no delivery can unlink the file that a
 resend of the same instance has just spooled.
 """
@@ -8,7 +9,8 @@ resend of the same instance has just spooled.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +23,17 @@ from proxy.store.schema import DELIVERED, FAILED, IN_FLIGHT, WAITING, delivery
 _ROW = [delivery.c[name] for name in QueueRow.__dataclass_fields__]
 #: values in one statement
 _CHUNK = 400
+_DUE = (
+    sa.select(*_ROW)
+    .where(
+        delivery.c.destination == sa.bindparam("destination"),
+        delivery.c.state == WAITING,
+        delivery.c.due_at <= sa.bindparam("now"),
+        delivery.c.id.not_in(sa.bindparam("flying", expanding=True)),
+    )
+    .order_by(delivery.c.due_at, delivery.c.id)
+    .limit(sa.bindparam("most"))
+)
 _COPIED = ("sop_class_uid", "transfer_syntax_uid", "study_instance_uid", "series_instance_uid", "patient_id")
 
 
@@ -32,6 +45,7 @@ class Queue:
     ) -> None:
         """Use `open`."""
         self._db, self._drop, self._clock = database, drop, clock
+        self._flying: dict[int, str] = {}  # row id → destination; touched on the database's thread only
 
     @classmethod
     async def open(
@@ -60,17 +74,14 @@ class Queue:
 
     async def claim(self, destination: str, most: int, now: float) -> list[QueueRow]:
         """Rows due at ``now``, the longest due first, marked as in flight."""
-        due = (
-            sa.select(*_ROW)
-            .where(delivery.c.destination == destination, delivery.c.state == WAITING, delivery.c.due_at <= now)
-            .order_by(delivery.c.due_at, delivery.c.id)
-            .limit(most)
-        )
+        taken: list[int] = []
 
         def work(connection: sa.Connection) -> list[QueueRow]:
-            rows = [QueueRow(**row) for row in connection.execute(due).mappings()]
-            ids = [row.id for row in rows]
-            connection.execute(sa.update(delivery).where(delivery.c.id.in_(ids)).values(state=IN_FLIGHT))
+            self._land(taken)  # `Database.run` may call a second time
+            wanted = {"destination": destination, "now": now, "most": most, "flying": list(self._flying)}
+            rows = [QueueRow(**row) for row in connection.execute(_DUE, wanted).mappings()]
+            taken.extend(row.id for row in rows)
+            self._flying |= {row.id: destination for row in rows}
             return rows
 
         return await self._db.run(work)
@@ -79,22 +90,24 @@ class Queue:
         """Delivered. True when no undelivered row refers to the spool file any more."""
 
         def work(connection: sa.Connection) -> bool:
-            _set(connection, row, state=DELIVERED, last_code="")
+            self._set(connection, row, state=DELIVERED, last_code="")
             return not _wanted(connection, row.spool_name)
 
-        return await self._db.run(work)
+        return await self._db.run(work, patient=True)
 
     async def retry(self, row: QueueRow, at: float, code: str) -> None:
         """Wait until ``at``; one attempt more."""
         attempts = delivery.c.attempts + 1
         await self._db.run(
-            lambda connection: _set(connection, row, state=WAITING, due_at=at, last_code=code, attempts=attempts)
+            lambda connection: self._set(connection, row, state=WAITING, due_at=at, last_code=code, attempts=attempts)
         )
 
     async def fail(self, row: QueueRow, code: str) -> None:
         """Given up; the row and its spool file stay until `requeue_failed` or a resend."""
         attempts = delivery.c.attempts + 1
-        await self._db.run(lambda connection: _set(connection, row, state=FAILED, last_code=code, attempts=attempts))
+        await self._db.run(
+            lambda connection: self._set(connection, row, state=FAILED, last_code=code, attempts=attempts)
+        )
 
     async def requeue_failed(self, destination: str) -> int:
         """Let every failed row of ``destination`` wait again, with its attempts forgotten; returns how many."""
@@ -129,10 +142,19 @@ class Queue:
         query = sa.select(delivery.c.destination, delivery.c.state, sa.func.count()).group_by(
             delivery.c.destination, delivery.c.state
         )
+
+        def work(connection: sa.Connection) -> tuple[Sequence[Any], Counter[str]]:
+            return connection.execute(query).all(), Counter(self._flying.values())
+
+        rows, flying = await self._db.run(work)
         found: dict[str, dict[str, int]] = {}
-        for destination, state, rows in await self._db.run(lambda connection: connection.execute(query).all()):
-            found.setdefault(destination, {})[state] = rows
-        return found
+        for destination, state, count in rows:
+            found.setdefault(destination, {})[state] = count
+        for destination, count in flying.items():
+            states = found[destination]
+            states[IN_FLIGHT] = count
+            states[WAITING] -= count
+        return {name: {state: n for state, n in states.items() if n} for name, states in found.items()}
 
     async def oldest_waiting(self, now: float) -> Mapping[str, float]:
         """destination → age in seconds of its oldest row that waits or is in flight."""
@@ -148,6 +170,14 @@ class Queue:
         """Spool files that an undelivered row still needs."""
         query = sa.select(delivery.c.spool_name).where(delivery.c.state != DELIVERED).distinct()
         return await self._db.run(lambda connection: set(connection.execute(query).scalars()))
+
+    def _set(self, connection: sa.Connection, row: QueueRow, **values: Any) -> None:
+        connection.execute(sa.update(delivery).where(delivery.c.id == row.id).values(values))
+        self._land([row.id])
+
+    def _land(self, ids: Iterable[int]) -> None:
+        for each in ids:
+            self._flying.pop(each, None)
 
 
 def _values(project: str, destination: str, item: SpoolItem, report: Report, now: float) -> dict[str, Any]:
@@ -192,7 +222,3 @@ def _upsert(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, str
 
 def _wanted(connection: sa.Connection, name: str) -> bool:
     return connection.execute(_WANTED, {"spool_name": name}).first() is not None
-
-
-def _set(connection: sa.Connection, row: QueueRow, **values: Any) -> None:
-    connection.execute(sa.update(delivery).where(delivery.c.id == row.id).values(values))

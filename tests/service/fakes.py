@@ -57,6 +57,11 @@ class FakeSpool:
         self.world = world
         self.files: set[str] = set()
 
+    async def write(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> SpoolItem:
+        placed = await self.place(release, chunks, arena)
+        await self.settle(placed)
+        return placed.item
+
     async def place(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> Placed:
         await self.world.happen("write")
         assert arena.fd >= 0, "the arena was closed under the spool"
