@@ -19,7 +19,7 @@ from proxy.dimse.commitment_data import write_report
 from proxy.dimse.errand import TROUBLE, associated, word_of
 from proxy.dimse.requestor import Destination
 from proxy.service.commitment import Committed
-from proxy.service.commitment_reports import NotReported
+from proxy.service.reporting import NotReported
 from proxy.store.commitment_reports import Owed
 from proxy.wire.command import N_EVENT_REPORT_RQ, Command
 from proxy.wire.negotiation import Context, ProposedContext
@@ -47,7 +47,7 @@ class Asked:
 
 
 class Requesters:
-    """The ways to those who asked: a `proxy.service.commitment_reports.Messenger`."""
+    """The ways to those who asked: a `proxy.service.reporting.Messenger`."""
 
     def __init__(self, addresses: Mapping[str, Destination], clock: Callable[[], float] = time.time) -> None:
         """``addresses``: AE title of a requester → where it takes reports; whom we are there, its request says."""

@@ -13,14 +13,15 @@ import functools
 import itertools
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from proxy.errors import SealBroken, Unavailable
 from proxy.service.breaker import Breaker, full_jitter
-from proxy.service.commitment import Commitment, Committed, Named, event
+from proxy.service.commitment import Commitment, Committed, event
 from proxy.service.ports import AuditTrail, Peer
+from proxy.service.reporting import Messenger, NotReported, Store
 from proxy.store.commitment_reports import GIVEN_UP, OWED, REPORTED, WAITING, Owed
 
 #: refusals of one report by its requester before it is given up
@@ -37,46 +38,6 @@ class Patience:
 
     wait_seconds: float = 24 * 3600.0
     report_seconds: float = 72 * 3600.0
-
-
-class NotReported(Exception):
-    """The requester did not take a report. ``code``: why, in a word; ``refused``: it was reached and said no."""
-
-    def __init__(self, code: str, refused: bool = False) -> None:
-        super().__init__(code)
-        self.code, self.refused = code, refused
-
-
-class Store(Protocol):
-    """Reports that outlive the process; every method may raise `Unavailable`."""
-
-    async def due(self, now: float, most: int, busy: Collection[str]) -> list[Owed]:
-        """Reports due at ``now``, but for those to a requester in ``busy``."""
-        ...
-
-    async def next_due(self, busy: Collection[str]) -> float | None:
-        """When the next of such reports is due; None while there is none."""
-        ...
-
-    async def open(self, owed: Owed) -> tuple[str, list[Named]]:
-        """The transaction UID and the instances. `SealBroken` where a row was altered."""
-        ...
-
-    async def keep(self, owed: Owed, state: str, due_at: float, code: str = "") -> None:
-        """Remember how the report stands."""
-        ...
-
-    async def counts(self) -> Mapping[str, int]:
-        """State → reports."""
-        ...
-
-
-class Messenger(Protocol):
-    """The way to a requester."""
-
-    async def report(self, owed: Owed, transaction: str, result: Committed) -> None:
-        """Returns when the requester has taken the report. Raises `NotReported`."""
-        ...
 
 
 class Reports:

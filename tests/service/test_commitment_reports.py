@@ -12,8 +12,9 @@ import pytest
 
 from proxy.errors import AuditUnavailable, SealBroken
 from proxy.service.commitment import FAILED, UNKNOWN, Commitment, Committed
-from proxy.service.commitment_reports import TRIES, NotReported, Patience, Reports
+from proxy.service.commitment_reports import TRIES, Patience, Reports
 from proxy.service.ports import AuditEvent
+from proxy.service.reporting import NotReported
 from proxy.store.commitment_reports import GIVEN_UP, OWED, REPORTED, WAITING, Owed
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
