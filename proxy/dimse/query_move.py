@@ -6,6 +6,7 @@ fails instances, never the association of who asked.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from proxy.dimse.association import Association, AssociationLost
@@ -25,6 +26,8 @@ from proxy.wire.vr import NATIVE
 
 #: presentation contexts have odd numbers below 256 (PS3.8 9.3.2.2)
 _MOST_CONTEXTS = 128
+#: so often a destination may end its association, or be silent for too long, before it is left alone
+_MOST_LOSSES = 3
 #: opens an association with a destination as the AE title that was called; raises as `proxy.dimse.connecting.connect`
 Open = Callable[[str, Sequence[ProposedContext]], Awaitable[Association]]
 
@@ -54,20 +57,29 @@ class _Away:
         self._question, self._open = question, open_
         self._proposed: dict[tuple[str, str], None] = {}
         self._association: Association | None = None
+        self._losses = 0  # one after the other
 
     async def carry(self, instance: Stored) -> int:
         """See `Carrier.carry`."""
-        asked = self._question
+        asked, association = self._question, await self._with(instance)
         try:
-            return await store(
-                await self._with(instance),
+            status = await store(
+                association,
                 instance,
                 by_requestor=True,
                 MoveOriginatorApplicationEntityTitle=asked.peer.calling_ae,
                 MoveOriginatorMessageID=asked.message.command.message_id,
             )
         except AssociationLost:
+            self._losses += 1
+            if self._losses == _MOST_LOSSES:
+                raise Refused(CANNOT_SEND, "the destination ends every association") from None
             raise CannotGive("the destination has ended the association") from None
+        except asyncio.CancelledError:
+            association.abort()  # half a message may be out
+            raise
+        self._losses = 0
+        return status
 
     async def close(self) -> None:
         """See `Carrier.close`."""

@@ -21,7 +21,7 @@ from proxy.dimse.query_answer import encoded, failures
 from proxy.dimse.query_file import CannotGive, Stored, stored
 from proxy.dimse.query_identifier import Wanted, wanted
 from proxy.dimse.query_models import UNIQUE, Model
-from proxy.dimse.query_service import Cancelled, QueryRetrieve, Question, unless_cancelled
+from proxy.dimse.query_service import Cancelled, QueryRetrieve, Question, reporting, unless_cancelled
 from proxy.dimse.query_status import CANCEL, CANNOT_COUNT, CANNOT_SEND, PENDING, SOME_FAILED, SUCCESS, Refused, refusal
 from proxy.errors import VeilError
 from proxy.service.callers import Verb
@@ -152,7 +152,7 @@ async def _carry(message: Message, listed: list[Listed], carrier: Carrier, count
     async with aclosing(in_turn(listed)) as files:
         while (found := await unless_cancelled(message, _next(files), report)) is not None:
             one, path = found
-            status = await _carried(carrier, path)
+            status = await reporting(_carried(carrier, path), report)
             counts.waiting.popleft()
             if path is not None or one.required:
                 counts.add(one.uid, status)

@@ -23,6 +23,7 @@ from proxy.service.ports import AuditTrail, Peer
 from proxy.wire.dicom_json import Json
 
 _T = TypeVar("_T")
+Report = Callable[[], Awaitable[None]]
 #: seconds after which a peer hears that we are still at work
 BEAT = 5.0
 
@@ -88,22 +89,29 @@ class QueryRetrieve(Service):
         return Question(message, self._models[abstract], identifier, agreed[:1] == b"\1", association.project, peer)
 
 
-async def unless_cancelled(
-    message: Message, work: Coroutine[Any, Any, _T], meanwhile: Callable[[], Awaitable[None]] | None = None
-) -> _T:
-    """``work``, ended and `Cancelled` as soon as nobody wants it any more; ``meanwhile`` every `BEAT` seconds."""
-    task, cancelled = asyncio.ensure_future(work), asyncio.ensure_future(message.cancelled.wait())
+async def unless_cancelled(message: Message, work: Coroutine[Any, Any, _T], report: Report | None = None) -> _T:
+    """``work``, ended and `Cancelled` as soon as nobody wants it any more."""
+    cancelled = asyncio.ensure_future(message.cancelled.wait())
     try:
-        while True:
-            beat = BEAT if meanwhile is not None else None
-            await asyncio.wait({task, cancelled}, timeout=beat, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            if cancelled.done():
-                raise Cancelled
-            if meanwhile is not None:
-                await meanwhile()
+        return await reporting(work, report, cancelled)
     finally:
         cancelled.cancel()
+
+
+async def reporting(work: Coroutine[Any, Any, _T], report: Report | None, end: asyncio.Future[Any] | None = None) -> _T:
+    """``work``, with a ``report`` every `BEAT` seconds; ended and `Cancelled` when ``end`` is done."""
+    task = asyncio.ensure_future(work)
+    waited = {task} if end is None else {task, end}
+    beat = BEAT if report is not None else None
+    try:
+        while True:
+            await asyncio.wait(waited, timeout=beat, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            if end is not None and end.done():
+                raise Cancelled
+            if report is not None:
+                await report()
+    finally:
         if task.cancel():
             await asyncio.wait({task})

@@ -13,7 +13,7 @@ import pydicom
 from pydicom import Dataset
 from pydicom.filereader import read_dataset
 
-from proxy.dimse.association import Remote
+from proxy.dimse.association import AssociationLost, Remote
 from proxy.dimse.message import Collected, Message
 from proxy.dimse.outgoing import Data, File
 from proxy.dimse.services import Service
@@ -75,6 +75,7 @@ class Conversation:
         assert command.field == C_STORE_RQ
         verdict = self.verdicts.pop(0) if self.verdicts else 0
         if isinstance(verdict, Exception):
+            self.established = not isinstance(verdict, AssociationLost)
             raise verdict
         body = _part(data) if isinstance(data, File) else bytes(data)
         self.stored.append((command, read_dataset(io.BytesIO(body), context.syntax == IMPLICIT_LE, True)))
