@@ -14,6 +14,7 @@ from proxy.wire.uri import Query
 from proxy.wire.vr import EXPLICIT_LE
 from tests.dimse.conversation import CT, Conversation
 from tests.dimse.retrieving import FILES, PATIENT_GET, STUDY, Place
+from tests.service.test_passing import clean, passing
 from tests.service.test_view_search import SURFACE
 from tests.service.viewing import PEER, ROOT, Site, pacs_of, small, viewing
 from tests.system.planting import MARKERS
@@ -58,6 +59,14 @@ async def test_the_first_instance_of_a_view_does_not_wait_for_the_others(site: S
     peer.pause.set()
     await serving
     assert site.pacs.calls.count("fetch") == 6
+
+
+async def test_nothing_is_missing_in_silence_of_what_is_passed_through(tmp_path: Path) -> None:
+    async with passing(tmp_path, clean(1), small(1, SOPInstanceUID=f"{ROOT}3.2")) as site:
+        place = Place(site.search, site.retrieve, site.audit)
+        peer = await place.get(StudyInstanceUID=STUDY)
+    assert (peer.final.status, peer.instances) == (0xB000, [f"{ROOT}3.1"])
+    assert peer.final.identifier.FailedSOPInstanceUIDList == f"{ROOT}3.2"
 
 
 async def test_trouble_of_the_pacs(site: Site) -> None:
