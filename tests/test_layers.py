@@ -25,9 +25,10 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"errors"} | {f"config_{part}" for part in CONFIG},
     **{f"config_{part}": {"errors"} | {f"config_{other}" for other in CONFIG[:at]} for at, part in enumerate(CONFIG)},
     "tls": {"errors", "config_tls"},
+    "handshakes": {"errors"},
     "logs": {"errors"},
-    "dimse": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs"},
-    "dicomweb": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs"},
+    "dimse": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs", "handshakes"},
+    "dicomweb": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs", "handshakes"},
 }
 #: store, audit, archive and workers implement the protocols of these files, so they may name their types.
 PORTS = {"proxy.service.ports", "proxy.service.upstream", "proxy.service.callers"}

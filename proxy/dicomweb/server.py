@@ -28,6 +28,7 @@ from proxy.dicomweb.stow import Receiver, Stow
 from proxy.dicomweb.viewer import Build, Viewer
 from proxy.dicomweb.wado import Revision, Source, Wado
 from proxy.dicomweb.wado_uri import WadoUri
+from proxy.handshakes import Listening, listen
 from proxy.service.commitment import Commitment
 from proxy.service.ports import AuditTrail
 from proxy.service.render import Render, Renderer
@@ -105,17 +106,19 @@ class DicomwebServer:
             shutdown_timeout=_CUT_SECONDS,
             handler_cancellation=True,  # nobody fetches from a PACS for a reader who has gone
         )
-        self._listening: asyncio.Server | None = None
+        self._listening: asyncio.Server | Listening | None = None
 
     async def start(self) -> None:
         """Bind and serve; ``port`` then holds the real one. OSError when the address is taken."""
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         try:
-            wait = None if self._tls is None else _HANDSHAKE_SECONDS
-            self._listening = await loop.create_server(
-                self._connection, self._host, self.port, ssl=self._tls, ssl_handshake_timeout=wait
-            )
+            if self._tls is None:
+                self._listening = await loop.create_server(self._connection, self._host, self.port)
+            else:
+                self._listening = await listen(
+                    self._connection, self._host, self.port, self._tls, seconds=_HANDSHAKE_SECONDS
+                )
         except OSError:
             await self._runner.cleanup()
             raise

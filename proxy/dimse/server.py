@@ -14,8 +14,11 @@ from proxy.dimse.acceptor import Acceptor, Bounds, Gatekeeper
 from proxy.dimse.deadline import Patience
 from proxy.dimse.services import Service
 from proxy.dimse.stream import Stream
+from proxy.handshakes import Listening, listen
 
 _BACKLOG = 512
+#: A-ASSOCIATE-RQs of more than some KiB that have begun and are not whole: each may become 256 KiB long
+_MOST_LONG = 64
 
 
 class DimseServer:
@@ -33,8 +36,9 @@ class DimseServer:
         """``services``: those of a project, which an admitted peer may use."""
         self._address, self._tls = (host, port), tls
         self._bounds, self._gatekeeper, self._services = bounds, gatekeeper, services
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | Listening | None = None
         self._strangers: dict[Acceptor, None] = {}  # connected, not associated, oldest first
+        self._long: dict[Acceptor, None] = {}  # those of them who ask at length
         self._associated: set[Acceptor] = set()
 
     @property
@@ -50,13 +54,12 @@ class DimseServer:
     async def start(self) -> None:
         """Listen. OSError when the address cannot be had."""
         silence()
-        self._server = await asyncio.get_running_loop().create_server(
-            self._connection,
-            *self._address,
-            backlog=_BACKLOG,
-            ssl=self._tls,
-            ssl_handshake_timeout=self._bounds.patience.first if self._tls else None,
-        )
+        if self._tls is None:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._connection, *self._address, backlog=_BACKLOG)
+        else:
+            first = self._bounds.patience.first
+            self._server = await listen(self._connection, *self._address, self._tls, seconds=first, backlog=_BACKLOG)
 
     async def stop(self, grace_seconds: float) -> None:
         """Accept no more, let running operations finish for ``grace_seconds``, then abort what is left."""
@@ -80,24 +83,39 @@ class DimseServer:
 
     def arrived(self, association: Acceptor) -> None:
         """One more that nobody has associated on yet; who has been silent for longest gives way."""
-        if len(self._strangers) >= self._bounds.strangers:
-            oldest = next(iter(self._strangers))
-            del self._strangers[oldest]
-            oldest.stream.hang_up()
-        self._strangers[association] = None
+        _join(self._strangers, association, self._bounds.strangers)
+
+    def grown(self, association: Acceptor) -> None:
+        """One more of those who ask at length; who began first gives way."""
+        _join(self._long, association, _MOST_LONG)
 
     def known(self, association: Acceptor) -> None:
         """Associated."""
-        self._strangers.pop(association, None)
+        self._forget(association)
         self._associated.add(association)
 
     def left(self, association: Acceptor) -> None:
         """Closed."""
-        self._strangers.pop(association, None)
+        self._forget(association)
         self._associated.discard(association)
+
+    def _forget(self, association: Acceptor) -> None:
+        self._strangers.pop(association, None)
+        self._long.pop(association, None)
 
     def _connection(self) -> Stream:
         return Acceptor(self._bounds, self._gatekeeper, self._services, self).stream
+
+
+def _join(queue: dict[Acceptor, None], one: Acceptor, most: int) -> None:
+    """Let ``one`` in; where there is no room, who came first goes."""
+    if one in queue:
+        return
+    if len(queue) >= most:
+        oldest = next(iter(queue))
+        del queue[oldest]
+        oldest.stream.hang_up()
+    queue[one] = None
 
 
 __all__ = ["Bounds", "DimseServer", "Patience"]
