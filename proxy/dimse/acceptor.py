@@ -82,6 +82,10 @@ class Doors(Protocol):
         """Connected, and not yet associated."""
         ...
 
+    def grown(self, association: Acceptor) -> None:
+        """Not yet associated, and it takes many words to ask for it."""
+        ...
+
     def known(self, association: Acceptor) -> None:
         """Associated."""
         ...
@@ -146,6 +150,11 @@ class Acceptor(Association):
         """The transport is there."""
         super().connected()
         self._doors.arrived(self)
+
+    def grown(self) -> None:
+        """A long request costs memory before anybody has judged it."""
+        if not self.contexts:
+            self._doors.grown(self)
 
     def requested(self, body: memoryview) -> None:
         """An A-ASSOCIATE-RQ: let the gatekeeper judge it."""

@@ -95,6 +95,9 @@ class Association(Exchange):
         tls = transport.get_extra_info("ssl_object")
         self.remote = Remote(str(address[0]), int(address[1]), tls.getpeercert(True) if tls else None)
 
+    def grown(self) -> None:
+        """See `Acceptor`: whom we have asked may answer at length."""
+
     def requested(self, body: memoryview) -> None:
         """An A-ASSOCIATE-RQ on a connection that we opened makes no sense; the machine does not let it come here."""
 
@@ -174,13 +177,15 @@ class Association(Exchange):
 
     async def _serve_all(self) -> None:
         try:
-            while self._requests:
+            while self._requests and not self.how:
                 self._current = self._requests.popleft()
                 if len(self._requests) == _MOST_WAITING:
                     self.stream.rest(False)
                 await self._serve(self._current)
                 self._current = None
                 self.stream.watch()
+                if self._requests:
+                    await asyncio.sleep(0)  # others want to be served too
         finally:
             self._current, self._serving = None, None
             for message in self._requests:

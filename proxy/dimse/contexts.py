@@ -69,6 +69,7 @@ TRANSFER_SYNTAXES: tuple[str, ...] = (
     f"{_SYNTAX}.5",  # RLE
     f"{_SYNTAX}.8.1",  # deflated image frame
 )
+ANY_SYNTAX = frozenset(TRANSFER_SYNTAXES)
 _UNCOMPRESSED = (IMPLICIT_VR_LITTLE_ENDIAN, f"{_SYNTAX}.1", f"{_SYNTAX}.2")
 
 

@@ -6,6 +6,8 @@ that were announced, so that a P-DATA-TF is seldom moved.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from proxy.wire.dimse_pdu import ASSOCIATE_BYTES, HEADER_BYTES, event_of
 from proxy.wire.upper_layer_table import Event
 
@@ -16,10 +18,14 @@ _NOTHING = memoryview(b"")
 class Intake:
     """The receiving half of one connection."""
 
-    __slots__ = ("_buffer", "_end", "_expected", "_largest", "_start", "_stopped", "_view", "taken")
+    __slots__ = ("_end", "_expected", "_grown", "_largest", "_start", "_stopped", "_view", "taken")
 
-    def __init__(self, largest_pdu: int) -> None:
-        """``largest_pdu``: the P-DATA-TF that we announce to take, in bytes after its header."""
+    def __init__(self, largest_pdu: int, grown: Callable[[], None]) -> None:
+        """``largest_pdu``: the P-DATA-TF that we announce to take, in bytes after its header.
+
+        ``grown`` is called whenever one PDU has outgrown the buffer.
+        """
+        self._grown = grown
         self._largest, self._stopped = largest_pdu, False
         self._view = memoryview(bytearray(_SMALL))
         self._start = self._end = 0
@@ -41,6 +47,7 @@ class Intake:
                 self._move(self._view)
             else:  # all of it one PDU that is allowed to be longer
                 self._move(memoryview(bytearray(min(2 * size, ASSOCIATE_BYTES + self._largest))))
+                self._grown()
         return self._view[self._end :]
 
     def filled(self, count: int) -> None:

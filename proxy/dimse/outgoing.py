@@ -75,7 +75,7 @@ async def _send_file(stream: Stream, most: int, context: int, file: File) -> Non
                 await stream.drain()
         finally:
             os.close(descriptor)
-    except OSError:
+    except (OSError, asyncio.CancelledError):  # half a message is out: nothing can follow it
         stream.abort()
         raise
 

@@ -76,7 +76,11 @@ class Incoming:
         """Write the header, if it is not yet there; a data set without a single byte has no other moment for it."""
         if self.arena is None and self.refused is None and not self._over:
             header = self._header()
-            self.arena = Arena(self._limit)
+            try:
+                self.arena = Arena(self._limit)
+            except OSError:  # no descriptor left
+                self._refuse(NO_MEMORY)
+                return
             self._append(header)
 
     def discard(self) -> None:

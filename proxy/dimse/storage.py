@@ -45,7 +45,7 @@ class Storage(Service):
 
     def syntaxes(self, abstract: str) -> Collection[str] | None:
         """Every transfer syntax whose pixel data stands in the data set."""
-        return contexts.TRANSFER_SYNTAXES if abstract in self._classes else None
+        return contexts.ANY_SYNTAX if abstract in self._classes else None
 
     def roles(self, abstract: str, proposed: tuple[bool, bool]) -> tuple[bool, bool]:
         """Both: who asks by C-GET takes instances, and is the SCP (PS3.4 C.4.3)."""

@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 from proxy.dimse.deadline import LAST_SECONDS, Deadline, Patience, Vigil
-from proxy.dimse.intake import Intake
+from proxy.dimse.inlet import Inlet
 from proxy.dimse.stream_user import User
 from proxy.wire import dimse_pdu as wire
-from proxy.wire.dimse_pdu import PduError
-from proxy.wire.messages import MessageError
 from proxy.wire.negotiation import Rejection
 from proxy.wire.upper_layer import TooLate, UpperLayer
 from proxy.wire.upper_layer_table import Do, Event, State
@@ -30,7 +28,8 @@ class Stream(asyncio.BufferedProtocol):
         """``largest_pdu`` in bytes, as announced."""
         self._user, self._patience = user, patience
         self._machine = UpperLayer(requestor)
-        self._intake = Intake(largest_pdu)
+        self._inlet = Inlet(self, largest_pdu, user.grown)
+        self._intake = self._inlet.intake
         self._transport: asyncio.Transport | None = None
         self._deadline = Deadline(self._expired)
         self._vigil = Vigil(patience.idle, self._deadline)
@@ -44,6 +43,7 @@ class Stream(asyncio.BufferedProtocol):
         """Begin; as acceptor the first PDU has a deadline from now on (AE-5)."""
         self._transport = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
+        self._inlet.connected(self._transport)
         self._quick = _quick_acknowledgement(transport)
         if self._machine.requestor:
             self._machine.step(Event.ASSOCIATE_REQUEST)
@@ -60,12 +60,7 @@ class Stream(asyncio.BufferedProtocol):
         """Bytes have come: take every PDU that is whole."""
         self.heard = self._loop.time()
         self._intake.filled(count)
-        try:
-            while (found := self._intake.next()) is not None:
-                self._pdu(*found)
-        except (MessageError, PduError):
-            self._invalid()
-        self.watch()
+        self._inlet.take()
         self._quick()
 
     def pause_writing(self) -> None:
@@ -86,7 +81,7 @@ class Stream(asyncio.BufferedProtocol):
         self._deadline.close()
         self._user.ended("lost")
         self._user.closed()
-        self._intake.close()
+        self._inlet.close()
 
     # -- what the user calls
 
@@ -162,18 +157,17 @@ class Stream(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def rest(self, paused: bool) -> None:
-        """Read no more for now, or again: for a peer that asks faster than it is answered."""
-        if self._transport is not None and not self._transport.is_closing():
-            (self._transport.pause_reading if paused else self._transport.resume_reading)()
+        """Take no more for now, or again: for a peer that asks faster than it is answered."""
+        self._inlet.rest(paused)
 
-    # -- the inside
+    # -- what the inlet calls
 
-    def _pdu(self, event: Event, body: memoryview) -> None:
+    def pdu(self, event: Event, body: memoryview) -> None:
+        """A whole PDU has come."""
         for do in self._machine.step(event):
             match do:
                 case Do.INDICATE_P_DATA:
-                    for context, control, data in wire.fragments(body):
-                        self._user.fragment(context, control, data)
+                    self._inlet.unpack(body)
                 case Do.INDICATE_REQUEST:
                     self._user.requested(body)
                 case Do.CONFIRM_ACCEPTED:
@@ -184,9 +178,19 @@ class Stream(asyncio.BufferedProtocol):
                 case _:
                     self._perform(do)
 
-    def _invalid(self) -> None:
-        self._intake.stop()
+    def fragment(self, context: int, control: int, data: memoryview) -> None:
+        """A fragment of the last P-DATA-TF."""
+        self._user.fragment(context, control, data)
+
+    def invalid(self) -> None:
+        """The peer has made a mistake."""
         self._do(Event.INVALID_PDU)
+
+    def turn_over(self) -> None:
+        """Something has come and was taken."""
+        self.watch()
+
+    # -- the inside
 
     def _do(self, event: Event) -> None:
         for do in self._machine.step(event):
@@ -223,9 +227,10 @@ class Stream(asyncio.BufferedProtocol):
 
         To close at once instead would lose our last PDU where bytes of the peer's are unread (RFC 1122 4.2.2.13).
         """
-        self._intake.stop()
+        self._inlet.deafen()
         if self._transport is not None and self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # the peer has gone
+                self._transport.write_eof()
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -233,7 +238,7 @@ class Stream(asyncio.BufferedProtocol):
 
     def _close(self) -> None:
         """Close when what was written is out, but do not wait for a peer that never reads it."""
-        self._intake.stop()
+        self._inlet.deafen()
         if self._transport is not None:
             self._transport.close()
             self._deadline.at(self._loop.time() + self._patience.first)
@@ -241,6 +246,9 @@ class Stream(asyncio.BufferedProtocol):
     def watch(self) -> None:
         """Set the time by which something must have come, after each read and each answer."""
         if self._machine.state is not State.ESTABLISHED:
+            return
+        if self._inlet.resting:
+            self._deadline.off()  # it is we who are slow
             return
         intake, user = self._intake, self._user
         if not self._vigil.look(self._loop.time(), intake.taken, intake.partial, user.midway, user.busy):

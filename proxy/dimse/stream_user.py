@@ -20,6 +20,10 @@ class User(Protocol):
         """Whether a message has begun to arrive and is not whole."""
         ...
 
+    def grown(self) -> None:
+        """More has come than a short A-ASSOCIATE-RQ has, and is kept."""
+        ...
+
     def connected(self) -> None:
         """The transport is there."""
         ...

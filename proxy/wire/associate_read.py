@@ -16,7 +16,7 @@ from proxy.wire.negotiation import Acceptance, ProposedContext, Request, UserIde
 #: PS3.8 9.3.2.2: odd IDs from 1 to 255
 MOST_CONTEXTS = 128
 #: PS3.6 has seventy transfer syntaxes
-_MOST_SYNTAXES = 256
+_MOST_SYNTAXES, _MOST_SYNTAXES_IN_ALL = 256, 128 * 72
 _MOST_ITEMS = 1024
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 
@@ -45,12 +45,15 @@ class _User:
 def read_request(body: memoryview) -> Request:
     """An A-ASSOCIATE-RQ; ``body``: what follows its six bytes of header."""
     protocol, called, calling = _fixed(body)
-    application, contexts, user = "", [], _User()
+    application, contexts, user, syntaxes = "", [], _User(), 0
     for kind, value in _items(body[_FIXED.size :], MOST_CONTEXTS + 16):
         if kind == 0x10:
             application = _text(value)
         elif kind == 0x20:
             contexts.append(_proposed(value))
+            syntaxes += len(contexts[-1].syntaxes)
+            if syntaxes > _MOST_SYNTAXES_IN_ALL:
+                raise PduError("too many transfer syntaxes")
         elif kind == 0x50:
             user = _user(value)
     ids = {context.id for context in contexts}

@@ -178,13 +178,15 @@ def _number(vr: str, value: int) -> bytes:
 
 
 def _decoded(vr: str, raw: bytes) -> Value:
+    if vr == "LO":
+        return raw.decode("ascii", "replace").strip(" \0")  # a comment that is not ASCII is no reason to give up
     if vr in _PAD:
         try:
             return raw.decode("ascii").strip(" \0")
         except UnicodeDecodeError:
             raise CommandError("a command element is not ASCII") from None
     size = 2 if vr == "US" else 4
-    if not raw or len(raw) % size:
+    if len(raw) % size:
         raise CommandError("a number in the command set has a wrong length")
     words = struct.unpack(f"<{len(raw) // 2}H", raw)
     if vr == "AT":
