@@ -19,8 +19,6 @@ from proxy.handshakes import Listening, listen
 _BACKLOG = 512
 #: A-ASSOCIATE-RQs of more than some KiB that have begun and are not whole: each may become 256 KiB long
 _MOST_LONG = 64
-#: A-ASSOCIATE-RQs of more than some KiB that have begun and are not whole: each may become 256 KiB long
-_MOST_LONG = 64
 
 
 class DimseServer:
@@ -40,7 +38,6 @@ class DimseServer:
         self._bounds, self._gatekeeper, self._services = bounds, gatekeeper, services
         self._server: asyncio.Server | Listening | None = None
         self._strangers: dict[Acceptor, None] = {}  # connected, not associated, oldest first
-        self._long: dict[Acceptor, None] = {}  # those of them who ask at length
         self._long: dict[Acceptor, None] = {}  # those of them who ask at length
         self._associated: set[Acceptor] = set()
 
