@@ -89,11 +89,11 @@ def asked(model: Model, identifier: Json, relational: bool) -> Asked:
     """What a C-FIND with ``identifier`` asks for; ``relational``: negotiated (PS3.4 C.4.1.2.2.1)."""
     level = _level(model, identifier)
     within, matches = _above(model, level, identifier, relational)
-    supported = _supported(level, relational)
+    known = supported(level, relational)
     keys, fields = list[str](), list[str]()
     found = {tag: keyword_for_tag(int(tag, 16)) for tag in identifier.keys() - _ABOUT}
     for tag, keyword in sorted(found.items()):
-        if keyword in supported:
+        if keyword in known:
             keys.append(tag)
             fields.append(keyword)
             if keyword not in {*matches, *(UNIQUE[name] for name in within)} and tag != _TIME_ZONE:
@@ -143,7 +143,7 @@ def _above(model: Model, level: str, identifier: Json, relational: bool) -> tupl
     return within, matches
 
 
-def _supported(level: str, relational: bool) -> frozenset[str]:
+def supported(level: str, relational: bool) -> frozenset[str]:
     """Keywords of what a match at ``level`` can be asked for."""
     if level == "patient":
         return _PATIENT | PATIENT_COUNTS.keys() | (_keywords("study") if relational else frozenset())
