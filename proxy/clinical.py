@@ -16,9 +16,9 @@ from proxy.dimse.reporting import Requesters
 from proxy.dimse.requestor import Destination
 from proxy.dimse.services import Service
 from proxy.service.commitment import Commitment
-from proxy.service.commitment_reports import Patience, Reports
+from proxy.service.commitment_reports import Reports
 from proxy.service.ports import AuditTrail
-from proxy.service.reporting import Store
+from proxy.service.reporting import Patience, Store
 
 _HOUR = 3600.0
 

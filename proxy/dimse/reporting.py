@@ -66,20 +66,8 @@ class Requesters:
             if known is asked and not asked.taken:
                 del self._asked[project, transaction]
 
-    async def report(self, owed: Owed, transaction: str, result: Committed) -> None:
-        """See `Messenger.report`."""
-        to = self._addresses.get(owed.requester)
-        if await self._reported_there(owed, transaction, result, alone=to is None):
-            return
-        if to is None:
-            raise NotReported("no-address")
-        try:
-            await self._report_to(dataclasses.replace(to, calling_ae=owed.provider), transaction, result)
-        except TROUBLE as error:
-            raise NotReported(word_of(error)) from None
-
-    async def _reported_there(self, owed: Owed, transaction: str, result: Committed, alone: bool) -> bool:
-        """Whether the association of the request took the report; ``alone``: there is no other way."""
+    async def report_here(self, owed: Owed, transaction: str, result: Committed) -> bool:
+        """See `Messenger.report_here`."""
         key = (owed.project, transaction)
         asked = self._asked.get(key)
         if asked is None:
@@ -87,7 +75,7 @@ class Requesters:
         await asked.answered.wait()
         self._asked.pop(key, None)
         association = asked.association()
-        young = alone or self._clock() - owed.asked_at <= _YOUNG
+        young = owed.requester not in self._addresses or self._clock() - owed.asked_at <= _YOUNG
         if association is None or not association.established or not young or not asked.context.scu:
             return False
         try:
@@ -96,6 +84,16 @@ class Requesters:
         except (AssociationLost, TimeoutError):
             return False
         return True
+
+    async def report(self, owed: Owed, transaction: str, result: Committed) -> None:
+        """See `Messenger.report`."""
+        to = self._addresses.get(owed.requester)
+        if to is None:
+            raise NotReported("no-address", nowhere=True)
+        try:
+            await self._report_to(dataclasses.replace(to, calling_ae=owed.provider), transaction, result)
+        except TROUBLE as error:
+            raise NotReported(word_of(error)) from None
 
     async def _report_to(self, to: Destination, transaction: str, result: Committed) -> None:
         proposed = [ProposedContext(1, SOP_CLASS, SYNTAXES)]

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from proxy.service.commitment import Committed, Named
 from proxy.store.commitment_reports import Owed
 
 
-class NotReported(Exception):
-    """The requester did not take a report. ``code``: why, in a word; ``refused``: it was reached and said no."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: for destinations to accept what was asked about; then, for the requester to take the report."""
 
-    def __init__(self, code: str, refused: bool = False) -> None:
+    wait_seconds: float = 24 * 3600.0
+    report_seconds: float = 72 * 3600.0
+
+
+class NotReported(Exception):
+    """The requester did not take a report. ``code``: why, in a word.
+
+    ``refused``: it was reached and said no; ``nowhere``: there is no address to reach it at.
+    """
+
+    def __init__(self, code: str, refused: bool = False, nowhere: bool = False) -> None:
         super().__init__(code)
-        self.code, self.refused = code, refused
+        self.code, self.refused, self.nowhere = code, refused, nowhere
 
 
 class Store(Protocol):
@@ -26,6 +38,10 @@ class Store(Protocol):
 
     async def next_due(self, busy: Collection[str]) -> float | None:
         """When the next of such reports is due; None while there is none."""
+        ...
+
+    async def hurry(self, now: float) -> None:
+        """Whatever is settled and not yet reported is due now."""
         ...
 
     async def open(self, owed: Owed) -> tuple[str, list[Named]]:
@@ -44,6 +60,10 @@ class Store(Protocol):
 class Messenger(Protocol):
     """The way to a requester."""
 
+    async def report_here(self, owed: Owed, transaction: str, result: Committed) -> bool:
+        """On the association of the request: whether it was taken. Raises `NotReported` when it was refused."""
+        ...
+
     async def report(self, owed: Owed, transaction: str, result: Committed) -> None:
-        """Returns when the requester has taken the report. Raises `NotReported`."""
+        """Elsewhere. Returns when the requester has taken the report. Raises `NotReported`."""
         ...

@@ -58,6 +58,11 @@ class CommitmentReports:
         found: float | None = await self._database.run(lambda connection: connection.execute(query).scalar())
         return found
 
+    async def hurry(self, now: float) -> None:
+        """Whatever is settled and not yet reported is due now."""
+        change = sa.update(report).where(report.c.state == OWED, report.c.due_at > now).values(due_at=now)
+        await self._database.run(lambda connection: connection.execute(change))
+
     async def open(self, owed: Owed) -> tuple[str, list[Named]]:
         """The transaction UID and the instances of a report. `SealBroken` where a row was altered."""
         query = sa.select(report.c.sealed).where(*_is(owed))

@@ -12,9 +12,10 @@ import pytest
 
 from proxy.errors import AuditUnavailable, SealBroken
 from proxy.service.commitment import FAILED, UNKNOWN, Commitment, Committed
-from proxy.service.commitment_reports import TRIES, Patience, Reports
+from proxy.service.commitment_reports import Reports
+from proxy.service.commitment_turn import TRIES
 from proxy.service.ports import AuditEvent
-from proxy.service.reporting import NotReported
+from proxy.service.reporting import NotReported, Patience
 from proxy.store.commitment_reports import GIVEN_UP, OWED, REPORTED, WAITING, Owed
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -39,6 +40,10 @@ class Store:
 
     async def next_due(self, busy: Collection[str]) -> float | None:
         return min((row[2] for row in self._open(busy)), default=None)
+
+    async def hurry(self, now: float) -> None:
+        for row in self.rows.values():
+            row[2] = min(row[2], now) if row[1] == OWED else row[2]
 
     async def open(self, owed: Owed) -> tuple[str, list[tuple[str, str]]]:
         if owed.request in self.broken:
@@ -65,6 +70,7 @@ class World:
         self.sent: list[tuple[str, str, Committed]] = []
         self.tried: list[str] = []
         self.unwritable = 0
+        self.here: set[str] = set()  # requests whose association still stands
 
     async def standing(self, project: str, uids: Sequence[str]) -> Mapping[str, tuple[str, frozenset[str]]]:
         return {uid: (CT, self.states[uid]) for uid in uids if uid in self.states}
@@ -74,6 +80,12 @@ class World:
             self.unwritable -= 1
             raise AuditUnavailable("no sink")
         self.events += events
+
+    async def report_here(self, owed: Owed, transaction: str, result: Committed) -> bool:
+        if owed.request not in self.here:
+            return False
+        self.sent.append((owed.requester, transaction, result))
+        return True
 
     async def report(self, owed: Owed, transaction: str, result: Committed) -> None:
         assert any(event.type == "commitment" for event in self.events), "recorded before it is sent"
@@ -230,9 +242,59 @@ async def test_no_record_no_report(world: World, reports: Reports) -> None:
     assert len(world.sent) == 1
 
 
-async def test_a_bug_ends_nothing(world: World, reports: Reports) -> None:
+async def test_a_bug_that_one_report_meets_ends_nothing(world: World, reports: Reports) -> None:
     world.store.add("a", SAFE)
+    world.store.add("b", SAFE)
     world.trouble = [ZeroDivisionError()]
     await reports.start()
-    await eventually(reports, lambda: state(world, "a") == REPORTED)
+    await eventually(reports, lambda: state(world, "b") == REPORTED)
     assert (await reports.status())["trouble"] == "ZeroDivisionError"
+    assert state(world, "a") == WAITING
+    world.now = world.store.rows["a"][2]
+    await eventually(reports, lambda: state(world, "a") == REPORTED)
+
+
+async def test_a_report_that_only_meets_bugs_is_given_up_in_the_end(world: World, reports: Reports) -> None:
+    world.store.add("a", SAFE)
+    world.trouble = [KeyError("research")] * 100
+    await reports.start()
+    await eventually(reports, lambda: world.store.rows["a"][2] > world.now)
+    world.now = PATIENCE.wait_seconds + PATIENCE.report_seconds
+    await eventually(reports, lambda: state(world, "a") == GIVEN_UP)
+    assert world.events[-1].reason == "KeyError"
+
+
+async def test_without_an_address_only_a_restart_helps(world: World, reports: Reports) -> None:
+    world.store.add("a", SAFE)
+    world.trouble = [NotReported("no-address", nowhere=True)]
+    await reports.start()
+    await eventually(reports, lambda: state(world, "a") == OWED)
+    world.now += 3000.0
+    reports.wake()
+    await asyncio.sleep(0.01)
+    assert (len(world.tried), (await reports.status())["away"]) == (1, [])
+    await reports.stop()
+    await reports.start()
+    await eventually(reports, lambda: state(world, "a") == REPORTED)
+
+
+async def test_who_is_away_is_told_on_his_own_association(world: World, reports: Reports) -> None:
+    for request in "abc":
+        world.store.add(request, SAFE)
+    world.trouble = [NotReported("not-connected")] * 100
+    await reports.start()
+    await eventually(reports, lambda: all(state(world, request) == OWED for request in "abc"))
+    world.here.add("d")
+    world.store.add("d", SAFE)
+    await eventually(reports, lambda: state(world, "d") == REPORTED)
+
+
+async def test_those_that_were_never_tried_are_given_up_too(world: World, reports: Reports) -> None:
+    for number in range(9):
+        world.store.add(str(number), SAFE)
+    world.trouble = [NotReported("not-connected")] * 100
+    await reports.start()
+    await eventually(reports, lambda: all(row[1] == OWED for row in world.store.rows.values()))
+    world.now += PATIENCE.report_seconds
+    await eventually(reports, lambda: all(row[1] == GIVEN_UP for row in world.store.rows.values()))
+    assert world.said().count("commitment-given-up") == 9

@@ -66,6 +66,16 @@ async def test_what_has_ended_is_never_due(requests: Commitments, reports: Commi
     assert await reports.counts() == {state: 1}
 
 
+async def test_at_a_start_what_is_owed_is_due(requests: Commitments, reports: CommitmentReports) -> None:
+    for number in range(2):
+        await requests.add("research", f"1.2.{number}", NAMED, TITLES)
+    waiting, owed = await reports.due(100.0, 10, ())
+    await reports.keep(waiting, WAITING, 500.0)
+    await reports.keep(owed, OWED, 900.0, "no-address")
+    await reports.hurry(200.0)
+    assert await reports.due(200.0, 10, ()) == [owed]
+
+
 async def test_a_report_lies_sealed(tmp_path: Path) -> None:
     opened = await Database.open(tmp_path / "sealed.db")
     requests = Commitments(opened, bytes(32))
