@@ -96,6 +96,10 @@ class ViewRetrieve:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._fetch.get(view, one, peer)) for one in references]
         except BaseExceptionGroup as several:
+            del (
+                group,
+                tasks,
+            )  # they know the error, and the error this frame: the files would be kept until a collection
             raise several.exceptions[0] from None
         return [path for task in tasks if (path := task.result()) is not None]
 

@@ -9,6 +9,7 @@ caller closes its arena while a thread still reads.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
@@ -55,7 +56,11 @@ class DiskSpool:
     async def write(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> SpoolItem:
         """See `Spool.write`. `InstanceHeld` when the release is not the gate's or is not of these bytes."""
         placed = await self.place(release, chunks, arena)
-        await self.settle(placed)
+        try:
+            await self.settle(placed)
+        except asyncio.CancelledError:
+            self._forget(placed.item.name)
+            raise
         return placed.item
 
     async def place(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> Placed:
@@ -72,7 +77,8 @@ class DiskSpool:
 
     async def settle(self, placed: Placed) -> None:
         """See `Spool.settle`."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._folder.settle, placed.fd)
+        work = asyncio.get_running_loop().run_in_executor(self._pool, self._folder.settle, placed.fd)
+        await asyncio.shield(work)  # begun or not, it is what closes the file
 
     def path(self, name: str) -> Path:
         """Where ``name`` lies. ValueError for what is not a spool name."""
@@ -141,7 +147,12 @@ class DiskSpool:
         """Nobody waits any more for what was placed."""
         if not work.cancelled() and work.exception() is None:
             os.close(work.result().fd)
-            self._drop(work.result().item.name)
+            self._forget(work.result().item.name)
+
+    def _forget(self, name: str) -> None:
+        """Remove what nobody knows the name of, without waiting for it."""
+        with contextlib.suppress(RuntimeError):  # closed already: the next janitor sees to it
+            self._pool.submit(self._drop, name)
 
 
 def _checked(name: str) -> str:

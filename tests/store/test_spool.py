@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,37 @@ async def test_a_cancelled_write_never_reads_a_descriptor_that_was_given_back(
     go.set()
     await asyncio.to_thread(spool.close)
     assert set(seen) == {SOURCE[:8]}
+
+
+@pytest.mark.parametrize("call", ["sendfile", "fsync"])
+async def test_a_cancelled_write_leaves_neither_a_file_nor_its_bytes_on_the_count(
+    spool: DiskSpool,
+    release_of: ReleaseOf,
+    arena_of: ArenaOf,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    call: str,
+) -> None:
+    started, go = asyncio.Event(), threading.Event()
+    loop, real = asyncio.get_running_loop(), getattr(os, call)
+
+    def slow(*arguments: Any) -> Any:
+        loop.call_soon_threadsafe(started.set)
+        go.wait()
+        return real(*arguments)
+
+    monkeypatch.setattr(os, call, slow)
+    write = asyncio.create_task(spool.write(release_of(OUTPUT), CHUNKS, arena_of(SOURCE)))
+    await started.wait()
+    write.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await write
+    go.set()
+    for _ in range(200):
+        if not files(spool, tmp_path) and not spool.used:
+            break
+        await asyncio.sleep(0.01)
+    assert (files(spool, tmp_path), spool.used) == ([], 0)
 
 
 async def test_above_the_high_water_mark_nothing_is_written(
