@@ -18,7 +18,7 @@ from proxy.handshakes import Listening, listen
 
 _BACKLOG = 512
 #: A-ASSOCIATE-RQs of more than some KiB that have begun and are not whole: each may become 256 KiB long
-_MOST_LONG = 64
+_MOST_LONG = 32
 
 
 class DimseServer:
