@@ -41,6 +41,7 @@ class Modality:
 
     reports: list[tuple[str, int, Dataset]] = field(default_factory=list)
     callers: list[str] = field(default_factory=list)
+    roles: list[tuple[bool, bool]] = field(default_factory=list)
     status: int = 0x0000
     came: threading.Event = field(default_factory=threading.Event)
     port: int = 0
@@ -49,6 +50,7 @@ class Modality:
         def handler(event: Any) -> tuple[int, None]:
             self.reports.append((way, event.event_type, event.event_information))
             self.callers.append(event.assoc.requestor.ae_title)
+            self.roles += [(r.scu_role, r.scp_role) for r in event.assoc.requestor.role_selection.values()]
             self.came.set()
             return self.status, None
 
@@ -72,7 +74,7 @@ def listening() -> Iterator[Modality]:
 
 @pytest.fixture
 def modality(listening: Modality) -> Modality:
-    listening.reports, listening.callers, listening.status = [], [], 0x0000
+    listening.reports, listening.callers, listening.roles, listening.status = [], [], [], 0x0000
     listening.came.clear()
     return listening
 
@@ -204,6 +206,23 @@ async def test_later_it_comes_on_an_association_of_ours(site: Site, modality: Mo
     await site.until(REPORTED)
     ((way, kind, _),) = modality.reports
     assert (way, kind, modality.callers) == ("there", 1, ["VEIL"]), "as whom it was asked"
+    assert modality.roles == [(False, True)], "we are the SCP there, too"
+
+
+async def test_who_says_that_we_may_not_be_the_scp_is_sent_nothing(database: Database, modality: Modality) -> None:
+    ae = AE("CT1")
+    ae.add_supported_context(SOP_CLASS, scu_role=True, scp_role=False)
+    server = ae.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, modality.heard("there"))]
+    )
+    site = Site(database, address(server.server_address[1]))
+    await site.start()
+    assert await ask(site, modality, "1.2.1") == 0
+    await site.until("owed")
+    await site.stop()
+    server.shutdown()
+    server.server_close()
+    assert modality.reports == []
 
 
 async def test_a_result_that_is_no_longer_young_goes_where_it_is_expected(
