@@ -6,6 +6,7 @@ It sends data sets byte for byte as it is given them and can send any PDU, whole
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -98,12 +99,20 @@ class Modality:
     """One association. ``contexts`` maps each abstract syntax to the transfer syntaxes proposed for it."""
 
     def __init__(
-        self, port: int, contexts: Sequence[tuple[str, Sequence[str]]], called: str = "VEIL", timeout: float = 60
+        self,
+        port: int,
+        contexts: Sequence[tuple[str, Sequence[str]]],
+        called: str = "VEIL",
+        timeout: float = 60,
+        calling: str = "CT1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            self.socket.sendall(associate_rq(contexts, called))
+            if tls is not None:
+                self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+            self.socket.sendall(associate_rq(contexts, called, calling))
             kind, body = self._pdu()
             if kind != 2:
                 raise Refused(f"PDU {kind} {body[1:4].hex()}")
