@@ -47,10 +47,8 @@ def _known(config: Config, project: str) -> bool:
 
 
 def _opener(title: str, to: MoveDestination, tls: ssl.SSLContext | None) -> Open:
-    name = to.host if tls is not None else None
-
     async def open_(called: str, contexts: Sequence[ProposedContext]) -> Association:
-        where = Destination(to.host, to.port, title, to.calling_ae or called, to.timeout_seconds, tls, name)
+        where = Destination(to.host, to.port, title, to.calling_ae or called, to.timeout_seconds, tls)
         return await connect(where, contexts)
 
     return open_

@@ -1,73 +1,31 @@
-"""Query/Retrieve with real peers: DCMTK, pynetdicom, Orthanc; over an archive, and over a view of an Orthanc."""
+"""Query/Retrieve with real peers over an archive: DCMTK and pynetdicom's applications."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
-import sys
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pydicom
 import pytest
-from pydicom import Dataset
 
 from proxy.archive.archive import EmbeddedArchive
-from proxy.dicomweb.upstream import DicomwebUpstream
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
 from tests.dimse.conversation import part10
 from tests.dimse.test_query_find import Search as Many
-from tests.peers.pacs import Orthanc
-from tests.peers.querying import querying, read
+from tests.peers.querying import Peers, Program, Run, querying, read
 from tests.peers.test_dcmtk_dimse import bundled, storescp
 from tests.service.fakes import Audit
-from tests.service.viewing import ROOT, small, viewing
-from tests.system.planting import MARKERS, found_in
+from tests.service.viewing import ROOT, small
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore::UserWarning")]
 
-Run = Callable[..., Awaitable[tuple[int, str]]]
-Program = Callable[[str], Path]
 STUDY, SERIES = f"{ROOT}1.100000001", f"{ROOT}2.100000001"
 FILES = [small(1, SOPInstanceUID=f"{ROOT}3.{n}", InstanceNumber=n) for n in range(1, 4)]
 COMPRESSED = {"MR_small_RLE.dcm": "+xr", "SC_rgb_jpeg_dcmtk.dcm": "+xy", "MR_small_jp2klossless.dcm": "+xv"}
-
-
-@dataclass
-class Peers:
-    """How each program asks the SCP at ``port``; `what` it received lies in ``folder``."""
-
-    port: int
-    program: Program
-    run: Run
-    folder: Path
-    audit: Any
-
-    async def ask(self, name: str, level: str, *keys: str, options: tuple[str, ...] = ("-S",)) -> tuple[int, str]:
-        """One of DCMTK's SCUs, as talkative as it gets."""
-        asked = [word for key in (f"QueryRetrieveLevel={level}", *keys) for word in ("-k", key)]
-        out = [] if name == "movescu" else ["-od", str(self.folder)]
-        return await self.run(self.program(name), "-d", *options, "-aec", "VEIL", *out, "127.0.0.1", self.port, *asked)
-
-    async def find(self, level: str, *keys: str, options: tuple[str, ...] = ("-S",)) -> list[Dataset]:
-        """The matches that findscu wrote."""
-        for old in self.folder.glob("rsp*"):
-            old.unlink()
-        status, output = await self.ask("findscu", level, *keys, options=("-X", *options))
-        assert status == 0, output
-        return [pydicom.dcmread(path, force=True) for path in sorted(self.folder.glob("rsp*"))]
-
-    async def app(self, name: str, *options: str) -> tuple[int, str]:
-        """One of pynetdicom's applications."""
-        return await self.run(
-            sys.executable, "-m", "pynetdicom", name, "127.0.0.1", self.port, "-aec", "VEIL", *options
-        )
 
 
 @pytest.fixture
@@ -187,80 +145,3 @@ async def test_pynetdicoms_applications(peers: tuple[Peers, int], program: Progr
         _, output = await veil.app("movescu", "-S", *keys, "-aem", "THIRD")
     assert "Result: 0x0000 (Success)" in output, output
     assert len(read(veil.folder / "moved")) == 3
-
-
-def rest(orthanc: Orthanc, method: str, path: str, body: Any) -> Any:
-    request = urllib.request.Request(orthanc.rest + path, json.dumps(body).encode(), method=method)
-    with urllib.request.urlopen(request, timeout=60) as response:
-        text = response.read()
-    return json.loads(text) if text else None
-
-
-async def through(orthanc: Orthanc, port: int, query: dict[str, str]) -> Any:
-    """Orthanc asks by C-FIND, and fetches every match to itself by C-MOVE; what it found."""
-
-    def ask() -> Any:
-        rest(orthanc, "PUT", "/modalities/veil", {"AET": "VEIL", "Host": "127.0.0.1", "Port": port})
-        found = rest(orthanc, "POST", "/modalities/veil/query", {"Level": "Study", "Query": query})
-        rest(orthanc, "POST", f"{found['Path']}/retrieve", {"TargetAet": "ORTHANC", "Synchronous": True})
-        return orthanc.get(f"{found['Path']}/answers?expand&simplify")
-
-    return await asyncio.to_thread(ask)
-
-
-async def test_orthanc_asks_and_is_sent_to(archive: EmbeddedArchive, asking: Any, orthanc: Orthanc) -> None:
-    audit = Audit()
-    async with asking(Search(archive, audit), Retrieve(archive, audit), audit, ORTHANC=orthanc.dimse_port) as veil:
-        (found,) = await through(orthanc, veil.port, {"StudyInstanceUID": STUDY, "PatientName": ""})
-    assert found["StudyInstanceUID"] == STUDY
-    assert set(orthanc.instances()) == {f"{ROOT}3.{n}" for n in (1, 2, 3)}
-
-
-async def test_a_view_of_an_orthanc(
-    asking: Any, orthanc: Orthanc, tmp_path: Path, program: Program, free_port: Callable[[], int]
-) -> None:
-    """Pseudonyms in, pseudonyms out; whatever a peer sees, nothing planted is in it."""
-    for data in (*FILES, small(2)):
-        request = urllib.request.Request(f"{orthanc.rest}/instances", data, method="POST")
-        urllib.request.urlopen(request, timeout=30).read()
-    upstream, port = DicomwebUpstream("pacs", orthanc.dicomweb, {}), free_port()
-    said = []
-    async with (
-        viewing(tmp_path / "veil", pacs=upstream) as site,  # type: ignore[arg-type]
-        asking(site.search, site.retrieve, site.audit, THIRD=port) as veil,
-    ):
-        view = site.view("research")
-        keys = ("PatientName", "PatientID", "PatientBirthDate", "StudyDescription", "AccessionNumber", "StudyDate")
-        matches = await veil.find("STUDY", "StudyInstanceUID", *keys)
-        assert {one.StudyInstanceUID for one in matches} == {view.uid(STUDY), view.uid(f"{ROOT}1.100000002")}
-        (mine,) = (one for one in matches if one.StudyInstanceUID == view.uid(STUDY))
-        (again,) = await veil.find("PATIENT", f"PatientID={mine.PatientID}", options=("-P",))
-        assert again.PatientID == mine.PatientID
-        for key, tag in (("PatientName=Zqx*", "0010,0010"), ("PatientBirthDate=1950-", "0010,0030")):
-            _, output = await veil.ask("findscu", "STUDY", key, "StudyInstanceUID")
-            assert "0xc001" in output.lower()
-            assert "refused: this key would match what identifies somebody" in output
-            assert f"({tag})" in output
-        for original in (f"StudyInstanceUID={STUDY}", "PatientID=Zqxplant"):
-            assert await veil.find("STUDY", original) == []
-        own = (f"PatientID={mine.PatientID}",)
-        for name, level, model, more, options in (
-            ("getscu", "STUDY", "-S", (f"StudyInstanceUID={mine.StudyInstanceUID}",), ("+B",)),
-            ("movescu", "PATIENT", "-P", own, ("-aem", "THIRD")),
-        ):
-            place = veil.folder / name
-            place.mkdir()
-            veil.folder, before = place, veil.folder
-            async with storescp(program, port, place, "+xa", "+B"):
-                status, output = await veil.ask(name, level, *more, options=(model, *options))
-            assert status == 0, output
-            said.append(output)
-            assert {one.SOPInstanceUID for one in read(place)} == {view.uid(f"{ROOT}3.{n}") for n in (1, 2, 3)}
-            veil.folder = before
-        _, output = await veil.ask("getscu", "STUDY", f"StudyInstanceUID={STUDY}", options=("-S",))
-        assert "Completed Suboperations       : 0" in output
-        said += [repr(matches), repr(site.audit.events)]
-        assert found_in(veil.folder, MARKERS) == []
-    everything = "".join(said).lower()
-    assert not [marker for marker in MARKERS if marker.lower() in everything]
-    await upstream.close()
