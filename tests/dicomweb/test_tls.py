@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from proxy.commands import health
 from proxy.config_tls import ClientTls, HttpTls
+from proxy.dicomweb.client import DicomwebSender
 from proxy.dicomweb.forwarded import Hops
 from proxy.dicomweb.outgoing import open_session
-from proxy.errors import Unavailable
+from proxy.errors import DeliveryTransient, Unavailable
 from proxy.service.callers import StoredToken, Verb
+from proxy.service.ports import QueueRow
 from proxy.tls import tls_of
 from tests.authorities import keep, leaf, trust
 from tests.dicomweb.door import Door
@@ -150,3 +152,26 @@ async def test_health_asks_by_https(site_with_one: Any, tmp_path: Path) -> None:
         assert "ready" in await asyncio.to_thread(health.ask, "127.0.0.1", port, True)
         with pytest.raises(Unavailable):
             await asyncio.to_thread(health.ask, "127.0.0.1", port, False)
+
+
+async def test_veil_to_veil(site: Any, tmp_path: Path) -> None:
+    """As a destination, with a certificate of our own; as nobody, or to somebody else, nothing leaves."""
+    path = site.folder / "a"
+    path.write_bytes(site.instance())
+    row = QueueRow(1, "r", "d", "a", "0", 0, "1", "1", "2.25.1", "2.25.2", "2.25.3", "P", 0, 0.0)
+    door, running = await opened(site, tmp_path, "required")
+    door.known(VIEWER)
+    async with running:
+        url = door.root.replace("http:", "https:") + "/dicomweb/research"
+        named = {"server_name": "other.example.org"}
+        elsewhere = tls_of(ClientTls(**keep(tmp_path, "client", VIEWER), ca_file=trust(tmp_path), **named))
+        for tls in (asking(tmp_path), elsewhere, None):
+            sender = DicomwebSender(url, {}, 5.0, tls)
+            with pytest.raises(DeliveryTransient):
+                await sender.send(row, path)
+            await sender.close()
+        assert site.ingest.received == []
+        sender = DicomwebSender(url, {}, 5.0, asking(tmp_path, VIEWER))
+        await sender.send(row, path)
+        await sender.close()
+    assert [entry[3].name for entry in site.ingest.received] == ["certificate:gateway"]
