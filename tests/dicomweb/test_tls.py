@@ -128,6 +128,11 @@ async def test_a_hop_hands_on_the_certificate_of_its_client_and_never_its_own(
         assert await door.get(VIEWER) == 401
         assert await door.get(VIEWER, headers=handed) == 200
         assert door.events[-1].peer["caller"] == "certificate:client"
+    silent = Hops([ip_network("127.0.0.1/32")])
+    door, running = await opened(site_with_one, tmp_path, "optional", silent)  # one that hands on nothing
+    door.known(VIEWER, "hop")
+    async with running:
+        assert await door.get(VIEWER, headers=handed) == 401
     door, running = await opened(site_with_one, tmp_path, "optional")  # and from nobody else
     door.known(VIEWER, "hop")
     async with running:

@@ -118,6 +118,13 @@ async def test_a_certificate_that_is_not_shown_is_no_certificate(condition: str)
     assert await refusal(door, trail, asked(), der=b"nothing") == (CALLING_AE_UNKNOWN, "wrong-certificate")
 
 
+async def test_a_name_does_not_stand_for_a_digest() -> None:
+    door = Admission(ROUTES, Trail(), [peer(digests=frozenset({DIGEST}), names=frozenset({"ct-1.example.org"}))])
+    same_name = leaf("ct-1 again", ("ct-1.example.org",)).certificate.public_bytes(Encoding.DER)
+    assert await door.admit(asked(), "10.1.2.17", same_name) == CALLING_AE_UNKNOWN
+    assert isinstance(await door.admit(asked(), "10.1.2.17", DER), Admitted)
+
+
 async def test_the_reason_is_that_of_the_peer_that_came_nearest() -> None:
     trail = Trail()
     near = peer(ae_titles=frozenset({"CT1"}), networks=(ip_network("10.1.2.17/32"),), digests=frozenset({"0" * 64}))
