@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from proxy.deid.profile import Policy
 from proxy.service.events import who
@@ -20,9 +20,10 @@ from proxy.service.ports import AuditEvent, AuditTrail, Peer
 FAILED, UNKNOWN, CONFLICT = 0x0110, 0x0112, 0x0119
 #: bytes of a request, and instances in it, by whatever way it comes
 LONGEST, MOST = 16 << 20, 50_000
-#: pseudonyms that are made without leaving the event loop
-_FEW = 200
+#: instances that are judged without leaving the event loop
+FEW = 200
 
+_T = TypeVar("_T")
 #: (SOP Class UID, SOP Instance UID) as the sender knows them
 Named = tuple[str, str]
 
@@ -100,20 +101,7 @@ class Commitment:
         """How ``instances`` stand. With ``final`` nothing is pending any more: what still waits has failed."""
         ours = await self._ours(project, [uid for _, uid in instances])
         found = await self._queue.standing(project, sorted(set(ours.values())))
-        result, pending = Committed(), 0
-        for kind, uid in instances:
-            of, states = found.get(ours[uid], ("", frozenset()))
-            if not states:
-                result.failed.append((kind, uid, UNKNOWN))
-            elif of != kind:
-                result.failed.append((kind, uid, CONFLICT))
-            elif states == {"delivered"}:
-                result.safe.append((kind, uid))
-            elif final or "failed" in states:
-                result.failed.append((kind, uid, FAILED))
-            else:
-                pending += 1
-        return Committed(result.safe, result.failed, pending)
+        return await _apart(len(instances), lambda: _judged(instances, ours, found, final))
 
     async def _taken(
         self, project: str, transaction: str, instances: Sequence[Named], peer: Peer, titles: tuple[str, str] | None
@@ -136,11 +124,31 @@ class Commitment:
         if "rtn_uids" in policy.options:
             return {uid: uid for uid in uids}
         names = policy.pseudonyms()
+        return await _apart(len(uids), lambda: {uid: names.uid(uid) for uid in uids})
 
-        def work() -> dict[str, str]:
-            return {uid: names.uid(uid) for uid in uids}
 
-        return work() if len(uids) < _FEW else await asyncio.to_thread(work)
+def _judged(
+    instances: Sequence[Named], ours: Mapping[str, str], found: Mapping[str, tuple[str, frozenset[str]]], final: bool
+) -> Committed:
+    result, pending = Committed(), 0
+    for kind, uid in instances:
+        of, states = found.get(ours[uid], ("", frozenset()))
+        if not states:
+            result.failed.append((kind, uid, UNKNOWN))
+        elif of != kind:
+            result.failed.append((kind, uid, CONFLICT))
+        elif states == {"delivered"}:
+            result.safe.append((kind, uid))
+        elif final or "failed" in states:
+            result.failed.append((kind, uid, FAILED))
+        else:
+            pending += 1
+    return Committed(result.safe, result.failed, pending)
+
+
+async def _apart(size: int, work: Callable[[], _T]) -> _T:
+    """``work`` on ``size`` instances, on a thread where they are many."""
+    return work() if size <= FEW else await asyncio.to_thread(work)
 
 
 def event(

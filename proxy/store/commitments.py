@@ -7,6 +7,7 @@ that is answered by a report (`proxy.store.commitment_reports`).
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import secrets
@@ -44,7 +45,8 @@ class Commitments:
         ``titles``: the AE titles of who asked and who was asked, when a report is owed.
         """
         name, now = self._name(project, transaction), self._clock()
-        row = {"project": project, "request": name, "asked_at": now, "sealed": self._seal(name, instances)}
+        sealed = await asyncio.to_thread(self._seal, name, instances)
+        row = {"project": project, "request": name, "asked_at": now, "sealed": sealed}
         owed = self._owed(row, transaction, titles) if titles is not None else None
 
         def work(connection: sa.Connection) -> bool:
@@ -63,7 +65,7 @@ class Commitments:
         row = await self._database.run(lambda connection: connection.execute(_row(project, name)).first())
         if row is None:
             return None
-        return [(kind, uid) for kind, uid in self.opened(name, bytes(row.sealed))]
+        return await asyncio.to_thread(lambda: [(kind, uid) for kind, uid in self.opened(name, bytes(row.sealed))])
 
     def opened(self, name: str, sealed: bytes) -> Any:
         """What was sealed for the request called ``name``; `SealBroken`."""

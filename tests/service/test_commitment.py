@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import SealBroken
-from proxy.service.commitment import CONFLICT, FAILED, UNKNOWN, Commitment, Committed
+from proxy.service.commitment import CONFLICT, FAILED, FEW, UNKNOWN, Commitment, Committed
 from proxy.service.ports import AuditEvent, Peer
 from proxy.store.commitments import Commitments
 from proxy.store.database import Database
@@ -67,6 +67,16 @@ async def test_each_instance_has_its_answer(requests: Commitments) -> None:
     )
     assert queue.asked == [["our-lost", "our-other", "our-safe", "our-unknown"]], "the queue knows pseudonyms only"
     assert audit.events[-1].object == {"kind": "commitment", "safe": 1, "failed": 3, "pending": 0}
+
+
+async def test_many_are_judged_as_few_are(requests: Commitments) -> None:
+    """On a thread, off the event loop."""
+    commitment = Commitment(requests, Queue(), Audit(), lambda _: policy())
+    many = [*named("safe"), *named(*map(str, range(FEW))), *named("waiting")]
+    found = await commitment.verdict("research", many)
+    assert (found.safe, len(found.failed), found.pending) == (named("safe"), FEW, 1)
+    final = await commitment.verdict("research", many, final=True)
+    assert (final.failed[-1], final.pending) == ((CT, "waiting", FAILED), 0)
 
 
 @pytest.mark.parametrize("uid", ["waiting", "flying"])
