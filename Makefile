@@ -55,6 +55,7 @@ soak: $(STAMP)
 	VEIL_REQUESTS=20000 $(BIN)/python -m pytest --timeout 7200 tests/system/test_openapi_fuzz.py
 	VEIL_STREAMS=3000 $(BIN)/python -m pytest --timeout 7200 tests/deid/pixels/test_fuzz_streams.py
 	VEIL_OBJECTS=all VEIL_CANARIES=all $(BIN)/python -m pytest --timeout 7200 tests/peers/test_dciodvfy.py tests/deid/test_canaries.py
+	VEIL_PDUS=200000 $(BIN)/python -m pytest -s --timeout 7200 tests/dimse/test_pdu_fuzz.py
 	VEIL_FAULT_SECONDS=10 $(BIN)/python -m pytest -s --timeout 7200 tests/dimse/test_faults.py
 	VEIL_FAULTS=all $(BIN)/python -m pytest --timeout 30000 tests/deid/test_faults.py
 
