@@ -10,6 +10,8 @@ import gc
 import signal
 from dataclasses import dataclass
 
+import uvloop
+
 from proxy.deid.types import Claimed
 from proxy.dimse.acceptor import Bounds, Routes
 from proxy.dimse.deadline import Patience
@@ -61,4 +63,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())  # as `veil serve` does

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 import click
+import uvloop
 from pydicom import dcmread
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -59,9 +60,9 @@ def demo(once: bool, keep: Path | None, viewer: Path) -> None:
     """Start Veil, send it DICOM as two clients would, show what arrives."""
     configure()
     if keep is not None:
-        sys.exit(asyncio.run(run(keep, once, viewer)))
+        sys.exit(uvloop.run(run(keep, once, viewer)))
     with tempfile.TemporaryDirectory(prefix="veil-demo-") as folder:
-        sys.exit(asyncio.run(run(Path(folder) / "site", once, viewer)))
+        sys.exit(uvloop.run(run(Path(folder) / "site", once, viewer)))
 
 
 async def run(folder: Path, once: bool, viewer: Path) -> int:

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import click
+import uvloop
 
 from proxy.app import App
 from proxy.commands.options import config_option
@@ -23,7 +24,7 @@ def serve(config_path: Path, drain: float) -> None:
     """Serve DIMSE and DICOMweb as veil.yaml says."""
     config = load_config(config_path)
     configure()
-    asyncio.run(run(config, drain))
+    uvloop.run(run(config, drain))
 
 
 async def _reload(app: App) -> None:
