@@ -180,6 +180,8 @@ def _number(vr: str, value: int) -> bytes:
 def _decoded(vr: str, raw: bytes) -> Value:
     if vr == "LO":
         return raw.decode("ascii", "replace").strip(" \0")  # a comment that is not ASCII is no reason to give up
+    if vr == "LO":  # (0000,0902) only: words for people, which no peer shall fail by
+        return raw.decode("ascii", "replace").strip(" \0")
     if vr in _PAD:
         try:
             return raw.decode("ascii").strip(" \0")
