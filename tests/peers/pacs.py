@@ -55,11 +55,15 @@ class Orthanc:
 
 @contextmanager
 def run_orthanc(
-    binary: Path, ports: tuple[int, int], folder: Path, servers: Mapping[str, list[str]] | None = None
+    binary: Path,
+    ports: tuple[int, int],
+    folder: Path,
+    servers: Mapping[str, list[str]] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Iterator[Orthanc]:
     """Orthanc with its DICOMweb plugin on loopback, with an empty storage below ``folder``.
 
-    ``servers``: those that it asks as a client, name → URL, user, password.
+    ``servers``: those that it asks as a client, name → URL, user, password; ``more``: settings of its own.
     """
     if not _PLUGINS.exists():
         message = "Orthanc's DICOMweb plugin is not installed: run tests/install-peers.sh"
@@ -74,7 +78,7 @@ def run_orthanc(
         "DicomAlwaysAllowFind": True, "DicomAlwaysAllowGet": True, "DicomAlwaysAllowMove": True,
         "DicomCheckCalledAet": False, "UnknownSopClassAccepted": True, "OverwriteInstances": True,
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Servers": dict(servers or {})},
-        "StorageCompression": False,
+        "StorageCompression": False, **(more or {}),
     }  # fmt: skip
     configuration = folder / "orthanc.json"
     configuration.write_text(json.dumps(settings))
