@@ -156,9 +156,11 @@ async def _carry(message: Message, listed: list[Listed], carrier: Carrier, count
             counts.waiting.popleft()
             if path is not None or one.required:
                 counts.add(one.uid, status)
+            if not counts.waiting:
+                continue
             if message.cancelled.is_set():
                 raise Cancelled
-            if counts.waiting and time.monotonic() - last >= _OFTEN:
+            if time.monotonic() - last >= _OFTEN:
                 await report()
 
 
