@@ -33,6 +33,7 @@ from proxy.listening import make_dimse, routes
 from proxy.querying import make_queries
 from proxy.reading import Parts, Readers
 from proxy.service.commitment import Commitment
+from proxy.service.decoding import Decoding
 from proxy.service.deliver import Deliver
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import AuditEvent, Peer
@@ -148,8 +149,10 @@ class App:
         stack.push_async_callback(self.judge.close)
         if servers:
             await pool.start()
+        gate = Gate(self._gate_key)
+        decoding = Decoding(self.judge, gate, config.limits.instance_bytes)
         senders = {
-            name: make_sender(d, self.archive, self.certificates.get(f"destinations.{name}.tls"))
+            name: make_sender(d, self.archive, self.certificates.get(f"destinations.{name}.tls"), decoding)
             for name, d in config.destinations.items()
         }
         self.deliver = Deliver(self.queue, self.spool, self.audit, senders)
@@ -158,7 +161,6 @@ class App:
             self.judge, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify
         )
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
-        gate = Gate(self._gate_key)
         parts = Parts(config, self.archive, self.audit, self.database, self.judge, gate, self.certificates)
         self.readers = Readers(parts, self.policies)
         requests = Commitments(self.database, load_key(config.node_key_file))

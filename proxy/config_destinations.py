@@ -33,9 +33,10 @@ class ArchiveDestination(Strict):
 
 
 class DimseDestination(ApplicationEntity):
-    """A PACS that takes C-STORE."""
+    """A PACS that takes C-STORE. ``transcode``: what it may be sent in place of what it does not take."""
 
     type: Literal["dimse"]
+    transcode: Literal["never", "lossless"] = "never"
 
 
 class WebPacs(Strict):

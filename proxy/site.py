@@ -30,8 +30,10 @@ from proxy.dicomweb.client import DicomwebSender
 from proxy.dicomweb.viewer import Build
 from proxy.dicomweb.viewer_config import SignIn
 from proxy.dimse.requestor import Destination as ApplicationEntity
+from proxy.dimse.rewriting import Rewriting
 from proxy.dimse.scu import DimseSender
 from proxy.errors import ConfigError
+from proxy.service.decoding import Decoding
 from proxy.service.ports import AuditEvent, Sender
 from proxy.store.database import Database
 from proxy.store.keys import check_key, load_certificate, load_key, project_key_name
@@ -73,7 +75,9 @@ def _certificates(project: Project) -> tuple[str, ...]:
     return tuple(load_certificate(path) for path in chosen.certificates) if chosen is not None else ()
 
 
-def make_sender(destination: Destination, archive: EmbeddedArchive, tls: ssl.SSLContext | None) -> Sender:
+def make_sender(
+    destination: Destination, archive: EmbeddedArchive, tls: ssl.SSLContext | None, decoding: Decoding
+) -> Sender:
     """The transport of a destination; ``tls``: what it speaks, where the document says so."""
     if isinstance(destination, ArchiveDestination):
         return ArchiveSender(archive)
@@ -81,7 +85,7 @@ def make_sender(destination: Destination, archive: EmbeddedArchive, tls: ssl.SSL
         return DicomwebSender(destination.url, destination.headers, destination.timeout_seconds, tls)
     d = destination
     to = ApplicationEntity(d.host, d.port, d.called_ae, d.calling_ae, d.timeout_seconds, tls)
-    return DimseSender(to, d.associations)
+    return DimseSender(to, d.associations, Rewriting(decoding) if d.transcode == "lossless" else None)
 
 
 def make_viewer(config: Config) -> Build | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import proxy
 from proxy.deid.inflate import inflate
-from proxy.deid.part10 import PREAMBLE, MetaElement, head_of, read_meta
+from proxy.deid.part10 import PREAMBLE, MetaElement, head_of, read_meta, read_part10
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf
 from proxy.deid.tables import TransferSyntax
@@ -38,6 +38,17 @@ class Output:
     syntax: TransferSyntax
     view: View
     bulk: tuple[Leaf, ...]
+
+
+def read_input(data: memoryview, policy: Policy) -> View:
+    """The data set of a Part 10 file."""
+    head = read_part10(data)
+    syntax = policy.transfer_syntaxes.get(head.transfer_syntax_uid)
+    if syntax is None:
+        raise InstanceHeld(Reason.UNKNOWN_TRANSFER_SYNTAX, "this transfer syntax is not handled", 0x00020010)
+    if syntax.deflated:
+        return view_of(memoryview(inflate(data, head.dataset_offset, policy.limits)), 0, syntax, policy)
+    return view_of(data, head.dataset_offset, syntax, policy)
 
 
 def read_output(

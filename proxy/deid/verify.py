@@ -17,10 +17,10 @@ import numpy as np
 from proxy.deid import deidentified
 from proxy.deid.allowed import Rules
 from proxy.deid.allowed_documents import is_dummied
-from proxy.deid.assembly import Output, read_output
+from proxy.deid.assembly import Output, read_input, read_output
+from proxy.deid.decoded import check as check_decoded
 from proxy.deid.glance_values import left, table_of
 from proxy.deid.identifiers import stripped
-from proxy.deid.inflate import inflate
 from proxy.deid.original import Source
 from proxy.deid.part10 import read_part10
 from proxy.deid.pixels.plan import TextReader
@@ -31,8 +31,8 @@ from proxy.deid.said import CODE_VALUE, Said, check_markers, check_report
 from proxy.deid.seal import NONCE_BYTES, Seal
 from proxy.deid.searches import Searches
 from proxy.deid.sieve import Sieve
-from proxy.deid.types import Claimed, Deidentified, Report
-from proxy.deid.view import View, view_of
+from proxy.deid.types import Chunk, Claimed, Deidentified, Report
+from proxy.deid.view import View
 from proxy.deid.witness import CLEAN_PIXELS, check_claims, check_legible, check_pixels, is_told, named
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
 
@@ -66,7 +66,7 @@ class Gate:
 
     def verify(self, data: memoryview, result: Deidentified, policy: Policy) -> Release:
         """Read input and output again; raises `InstanceHeld` unless nothing at all is wrong with the output."""
-        before, seal = _read_input(data, policy), self._seal()
+        before, seal = read_input(data, policy), self._seal()
         try:
             output = read_output(data, result.chunks, policy, result.work.chunks, seal.add)
             pixels = _Judgement(before, output, policy, result).pronounce()
@@ -81,12 +81,19 @@ class Gate:
 
     def let_pass(self, data: memoryview, claimed: Claimed, policy: Policy, check: bool) -> tuple[Release, Report]:
         """For an instance that a PACS holds de-identified: there is no input. ``check``: see `deidentified.check`."""
-        view = _read_input(data, policy)
+        view = read_input(data, policy)
         report = deidentified.describe(view, read_part10(data), claimed, policy)
         if check:
             deidentified.check(view, data, policy)
         seal = self._seal()
         seal.add(data)
+        return _released(seal), report
+
+    def decoded(self, data: memoryview, chunks: tuple[Chunk, ...], policy: Policy) -> tuple[Release, Report]:
+        """For what was released before: ``chunks`` are ``data`` with its pixels decompressed. See `decoded.check`."""
+        seal = self._seal()
+        output = read_output(data, chunks, policy, (1, len(chunks) - 1), seal.add)
+        report = check_decoded(read_input(data, policy), read_part10(data), output, policy)
         return _released(seal), report
 
     def again(self, release: Release) -> Seal:
@@ -105,16 +112,6 @@ class Gate:
 
 def _released(seal: Seal) -> Release:
     return Release(seal.size, seal.nonce, seal.tag())
-
-
-def _read_input(data: memoryview, policy: Policy) -> View:
-    head = read_part10(data)
-    syntax = policy.transfer_syntaxes.get(head.transfer_syntax_uid)
-    if syntax is None:
-        raise InstanceHeld(Reason.UNKNOWN_TRANSFER_SYNTAX, "this transfer syntax is not handled", 0x00020010)
-    if syntax.deflated:
-        return view_of(memoryview(inflate(data, head.dataset_offset, policy.limits)), 0, syntax, policy)
-    return view_of(data, head.dataset_offset, syntax, policy)
 
 
 class _Judgement:

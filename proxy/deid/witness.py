@@ -61,7 +61,7 @@ def check_pixels(root: Level, found: Leaf | None, syntax: TransferSyntax, work: 
     _check_demands(work)
     if syntax.handling == "video":
         return  # nothing here reads it: the decision answers for it, and asks for no areas
-    pixels = _read(found, root, syntax)
+    pixels = read_pixels(found, root, syntax)
     _check_covered(work, pixels.layout.columns, pixels.layout.rows, pixels.layout.frames)
     if not pixels.streams and (hiding := hidden.hidden(pixels.value, pixels.layout)):
         raise _not_clean(hiding[0])
@@ -87,7 +87,7 @@ def check_legible(
     """Strict: reads every frame of the output and raises where a text names what ``known`` says of the input."""
     if syntax.handling == "video" or reader is None:
         raise InstanceHeld(Reason.PIXELS_UNINSPECTED, "a strict profile, and nothing can read these pixels", found.tag)
-    pixels = _read(found, root, syntax)
+    pixels = read_pixels(found, root, syntax)
     if finds(pixels.frame, pixels.layout, reader, known):
         raise _not_clean("a second reading finds an identifier of the input")
 
@@ -103,7 +103,8 @@ def _check_demands(work: Work) -> None:
         raise _not_clean("pixels are said to be clean, and nobody looked")
 
 
-def _read(leaf: Leaf, root: Level, syntax: TransferSyntax) -> _Pixels:
+def read_pixels(leaf: Leaf, root: Level, syntax: TransferSyntax) -> _Pixels:
+    """The pixel data ``leaf`` of the data set ``root``, with its frames found."""
     layout = layout_of(root, syntax, leaf.tag, "" if syntax.implicit else leaf.vr)
     if syntax.handling == "native":
         return _Pixels(leaf.value, layout, syntax, ())

@@ -79,6 +79,8 @@ class Bench:
                 return self._judge.describe(memoryview(mapping), policy)
             if job.rendering is not None:
                 return self._judge.render(memoryview(mapping), job.rendering, policy)
+            if job.decoding:
+                return self._judge.decode(memoryview(mapping), policy)
             if job.passing is not None:
                 return self._judge.let_pass(memoryview(mapping), job.claimed, policy, job.passing)
             return self._judge.judge(memoryview(mapping), job.claimed, policy)

@@ -17,10 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from proxy.deid.pixels.decompressed import decompress
 from proxy.deid.pixels.plan import TextReader
 from proxy.deid.pixels.rendering import Rendered, Rendering, render
 from proxy.deid.profile import Policy
-from proxy.deid.types import Claimed, Deidentified, Original, Report, Slice
+from proxy.deid.types import Chunk, Claimed, Deidentified, Original, Report, Slice
 from proxy.deid.verify import SALT_BYTES, Release
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released, Verdict
@@ -43,6 +44,10 @@ class Verifier(Protocol):
 
     def let_pass(self, data: memoryview, claimed: Claimed, policy: Policy, check: bool) -> tuple[Release, Report]:
         """The permission for what is de-identified already; `InstanceHeld` otherwise."""
+        ...
+
+    def decoded(self, data: memoryview, chunks: tuple[Chunk, ...], policy: Policy) -> tuple[Release, Report]:
+        """The permission for ``data``, decompressed; `InstanceHeld` otherwise."""
         ...
 
 
@@ -84,9 +89,16 @@ class Judge:
         found = _contained(lambda: self._gate.let_pass(data, claimed, policy, check))
         if isinstance(found, Trouble):
             return _held(found, None, started)
-        release, report = found
-        uids = (report.sop_class_uid, report.sop_instance_uid, report.study_instance_uid, report.series_instance_uid)
-        return Released(release, (Slice(0, len(data)),), Original(*uids), report, _since(started))
+        return _passed((Slice(0, len(data)),), *found, started)
+
+    def decode(self, data: memoryview, policy: Policy) -> Verdict:
+        """Release ``data``, which was released before, with its pixel data decompressed. As `let_pass`."""
+        started = time.perf_counter()
+        chunks = _contained(lambda: decompress(data, policy))
+        if isinstance(chunks, Trouble):
+            return _held(chunks, None, started)
+        found = _contained(lambda: self._gate.decoded(data, chunks, policy))
+        return _held(found, None, started) if isinstance(found, Trouble) else _passed(chunks, *found, started)
 
     def render(self, data: memoryview, wanted: Rendering, policy: Policy) -> Rendered | Held:
         """A picture of ``data``, which is de-identified. Raises nothing that an instance can cause."""
@@ -125,6 +137,12 @@ def _contained(act: Callable[[], T]) -> T | Trouble:
         return Trouble(held.reason, held.detail[:_DETAIL])
     except Exception as error:  # noqa: BLE001 - see the file's head
         return Trouble(Reason.ENGINE_ERROR, type(error).__name__)
+
+
+def _passed(chunks: tuple[Chunk, ...], release: Release, report: Report, started: float) -> Released:
+    """What was de-identified before: its own UIDs are those that it came with."""
+    uids = (report.sop_class_uid, report.sop_instance_uid, report.study_instance_uid, report.series_instance_uid)
+    return Released(release, chunks, Original(*uids), report, _since(started))
 
 
 def _held(trouble: Trouble, original: Original | None, started: float) -> Held:

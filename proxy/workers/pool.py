@@ -1,8 +1,7 @@
 """`WorkerPool`: de-identification in worker processes. Implements `proxy.service.ports.Deidentifier`.
 
 A codec crash, a hang or a decompression bomb costs the instance that caused it, and the process it ran in, which is
-replaced. The event loop never blocks: each worker has a thread that talks to it. Waiting for a free worker is bounded
-in time and number.
+replaced. The event loop never blocks: each worker has a thread that talks to it. Waiting is bounded in time and number.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from proxy.workers.protocol import Job
 from proxy.workers.worker import Worker
 
 T = TypeVar("T")
+Act = Callable[[Worker, Job, int], T]
 
 #: how fast the slowest honest instance goes through, for the deadline of large ones
 _BYTES_PER_SECOND = 50_000_000
@@ -87,36 +87,40 @@ class WorkerPool:
 
     async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
         """See `Deidentifier.run`. The arena is frozen, and may be closed at any time after the call began."""
-        return await self._verdict(Job(project, claimed, arena.size), arena)
+        return await self._frozen(Job(project, claimed, arena.size), arena, Worker.run)
 
     async def let_pass(self, project: str, arena: Arena, claimed: Claimed, check: bool) -> Verdict:
         """See `proxy.service.passing.Passes`; as `run`."""
-        return await self._verdict(Job(project, claimed, arena.size, passing=check), arena)
+        return await self._frozen(Job(project, claimed, arena.size, passing=check), arena, Worker.run)
 
-    async def _verdict(self, job: Job, arena: Arena) -> Verdict:
+    async def describe(self, project: str, arena: Arena) -> list[Outcome] | Held:
+        """See `proxy.service.view_describe.Describer`; as `run`."""
+        return await self._frozen(Job(project, Claimed(), arena.size, describing=True), arena, Worker.describe)
+
+    async def _frozen(self, job: Job, arena: Arena, act: Act[T]) -> T:
         arena.freeze()
         # a caller who goes away does not take the worker along: the work ends by itself
-        return await asyncio.shield(await self._begin(job, arena.fd, lambda worker, fd: worker.run(job, fd)))
+        return await asyncio.shield(await self._begin(job, arena.fd, act))
 
     async def render(self, project: str, fd: int, wanted: Rendering) -> Rendered | Held:
         """See `proxy.service.render.Renderer`. At most half of the workers render, so that the others can receive."""
-        job = Job(project, Claimed(), os.fstat(fd).st_size, wanted)
+        return await self._aside(Job(project, Claimed(), os.fstat(fd).st_size, wanted), fd, Worker.render)
+
+    async def decode(self, project: str, fd: int) -> Verdict:
+        """See `proxy.service.decoding.Decodes`; as `render`."""
+        return await self._aside(Job(project, Claimed(), os.fstat(fd).st_size, decoding=True), fd, Worker.run)
+
+    async def _aside(self, job: Job, fd: int, act: Act[T]) -> T:
         await self._in_time(self._renders.acquire)
         try:
-            task = await self._begin(job, fd, lambda worker, its: worker.render(job, its))
+            task = await self._begin(job, fd, act)
         except BaseException:
             self._renders.release()
             raise
         task.add_done_callback(lambda _: self._renders.release())
         return await asyncio.shield(task)
 
-    async def describe(self, project: str, arena: Arena) -> list[Outcome] | Held:
-        """See `proxy.service.view_describe.Describer`; as `run`."""
-        arena.freeze()
-        job = Job(project, Claimed(), arena.size, describing=True)
-        return await asyncio.shield(await self._begin(job, arena.fd, lambda worker, fd: worker.describe(job, fd)))
-
-    async def _begin(self, job: Job, fd: int, act: Callable[[Worker, int], T]) -> asyncio.Task[T]:
+    async def _begin(self, job: Job, fd: int, act: Act[T]) -> asyncio.Task[T]:
         """``act`` under way with a worker and a descriptor of its own, which is ``fd``."""
         if job.project not in self._projects:
             raise WorkersUnavailable("no policy for this project")
@@ -158,11 +162,11 @@ class WorkerPool:
             self._keep(self._replace(worker))
         return worker
 
-    async def _work(self, worker: Worker, job: Job, fd: int, act: Callable[[Worker, int], T]) -> T:
+    async def _work(self, worker: Worker, job: Job, fd: int, act: Act[T]) -> T:
         deadline = self._seconds + job.size / _BYTES_PER_SECOND
         timer = asyncio.get_running_loop().call_later(deadline, worker.expire)
         try:
-            return await self._in_thread(lambda: act(worker, fd))
+            return await self._in_thread(lambda: act(worker, job, fd))
         finally:
             timer.cancel()
             os.close(fd)
@@ -180,8 +184,8 @@ class WorkerPool:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _RESTART_CAP)
             else:
-                self._idle.put_nowait(worker)
-                return
+                return self._idle.put_nowait(worker)
+        return None
 
     def _in_thread(self, act: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, act)

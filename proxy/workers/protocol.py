@@ -45,6 +45,8 @@ class Job:
     describing: bool = False
     #: it is de-identified already, and is only to be let pass: with (True) or without the gate's check
     passing: bool | None = None
+    #: it was released before, and its pixel data is to be decompressed
+    decoding: bool = False
 
 
 def send(sock: socket.socket, value: object, fd: int = -1) -> None:

@@ -76,6 +76,10 @@ class Rotation:
         """See `proxy.service.render.Renderer`."""
         return await self._current.use(lambda pool: pool.render(project, fd, wanted))
 
+    async def decode(self, project: str, fd: int) -> Verdict:
+        """See `proxy.service.decoding.Decodes`."""
+        return await self._current.use(lambda pool: pool.decode(project, fd))
+
     async def describe(self, project: str, arena: Arena) -> list[Outcome] | Held:
         """See `proxy.service.view_describe.Describer`."""
         return await self._current.use(lambda pool: pool.describe(project, arena))

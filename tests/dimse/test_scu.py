@@ -58,12 +58,17 @@ class Pacs:
 def pacs() -> Iterator[Callable[..., Pacs]]:
     servers = []
 
-    def start(classes: tuple[str, ...] = (CTImageStorage, MRImageStorage), title: str = "", **settings: Any) -> Pacs:
+    def start(
+        classes: tuple[str, ...] = (CTImageStorage, MRImageStorage),
+        title: str = "",
+        syntaxes: tuple[str, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian),
+        **settings: Any,
+    ) -> Pacs:
         this = Pacs(**settings)
         ae = AE("PACS")
         ae.require_called_aet = bool(title)
         for uid in classes:
-            ae.add_supported_context(uid, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+            ae.add_supported_context(uid, list(syntaxes))
         if classes:
             ae.add_supported_context(contexts.VERIFICATION)
         else:
@@ -88,7 +93,7 @@ def pacs() -> Iterator[Callable[..., Pacs]]:
 async def sender() -> AsyncIterator[Callable[..., DimseSender]]:
     made: list[DimseSender] = []
 
-    def make(port: int, called: str = "PACS", seconds: float = 5.0, **more: int) -> DimseSender:
+    def make(port: int, called: str = "PACS", seconds: float = 5.0, **more: Any) -> DimseSender:
         made.append(DimseSender(to(port, called, seconds), **more))
         return made[-1]
 
