@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 from proxy.certificates import Certificates
 from proxy.config_tls import DimseTls, HttpTls
 from proxy.errors import AuditUnavailable, ConfigError
-from proxy.service.ports import AuditEvent
 from proxy.tls import Renewable
 from tests.authorities import keep, leaf, trust
+from tests.service.fakes import Audit
 
 PAIRS = [leaf(f"veil{number}") for number in range(3)]
 PRINTS = [pair.certificate.fingerprint(SHA256()).hex() for pair in PAIRS]
@@ -31,22 +31,11 @@ def said() -> Iterator[list[Any]]:
         yield entries
 
 
-class Trail:
-    def __init__(self) -> None:
-        self.events: list[AuditEvent] = []
-        self.broken = False
-
-    async def record(self, *events: AuditEvent) -> None:
-        if self.broken:
-            raise AuditUnavailable("no sink")
-        self.events += events
-
-
 class Site:
     """Two ports, each with files of its own."""
 
     def __init__(self, folder: Path, poll: float = 0.01) -> None:
-        self.folder, self.trail = folder, Trail()
+        self.folder, self.trail = folder, Audit()
         self.replace("dimse", 0)
         self.replace("http", 1)
         self.dimse = DimseTls(**keep(folder, "dimse", PAIRS[0]), ca_file=trust(folder))
@@ -69,8 +58,8 @@ class Site:
 
 
 async def test_what_the_document_does_not_name_is_not_there(tmp_path: Path) -> None:
-    assert Certificates({}, Trail()).get("dimse.tls") is None
-    empty = Certificates({}, Trail())
+    assert Certificates({}, Audit()).get("dimse.tls") is None
+    empty = Certificates({}, Audit())
     empty.start()
     await empty.renew()
     await empty.stop()

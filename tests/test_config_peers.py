@@ -17,7 +17,7 @@ from proxy.config_tls import ClientTls, ServerTls
 from proxy.errors import ConfigError
 from proxy.service.callers import Verb
 from tests.authorities import keep, leaf, trust
-from tests.dimse.servers import Recorded
+from tests.service.fakes import Audit
 
 TLS = {"certificate_file": "veil.pem", "key_file": "veil.key", "ca_file": "ca.pem"}
 CLIENT = {"ca_file": "ca.pem", "certificate_file": "veil.pem", "key_file": "veil.key"}
@@ -181,7 +181,7 @@ def test_peers_become_what_admission_knows(tmp_path: Path) -> None:
     }  # fmt: skip
     old = {"type": "dimse", "host": "127.0.0.1", "port": 104, "called_ae": "PACS", "retrieve": "move", "move_ae": "MV"}
     config = load(tmp_path, dimse={"tls": TLS}, peers={"ct-1": peer}, upstreams={"old": old})
-    (known,) = make_admission(config, {}, Recorded(), None)._peers
+    (known,) = make_admission(config, {}, Audit(), None)._peers
     assert (known.name, known.ae_titles, known.digests) == ("ct-1", {"CT1"}, {"ab" * 32})
     assert known.names == {"ct-1.example.org"}
     assert known.verbs("research") == {Verb.STORE, Verb.SEARCH, Verb.RETRIEVE}

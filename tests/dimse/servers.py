@@ -11,21 +11,11 @@ from proxy.dimse.receiving import Budget
 from proxy.dimse.server import Bounds, DimseServer, Patience
 from proxy.dimse.services import Verification
 from proxy.dimse.storage import Storage
-from proxy.service.ports import AuditEvent
+from tests.service.fakes import Audit
 
 Serve = Callable[..., Awaitable[DimseServer]]
 ROUTES = {"VEIL": "research", "OTHER AE": "other"}
 RUNNING: list[DimseServer] = []
-
-
-class Recorded:
-    """An audit trail in memory."""
-
-    def __init__(self) -> None:
-        self.events: list[AuditEvent] = []
-
-    async def record(self, *events: AuditEvent) -> None:
-        self.events += events
 
 
 def make(
@@ -44,7 +34,7 @@ def make(
     audit: Any = None,
 ) -> DimseServer:
     bounds = Bounds(max_pdu, Patience(idle_seconds, first_seconds), associations, per_address, strangers)
-    services = (Verification(), Storage(ingest, audit or Recorded(), Budget(memory_limit), instance_limit))
+    services = (Verification(), Storage(ingest, audit or Audit(), Budget(memory_limit), instance_limit))
     return DimseServer("127.0.0.1", port, bounds, gatekeeper or Routes(ROUTES), lambda project: services, tls)
 
 

@@ -27,8 +27,9 @@ from proxy.tls import Renewable, context_of, tls_of
 from proxy.wire.command import C_ECHO_RQ, Command
 from proxy.wire.negotiation import ProposedContext
 from tests.authorities import keep, leaf, root, trust
-from tests.dimse.servers import ROUTES, Recorded, Serve
+from tests.dimse.servers import ROUTES, Serve
 from tests.peers.test_dcmtk_dimse import Program, Run, bundled, queue_row, storescp
+from tests.service.fakes import Audit
 
 pytestmark = pytest.mark.peer
 
@@ -43,7 +44,7 @@ SECONDS = 20.0
 class Port:
     """Our port with TLS, and DCMTK as who comes."""
 
-    def __init__(self, folder: Path, program: Program, run: Run, audit: Recorded) -> None:
+    def __init__(self, folder: Path, program: Program, run: Run, audit: Audit) -> None:
         self.folder, self.program, self.run, self.audit = folder, program, run, audit
         self.settings = DimseTls(**keep(folder, "server", leaf("veil")), ca_file=trust(folder, 0))
         self.tls = tls_of(self.settings)
@@ -71,7 +72,7 @@ class Port:
 
 @pytest.fixture
 async def port(serve: Serve, program: Program, run: Run, tmp_path: Path) -> Port:
-    audit = Recorded()
+    audit = Audit()
     made = Port(tmp_path, program, run, audit)
     known = KnownPeer(
         "ct-1", GRANTS, frozenset({"CT1"}), (ip_network("127.0.0.0/8"),), names=frozenset({"ct-1.example.org"})
@@ -163,7 +164,7 @@ class Identified(Port):
     """A port without TLS that wants a user."""
 
     def __init__(self, folder: Path, program: Program, run: Run) -> None:
-        super().__init__(folder, program, run, Recorded())
+        super().__init__(folder, program, run, Audit())
         self.token = new_token()
         stored = [StoredToken("ws-1", digest_of(self.token), {"*": frozenset(Verb)})]
         callers = [StaticCallers(lambda: stored, self.audit)]

@@ -21,9 +21,10 @@ from proxy.service.known_peers import KnownPeer
 from proxy.service.peers import Admission
 from proxy.tls import context_of, tls_of
 from tests.authorities import keep, leaf, trust
-from tests.dimse.servers import ROUTES, Recorded, Serve
+from tests.dimse.servers import ROUTES, Serve
 from tests.peers.pacs import Orthanc, run_orthanc
 from tests.peers.test_dcmtk_dimse import bundled, queue_row
+from tests.service.fakes import Audit
 
 pytestmark = pytest.mark.peer
 
@@ -50,7 +51,7 @@ async def test_both_ways(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     theirs = keep(tmp_path, "orthanc", leaf("orthanc", ("orthanc.example.org", "127.0.0.1")))
     authorities = trust(tmp_path, 0)
-    audit = Recorded()
+    audit = Audit()
     known = KnownPeer("pacs", {"research": frozenset({Verb.STORE})}, names=frozenset({"orthanc.example.org"}))
     settings = DimseTls(**keep(tmp_path, "veil", leaf("veil")), ca_file=authorities)
     tls = tls_of(settings)

@@ -28,6 +28,7 @@ from proxy.wire.negotiation import (
     UserIdentity,
 )
 from tests.authorities import leaf, root
+from tests.service.fakes import Audit
 
 ROUTES = {"VEIL": "research", "TRIAL": "trial", "VEIL_MOVE": "upstream:old"}
 CT1 = leaf("ct-1", ("CT-1.example.org", "10.1.2.17"))
@@ -37,15 +38,11 @@ DIGEST = CT1.certificate.fingerprint(SHA256()).hex()
 STORE = {"research": frozenset({Verb.STORE})}
 
 
-class Trail:
-    def __init__(self) -> None:
-        self.events: list[AuditEvent] = []
-        self.broken = False
+class Trail(Audit):
+    """Without the records of who may call."""
 
     async def record(self, *events: AuditEvent) -> None:
-        if self.broken:
-            raise AuditUnavailable("no sink")
-        self.events += [event for event in events if event.type != "callers-changed"]
+        await super().record(*(event for event in events if event.type != "callers-changed"))
 
 
 def asked(calling: str = "CT1", called: str = "VEIL", identity: UserIdentity | None = None) -> Request:
