@@ -1,4 +1,4 @@
-"""A spooled instance in another transfer syntax, for a destination that refuses its own: without loss, or not at all.
+"""A released instance in another transfer syntax, for who does not take its own: without loss, or not at all.
 
 Of native pixel data only headers and byte order change (as over the web), encapsulated pixel data is decompressed by a
 worker. Both ends are explicit VR little endian, or else implicit VR, which every DICOM application knows (PS3.5 10.1).
@@ -15,7 +15,7 @@ from proxy.dimse.outgoing import Data, File, part10_offset
 from proxy.dimse.query_file import REWRITTEN, CannotGive, Stored, data_set
 from proxy.errors import InstanceRejected
 from proxy.service.decoding import Decoding
-from proxy.service.ports import Arena, QueueRow
+from proxy.service.ports import Arena
 from proxy.wire.implicit import NotConvertible, implicit
 from proxy.wire.vr import EXPLICIT_LE, NATIVE
 
@@ -24,24 +24,23 @@ SYNTAXES = REWRITTEN
 
 
 class Rewriting:
-    """For one destination; one instance at a time, for it lies in memory."""
+    """For one destination, or for those who retrieve; few instances at a time, for each lies in memory."""
 
-    def __init__(self, decoding: Decoding) -> None:
-        self._decoding, self._turn = decoding, asyncio.Semaphore(1)
+    def __init__(self, decoding: Decoding, at_once: int = 1) -> None:
+        self._decoding, self._turns = decoding, asyncio.Semaphore(at_once)
 
     @asynccontextmanager
-    async def rewritten(self, row: QueueRow, path: Path, syntax: str) -> AsyncIterator[Data]:
-        """The data set of the file at ``path`` in ``syntax``, one of `SYNTAXES`. Raises a `DeliveryError`, OSError."""
-        async with self._turn:
-            if row.transfer_syntax_uid in NATIVE:
-                stored = Stored(path, row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid)
+    async def rewritten(self, project: str, instance: Stored, syntax: str) -> AsyncIterator[Data]:
+        """The data set of ``instance`` in ``syntax``, one of `SYNTAXES`. Raises a `DeliveryError`, OSError."""
+        async with self._turns:
+            if instance.syntax in NATIVE:
                 try:
-                    data = await asyncio.to_thread(data_set, stored, syntax)
+                    data = await asyncio.to_thread(data_set, instance, syntax)
                 except CannotGive as error:
                     raise InstanceRejected("no-transcoding", str(error)) from None
                 yield data
                 return
-            async with self._decoding.decompressed(row.project, path) as arena:
+            async with self._decoding.decompressed(project, instance.path) as arena:
                 yield await asyncio.to_thread(_data_of, arena, syntax)
 
 

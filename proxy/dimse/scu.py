@@ -18,6 +18,7 @@ from proxy.dimse.contexts import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
 from proxy.dimse.exchange import AssociationLost
 from proxy.dimse.outgoing import Data, File, part10_offset
 from proxy.dimse.pool import Link, Pool
+from proxy.dimse.query_file import Stored
 from proxy.dimse.requestor import Destination
 from proxy.dimse.rewriting import SYNTAXES, Rewriting
 from proxy.dimse.status import association_rejected, check_delivered
@@ -91,7 +92,8 @@ class DimseSender:
         context = next((other for other in others if other is not None), None)
         if context is None or self._rewriting is None:
             raise InstanceRejected("no-context", "SOP class or transfer syntax not accepted in negotiation")
-        async with self._rewriting.rewritten(row, file.path, context.syntax) as data:
+        instance = Stored(file.path, row.sop_class_uid, row.sop_instance_uid, row.transfer_syntax_uid)
+        async with self._rewriting.rewritten(row.project, instance, context.syntax) as data:
             return await _sent(association, context, row, data)
 
 
