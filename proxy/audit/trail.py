@@ -25,7 +25,7 @@ from proxy.service.ports import AuditEvent
 #: requests that share one fdatasync at most, and events that may wait for a slow disk
 _BATCH, _WAITING = 512, 20_000
 #: events that no sender waits for, and how many seconds they wait for others to share an fdatasync with
-_PATIENT, _PATIENCE = frozenset({"delivered"}), 0.005
+_PATIENT, _PATIENCE = frozenset({"delivered"}), 0.02
 
 
 def _now() -> datetime:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from proxy.service.lane import DestinationStatus, Lane
 from proxy.service.ports import AuditTrail, DeliveryQueue, Sender, Spool
@@ -58,14 +58,22 @@ class Deliver:
         for lane in self._lanes.values():
             lane.stopping = True
             lane.wake(everyone=True)
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=timeout)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        until = asyncio.get_running_loop().time() + timeout
+        await _ended(self._tasks, until)
+        await _ended([task for lane in self._lanes.values() for task in lane.finishing], until)
         self._tasks = []
         await asyncio.gather(*(sender.close() for sender in self._senders.values()), return_exceptions=True)
 
     def status(self) -> Mapping[str, DestinationStatus]:
         """Destination → how it stands."""
         return {name: lane.status() for name, lane in self._lanes.items()}
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]], until: float) -> None:
+    """Wait for ``tasks`` until then, and cancel what is late."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=max(until - asyncio.get_running_loop().time(), 0))
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

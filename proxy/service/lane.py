@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 #: refusals of one instance by one destination before it is given up
 TRIES = 3
+#: delivered instances whose record and row are still on their way to the disk, at most
+_FINISHING = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ class Lane:
         self._refusals: dict[int, int] = {}  # row id → times this destination refused this instance
         self._in_flight = self._delivered = self._retried = self._rejected = 0
         self._last_code = ""
+        self._finishing: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(_FINISHING)
+        self._stuck = 0  # records and rows that cannot be written now: nothing more is sent meanwhile
 
     def status(self) -> DestinationStatus:
         """See `Deliver.status`."""
@@ -79,6 +84,11 @@ class Lane:
                 self._last_code, busy = type(error).__name__, False
             if not busy:
                 await self._idle()
+
+    @property
+    def finishing(self) -> frozenset[asyncio.Task[None]]:
+        """What still writes down that something was delivered; for `Deliver.stop`."""
+        return frozenset(self._finishing)
 
     def wake(self, everyone: bool = False) -> None:
         """A row waits: one idle `run` looks for it, or all of them. Does not block; call it on the event loop."""
@@ -107,7 +117,7 @@ class Lane:
     async def _step(self) -> bool:
         """Claim and send one row; False when there is nothing to do now."""
         now = self._clock()
-        if not self._breaker.admit(now):
+        if self._stuck or not self._breaker.admit(now):
             return False
         with self._breaker.attempt():
             rows = await self._queue.claim(self._name, 1, now)
@@ -119,12 +129,24 @@ class Lane:
         self._in_flight += 1
         try:
             error = await self._attempt(row)
-            if error is None:
-                await self._accepted(row)
-            else:
+            if error is not None:
                 await self._failed(row, error)
+                return
+            self._breaker.answered()
+            self._refusals.pop(row.id, None)
+            await self._places.acquire()
         finally:
             self._in_flight -= 1
+        # beside the next delivery: the destination does not wait for our disk
+        task = asyncio.create_task(self._accepted(row))
+        self._finishing.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._finishing.discard(task)
+        self._places.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._last_code = type(error).__name__  # a bug; the row is claimed again next start
 
     async def _attempt(self, row: QueueRow) -> DeliveryError | None:
         """Send ``row``; whatever goes wrong comes back as a member of the error tree."""
@@ -141,8 +163,6 @@ class Lane:
         return None
 
     async def _accepted(self, row: QueueRow) -> None:
-        self._breaker.answered()
-        self._refusals.pop(row.id, None)
         await self._surely(lambda: self._audit.record(events.delivered(row)))
         if await self._surely(lambda: self._queue.done(row)):
             await self._surely(lambda: self._spool.remove(row.spool_name))
@@ -173,10 +193,14 @@ class Lane:
     async def _surely(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do what must follow an answer that cannot be taken back, as often as it takes; `Deliver.stop` ends it."""
         tries = 0
-        while True:
-            try:
-                return await act()
-            except Unavailable as error:
-                self._last_code = type(error).__name__
-                tries += 1
-                await asyncio.sleep(full_jitter(self._rng, tries, self._poll_seconds))
+        try:
+            while True:
+                try:
+                    return await act()
+                except Unavailable as error:
+                    self._last_code = type(error).__name__
+                    self._stuck += tries == 0
+                    tries += 1
+                    await asyncio.sleep(full_jitter(self._rng, tries, self._poll_seconds))
+        finally:
+            self._stuck -= tries > 0

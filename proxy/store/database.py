@@ -26,7 +26,7 @@ from proxy.store.sqlite import cannot_open, connect, translated
 T = TypeVar("T")
 
 _BATCH = 64  # functions that share a commit at most
-_PATIENCE = 0.005  # seconds that patient functions wait for others to share a commit with
+_PATIENCE = 0.02  # seconds that patient functions wait for others to share a commit with
 _CHECKPOINT_IDLE, _CHECKPOINT_BUSY = 100, 2000  # commits after which the WAL goes into the database
 
 

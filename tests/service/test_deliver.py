@@ -234,7 +234,9 @@ async def test_no_record_no_more_sending(site: Callable[..., Site]) -> None:
     here.queue.add(count=30)
     await here.deliver.start()
     await here.until(lambda: len(here.world.faults["record delivered"]) <= 20)
-    assert len(here.senders["pacs"].sent) <= 2
+    assert (
+        len(here.senders["pacs"].sent) <= 4
+    )  # of two senders each one more was under way when the first record failed
     assert "done" not in here.world.calls
     await here.until(lambda: here.queue.states() == ["delivered"] * 30)
     assert len(here.audit.events) == 30
