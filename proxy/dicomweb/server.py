@@ -17,6 +17,7 @@ from proxy.dicomweb.commitment import StorageCommitment
 from proxy.dicomweb.cors import Cors
 from proxy.dicomweb.forwarded import Hops
 from proxy.dicomweb.health import Health, Readiness
+from proxy.dicomweb.idle import Idle
 from proxy.dicomweb.middleware import Deadline, Handler, InFlight, errors, fixed_headers
 from proxy.dicomweb.openapi import OpenApi
 from proxy.dicomweb.projects import PREFIX, Projects
@@ -75,13 +76,14 @@ class DicomwebServer:
         ``tls``: what is spoken on the port, instead of plain HTTP.
         """
         self._host, self.port, self._tls = host, port, tls
-        self._in_flight = InFlight()
+        self._in_flight, self._idle = InFlight(), Idle()
         cors = Cors(origins)
         access, hops = access or Access(None, audit, projects), hops or Hops()
         app = web.Application(
             middlewares=[
                 errors,
                 self._in_flight.middleware,
+                self._idle.middleware,
                 Deadline(request_seconds).middleware,
                 cors.middleware,
                 hops.middleware,
@@ -135,6 +137,7 @@ class DicomwebServer:
     def _connection(self) -> QuietProtocol:
         if self._runner.server is None:
             raise RuntimeError("the server is not running")
+        self._idle.make_room(self._runner.server.connections)
         protocol = self._runner.server()
         protocol.__class__ = QuietProtocol  # aiohttp has no place to name the class of its connections
         return cast(QuietProtocol, protocol)
