@@ -150,9 +150,9 @@ class App:
         if servers:
             await pool.start()
         gate = Gate(self._gate_key)
-        decoding = Decoding(self.judge, gate, config.limits.instance_bytes)
+        self.decoding = Decoding(self.judge, gate, config.limits.instance_bytes)
         senders = {
-            name: make_sender(d, self.archive, self.certificates.get(f"destinations.{name}.tls"), decoding)
+            name: make_sender(d, self.archive, self.certificates.get(f"destinations.{name}.tls"), self.decoding)
             for name, d in config.destinations.items()
         }
         self.deliver = Deliver(self.queue, self.spool, self.audit, senders)
@@ -178,7 +178,7 @@ class App:
         gatekeeper = make_admission(config, routes(config, self.readers.destinations), self.audit, callers)
         tls = self.certificates.get("dimse.tls")
         search, retrieve = await self.readers.open(stack)
-        queries = make_queries(config, search, retrieve, self.audit, self.certificates)
+        queries = make_queries(config, search, retrieve, self.audit, self.certificates, self.decoding)
         self.dimse = make_dimse(config, gatekeeper, reception, self.audit, self.clinical.services, queries, tls=tls)
         self.http = DicomwebServer(
             config.http.host,

@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from proxy.config_clinical import ClinicalSystem, CommitmentReports, clinical, clinical_at, reports_at
-from proxy.config_destinations import Destination, destination_at
+from proxy.config_destinations import Destination, EncryptOriginals, destination_at
 from proxy.config_listening import Dimse, Http, dimse_at, exposed, http_at
 from proxy.config_moves import MoveDestinations, moves, moves_at
 from proxy.config_peers import Peer, peers
@@ -47,12 +47,6 @@ class Workers(Strict):
     seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
-class EncryptOriginals(Strict):
-    """Original values go along, encrypted to each of these certificates (PEM); only their owners can read them."""
-
-    certificates: list[Path] = Field(min_length=1)
-
-
 class Project(Strict):
     """A pseudonymisation domain: AE titles, URL path, profile, key and destinations."""
 
@@ -72,6 +66,7 @@ class Project(Strict):
     identity: Literal["optional", "required"] = "optional"
     destinations: list[Name] = Field(min_length=1)
     move_destinations: list[AeTitle] = Field(default_factory=list)
+    transcode: Literal["never", "lossless"] = "never"
     read: Read = Read()
 
 

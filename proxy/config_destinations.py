@@ -26,6 +26,12 @@ class ApplicationEntity(Strict):
     timeout_seconds: Seconds = 30.0
 
 
+class EncryptOriginals(Strict):
+    """Original values go along, encrypted to each of these certificates (PEM); only their owners can read them."""
+
+    certificates: list[Path] = Field(min_length=1)
+
+
 class ArchiveDestination(Strict):
     """The embedded archive, which QIDO-RS and WADO-RS read."""
 

@@ -17,10 +17,15 @@ from proxy.dimse.query_find import Find
 from proxy.dimse.query_get import Get
 from proxy.dimse.query_move import Move, Open
 from proxy.dimse.requestor import Destination
+from proxy.dimse.rewriting import Rewriting
 from proxy.dimse.services import Service
+from proxy.service.decoding import Decoding
 from proxy.service.ports import AuditTrail
 from proxy.service.readers import RetrieveOfProject, SearchOfProject
 from proxy.wire.negotiation import ProposedContext
+
+#: instances that are decompressed for those who retrieve
+_AT_ONCE = 4
 
 
 def make_queries(
@@ -29,6 +34,7 @@ def make_queries(
     retrieve: RetrieveOfProject,
     audit: AuditTrail,
     certificates: Certificates,
+    decoding: Decoding,
 ) -> Callable[[str], Sequence[Service]]:
     """Project → C-FIND, C-GET and C-MOVE, where they are offered."""
     reached = {
@@ -36,7 +42,13 @@ def make_queries(
         for title, to in config.move_destinations.items()
     }
     moves = {n: {title: reached[title] for title in p.move_destinations} for n, p in config.projects.items()}
-    services = (Find(search, audit), Get(search, retrieve, audit), Move(search, retrieve, audit, moves))
+    shared = Rewriting(decoding, _AT_ONCE)
+    rewriting = {name: shared for name, project in config.projects.items() if project.transcode == "lossless"}
+    services = (
+        Find(search, audit),
+        Get(search, retrieve, audit, rewriting),
+        Move(search, retrieve, audit, rewriting, moves),
+    )
     offered = {name for name in config.projects if _known(config, name)}
     return lambda project: services if project in offered else ()
 

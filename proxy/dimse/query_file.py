@@ -1,8 +1,8 @@
 """One de-identified Part 10 file on its way into a C-STORE sub-operation: what it is, and how a peer can have it.
 
 It goes as it is stored. Where a peer takes only another syntax of pixel data that is not encapsulated, headers are
-written anew and values stay; nothing is decoded or compressed here. Reads files and changes none. Blocks: call it in a
-thread.
+written anew and values stay; nothing is decoded or compressed here (see `rewriting`). Reads files and changes none.
+Blocks: call it in a thread.
 """
 
 from __future__ import annotations
@@ -51,10 +51,16 @@ def stored(path: Path) -> Stored:
     return Stored(path, *map(str, uids))
 
 
-def context_for(instance: Stored, contexts: Iterable[Context]) -> Context | None:
+def syntaxes_for(instance: Stored, decoded: bool) -> tuple[str, ...]:
+    """In which it can go, the better first; ``decoded``: what is compressed may be decompressed."""
+    others = REWRITTEN if decoded or instance.syntax in NATIVE else ()
+    return tuple(dict.fromkeys((instance.syntax, *others)))
+
+
+def context_for(instance: Stored, contexts: Iterable[Context], decoded: bool) -> Context | None:
     """The context for ``instance``: its own syntax, else one that it can be rewritten in."""
     by_syntax = {context.syntax: context for context in contexts if context.abstract == instance.sop_class}
-    wanted = [instance.syntax, *(REWRITTEN if instance.syntax in NATIVE else ())]
+    wanted = syntaxes_for(instance, decoded)
     return next((by_syntax[syntax] for syntax in wanted if syntax in by_syntax), None)
 
 

@@ -5,63 +5,46 @@ Only in contexts for which the peer has taken the role of an SCP (PS3.7 D.3.3.4)
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 
 from proxy.dimse.association import Association
-from proxy.dimse.query_file import CannotGive, Stored, context_for, data_set
+from proxy.dimse.query_file import Stored
+from proxy.dimse.query_giving import Giving
 from proxy.dimse.query_models import GET
 from proxy.dimse.query_retrieve import Retrieving
 from proxy.dimse.query_service import Question
+from proxy.dimse.rewriting import Rewriting
 from proxy.service.in_turn import Lists
 from proxy.service.ports import AuditTrail
 from proxy.service.readers import Searches
-from proxy.wire.command import C_GET_RQ, C_STORE_RQ, Command, Value
+from proxy.wire.command import C_GET_RQ
 
 
 class Get(Retrieving):
     """C-GET in the Patient Root and Study Root models."""
 
-    def __init__(self, search: Searches, retrieve: Lists, audit: AuditTrail) -> None:
+    def __init__(
+        self, search: Searches, retrieve: Lists, audit: AuditTrail, rewriting: Mapping[str, Rewriting]
+    ) -> None:
+        """``rewriting``: of the projects of which compressed instances may go decompressed."""
         super().__init__(GET, C_GET_RQ, search, retrieve, audit)
+        self._rewriting = rewriting
 
     async def _answer(self, question: Question) -> None:
-        await self._send(question, "c-get", _Back(question.message.association))
+        giving = Giving(question.project, self._rewriting.get(question.project))
+        await self._send(question, "c-get", _Back(question.message.association, giving))
 
 
 class _Back:
     """A `Carrier` on the peer's own association."""
 
-    def __init__(self, association: Association) -> None:
-        self._association = association
+    def __init__(self, association: Association, giving: Giving) -> None:
+        self._association, self._giving = association, giving
 
     async def carry(self, instance: Stored) -> int:
         """See `Carrier.carry`."""
-        return await store(self._association, instance, by_requestor=False)
+        contexts = [context for context in self._association.contexts.values() if context.scp]
+        return await self._giving.store(self._association, contexts, instance)
 
     async def close(self) -> None:
         """The association is the peer's."""
-
-
-async def store(association: Association, instance: Stored, *, by_requestor: bool, **elements: Value) -> int:
-    """C-STORE ``instance``, with more ``elements`` of the command; the status of the response.
-
-    ``by_requestor``: we opened the association. `CannotGive` where there is no context for it; `AssociationLost`.
-    """
-    agreed = (c for c in association.contexts.values() if (c.scu if by_requestor else c.scp))
-    context = context_for(instance, agreed)
-    if context is None:
-        raise CannotGive("no context for this SOP class and transfer syntax")
-    command = Command(
-        C_STORE_RQ,
-        AffectedSOPClassUID=instance.sop_class,
-        AffectedSOPInstanceUID=instance.instance,
-        MessageID=association.next_id(),
-        Priority=0,
-        **elements,
-    )
-    data = await asyncio.to_thread(data_set, instance, context.syntax)
-    try:
-        answer = await association.ask(context, command, data)
-    except OSError:
-        raise CannotGive("the file cannot be read any more") from None
-    return answer.command.status

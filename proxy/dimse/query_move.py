@@ -11,18 +11,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from proxy.dimse.association import Association, AssociationLost
 from proxy.dimse.connecting import AssociationRejected, ConnectionFailed
-from proxy.dimse.query_file import REWRITTEN, CannotGive, Stored
-from proxy.dimse.query_get import store
+from proxy.dimse.query_file import CannotGive, Stored, syntaxes_for
+from proxy.dimse.query_giving import Giving
 from proxy.dimse.query_models import MOVE
 from proxy.dimse.query_retrieve import Retrieving
 from proxy.dimse.query_service import Question
 from proxy.dimse.query_status import CANNOT_SEND, DESTINATION_UNKNOWN, Refused
+from proxy.dimse.rewriting import Rewriting
 from proxy.service.in_turn import Lists
 from proxy.service.ports import AuditTrail
 from proxy.service.readers import Searches
 from proxy.wire.command import C_MOVE_RQ
 from proxy.wire.negotiation import ProposedContext
-from proxy.wire.vr import NATIVE
 
 #: presentation contexts have odd numbers below 256 (PS3.8 9.3.2.2)
 _MOST_CONTEXTS = 128
@@ -36,25 +36,31 @@ class Move(Retrieving):
     """C-MOVE in the Patient Root and Study Root models."""
 
     def __init__(
-        self, search: Searches, retrieve: Lists, audit: AuditTrail, destinations: Mapping[str, Mapping[str, Open]]
+        self,
+        search: Searches,
+        retrieve: Lists,
+        audit: AuditTrail,
+        rewriting: Mapping[str, Rewriting],
+        destinations: Mapping[str, Mapping[str, Open]],
     ) -> None:
-        """``destinations``: project → AE title → how to reach it."""
+        """``rewriting``: as of `Get`; ``destinations``: project → AE title → how to reach it."""
         super().__init__(MOVE, C_MOVE_RQ, search, retrieve, audit)
-        self._destinations = destinations
+        self._rewriting, self._destinations = rewriting, destinations
 
     async def _answer(self, question: Question) -> None:
         title = question.message.command.text("MoveDestination").strip()
         known = self._destinations.get(question.project, {}).get(title)
         if known is None:
             raise Refused(DESTINATION_UNKNOWN, "no such move destination in this project")
-        await self._send(question, "c-move", _Away(question, known), title)
+        giving = Giving(question.project, self._rewriting.get(question.project))
+        await self._send(question, "c-move", _Away(question, giving, known), title)
 
 
 class _Away:
     """A `Carrier` to a third party. Contexts are proposed when the first instance needs them, with those before it."""
 
-    def __init__(self, question: Question, open_: Open) -> None:
-        self._question, self._open = question, open_
+    def __init__(self, question: Question, giving: Giving, open_: Open) -> None:
+        self._question, self._giving, self._open = question, giving, open_
         self._proposed: dict[tuple[str, str], None] = {}
         self._association: Association | None = None
         self._losses = 0  # one after the other
@@ -63,10 +69,10 @@ class _Away:
         """See `Carrier.carry`."""
         asked, association = self._question, await self._with(instance)
         try:
-            status = await store(
+            status = await self._giving.store(
                 association,
+                [context for context in association.contexts.values() if context.scu],
                 instance,
-                by_requestor=True,
                 MoveOriginatorApplicationEntityTitle=asked.peer.calling_ae,
                 MoveOriginatorMessageID=asked.message.command.message_id,
             )
@@ -89,7 +95,7 @@ class _Away:
 
     async def _with(self, instance: Stored) -> Association:
         """An association on which the contexts that ``instance`` needs were proposed."""
-        syntaxes = dict.fromkeys((instance.syntax, *(REWRITTEN if instance.syntax in NATIVE else ())))
+        syntaxes = syntaxes_for(instance, self._giving.rewriting is not None)
         needed = {(instance.sop_class, syntax): None for syntax in syntaxes}
         if self._association is not None and self._association.established and needed.keys() <= self._proposed.keys():
             return self._association

@@ -13,6 +13,7 @@ from pydicom import Dataset
 from proxy.archive.archive import EmbeddedArchive
 from proxy.dimse.query_get import Get
 from proxy.dimse.query_move import Move
+from proxy.dimse.rewriting import Rewriting
 from proxy.service.retrieve import Retrieve
 from proxy.service.search import Search
 from proxy.wire.command import C_GET_RQ, C_MOVE_RQ
@@ -33,9 +34,10 @@ class Place:
 
     def __init__(self, search: Any, retrieve: Any, audit: Any) -> None:
         self.search, self.retrieve, self.audit = search, retrieve, audit
+        self.rewriting: dict[str, Rewriting] = {}
 
     async def get(self, level: str = "STUDY", model: str = GET, peer: Conversation | None = None, **values: Any) -> Any:
-        service = Get(self.search, self.retrieve, self.audit)
+        service = Get(self.search, self.retrieve, self.audit, self.rewriting)
         peer = peer or Conversation().offer((CT, EXPLICIT_LE), scp=True)
         await service.serve(peer.message(service, C_GET_RQ, model, keys(level, **values)))
         return peer
@@ -72,7 +74,7 @@ class Third:
 
 async def move(place: Place, third: Third, to: str = "WS1", **values: Any) -> Conversation:
     table = {"research": {"WS1": third.open}, "other": {"WS2": third.open}}
-    service, peer = Move(place.search, place.retrieve, place.audit, table), Conversation()
+    service, peer = Move(place.search, place.retrieve, place.audit, place.rewriting, table), Conversation()
     identifier: Dataset = keys("STUDY", **values)
     await service.serve(peer.message(service, C_MOVE_RQ, MOVE, identifier, MoveDestination=to))
     return peer

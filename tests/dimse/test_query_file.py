@@ -49,11 +49,12 @@ def test_which_context() -> None:
     native, jpeg = Stored(Path("a"), "1.2", "1", EXPLICIT_LE), Stored(Path("b"), "1.2", "1", JPEG)
     implicit, other = Context(1, "1.2", IMPLICIT_LE), Context(3, "1.3", EXPLICIT_LE)
     explicit, compressed = Context(5, "1.2", EXPLICIT_LE), Context(7, "1.2", JPEG)
-    assert context_for(native, [implicit, other, explicit, compressed]) is explicit
-    assert context_for(native, [compressed, implicit]) is implicit
-    assert context_for(native, [other, compressed]) is None
-    assert context_for(jpeg, [implicit, explicit, compressed]) is compressed
-    assert context_for(jpeg, [implicit, explicit]) is None
+    assert context_for(native, [implicit, other, explicit, compressed], False) is explicit
+    assert context_for(native, [compressed, implicit], False) is implicit
+    assert context_for(native, [other, compressed], True) is None
+    assert context_for(jpeg, [implicit, explicit, compressed], True) is compressed
+    assert context_for(jpeg, [implicit, explicit], False) is None
+    assert context_for(jpeg, [implicit, explicit], True) is explicit
 
 
 def test_what_cannot_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ async def test_a_file_that_has_gone(archive: Place, tmp_path: Path) -> None:
 
 
 async def test_cancel(archive: Place) -> None:
-    peer, service = Conversation(pause=asyncio.Event()), Get(archive.search, archive.retrieve, archive.audit)
+    peer, service = Conversation(pause=asyncio.Event()), Get(archive.search, archive.retrieve, archive.audit, {})
     peer.offer((CT, EXPLICIT_LE), scp=True)
     message = peer.message(service, C_GET_RQ, GET, keys("STUDY", StudyInstanceUID=STUDY))
     serving = asyncio.ensure_future(service.serve(message))

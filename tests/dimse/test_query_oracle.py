@@ -44,7 +44,7 @@ async def asked(site: Site, level: str, values: dict[str, str], get: bool = Fals
     """Everything that the requester hears, and how often the PACS was asked."""
     peer, before = Conversation(extended=b"\1").offer((CT, EXPLICIT_LE), scp=True), len(site.pacs.calls)
     if get:
-        getting = Get(site.search, site.retrieve, site.audit)
+        getting = Get(site.search, site.retrieve, site.audit, {})
         await getting.serve(peer.message(getting, C_GET_RQ, GET, keys(level, **values)))
     else:
         finding = Find(site.search, site.audit)

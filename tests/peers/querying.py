@@ -61,8 +61,8 @@ async def querying(
         Verification(),
         Storage(None, None, Budget(1 << 26), 1 << 26),  # type: ignore[arg-type]  # nothing is sent to it
         Find(search, audit),
-        Get(search, retrieve, audit),
-        Move(search, retrieve, audit, moves),
+        Get(search, retrieve, audit, {}),
+        Move(search, retrieve, audit, {}, moves),
     )
     bounds = Bounds(131072, Patience(20.0), 20, 20)
     known = gatekeeper or Routes({"VEIL": "research"})
