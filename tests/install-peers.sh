@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs, from Debian, the programs that Veil's tests talk to and pip cannot install:
 #   dcmtk              storescu, storescp, echoscu, dcmsend ... : DIMSE peers
+#   libgdcm-tools      gdcmscu: a DIMSE peer of another family
 #   orthanc (+dicomweb) a PACS: destination by DIMSE and by STOW-RS
 #   dicom3tools        dciodvfy: checks the IOD of what comes out
 #   dcm2niix           a public converter: what research needs survives de-identification
@@ -11,7 +12,7 @@
 # Safe to run again: what is installed already is left alone. Needs root or sudo.
 set -eu
 
-PACKAGES="dcmtk orthanc orthanc-dicomweb dicom3tools dcm2niix libjpeg-turbo-progs strace chromium"
+PACKAGES="dcmtk libgdcm-tools orthanc orthanc-dicomweb dicom3tools dcm2niix libjpeg-turbo-progs strace chromium"
 command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
 
 missing=""
