@@ -16,6 +16,9 @@ from proxy.dimse.services import Service, Verification
 from proxy.dimse.storage import Ingest, Storage
 from proxy.service.ports import AuditTrail
 
+#: Connections that nobody has associated on yet. Each costs some KiB, and with TLS 300 KiB of asyncio's.
+_STRANGERS, _STRANGERS_BY_TLS = 4096, 256
+
 
 def routes(config: Config, arrivals: Mapping[str, str]) -> Mapping[str, str]:
     """Called AE title → project; ``arrivals``: that of a C-MOVE to ourselves → its key."""
@@ -34,7 +37,8 @@ def make_dimse(
     dimse, limits = config.dimse, config.limits
     storage = Storage(ingest, audit, Budget(limits.memory_bytes), limits.instance_bytes)
     common: Sequence[Service] = (Verification(), storage)
-    bounds = Bounds(dimse.max_pdu, Patience(dimse.idle_seconds), dimse.associations, dimse.associations)
+    most, strangers = dimse.associations, _STRANGERS_BY_TLS if tls is not None else _STRANGERS
+    bounds = Bounds(dimse.max_pdu, Patience(dimse.idle_seconds), most, most, strangers)
 
     def services(project: str) -> Sequence[Service]:
         return [*common, *(service for of in more for service in of(project))]
