@@ -5,11 +5,12 @@ Models and what must be consistent between them; `proxy.config` puts them into t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from proxy.config_auth import LOOPBACK, Admission, resolved
 from proxy.config_peers import Peer
@@ -17,6 +18,16 @@ from proxy.config_tls import DimseTls, HttpTls, placed
 from proxy.config_types import Port, Strict
 
 _ELSE = "use 127.0.0.1, or set insecure_network: true behind a network you trust"
+_STANDARD = "1.2.840.10008."
+
+
+def _private(word: str) -> str:
+    # PS3.5 9.1: no leading zero in a component; at most 64 characters
+    if len(word) > 64 or not re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*\.?", word):
+        raise ValueError("a SOP class is named by its UID, or by a prefix of UIDs that ends in a dot")
+    if word.startswith(_STANDARD) or (word.endswith(".") and _STANDARD.startswith(word)):
+        raise ValueError("DICOM's own UIDs name no private SOP class")
+    return word
 
 
 class Dimse(Strict):
@@ -28,6 +39,7 @@ class Dimse(Strict):
     max_pdu: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
     associations: Annotated[int, Field(ge=1, le=1000)] = 50
     idle_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    private_sop_classes: list[Annotated[str, AfterValidator(_private)]] = Field(default_factory=list)
 
 
 class Http(Admission):

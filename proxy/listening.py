@@ -35,7 +35,7 @@ def make_dimse(
 ) -> DimseServer:
     """The server for ``config.dimse``; not yet listening. ``more``: project → services beyond storage."""
     dimse, limits = config.dimse, config.limits
-    storage = Storage(ingest, audit, Budget(limits.memory_bytes), limits.instance_bytes)
+    storage = Storage(ingest, audit, Budget(limits.memory_bytes), limits.instance_bytes, dimse.private_sop_classes)
     common: Sequence[Service] = (Verification(), storage)
     most, strangers = dimse.associations, _STRANGERS_BY_TLS if tls is not None else _STRANGERS
     bounds = Bounds(dimse.max_pdu, Patience(dimse.idle_seconds), most, most, strangers)

@@ -1,17 +1,15 @@
 """What Veil negotiates: every storage SOP class in every transfer syntax whose pixel data stands in the data set.
 
 Tables and pure choices only. Not accepted: JPIP (the pixel data is a URL, and the URL leaks), SMPTE ST 2110 (a live
-stream), the retired MIME, XML and Papyrus encodings, private SOP classes (PS3.15 E.1.1 does not define their
-de-identification).
+stream), the retired MIME, XML and Papyrus encodings, and private SOP classes but for those that a site names
+(`PrivateClasses`): PS3.15 E.1.1 does not define their de-identification, so the engine holds what comes in them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pynetdicom import build_context, register_uid, sop_class
-from pynetdicom.presentation import PresentationContext
-from pynetdicom.service_class import StorageServiceClass
+from pynetdicom import sop_class
 
 VERIFICATION = "1.2.840.10008.1.1"
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -54,7 +52,7 @@ _VIDEO = (
     "106.1",
 )
 
-#: PS3.5 Annex A. The order says nothing: the sender's order decides (`negotiable`).
+#: PS3.5 Annex A. The order says nothing: the sender's order decides (`proxy.dimse.negotiating`).
 TRANSFER_SYNTAXES: tuple[str, ...] = (
     IMPLICIT_VR_LITTLE_ENDIAN,
     f"{_SYNTAX}.1",  # explicit VR little endian
@@ -70,26 +68,14 @@ TRANSFER_SYNTAXES: tuple[str, ...] = (
     f"{_SYNTAX}.8.1",  # deflated image frame
 )
 ANY_SYNTAX = frozenset(TRANSFER_SYNTAXES)
-_UNCOMPRESSED = (IMPLICIT_VR_LITTLE_ENDIAN, f"{_SYNTAX}.1", f"{_SYNTAX}.2")
 
 
-def register() -> None:
-    """Tell pynetdicom which SOP classes beyond its own are storage; safe to repeat."""
-    for uid in UNKNOWN_TO_PYNETDICOM:
-        register_uid(uid, f"Storage_{uid.replace('.', '_')}", StorageServiceClass)
+class PrivateClasses:
+    """SOP classes beyond the standard's that Storage takes: UIDs, and prefixes of UIDs that end in a dot."""
 
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        self._uids = frozenset(words)
+        self._prefixes = tuple(word for word in self._uids if word.endswith("."))
 
-def negotiable(proposed: Iterable[PresentationContext]) -> list[PresentationContext]:
-    """What to support on this association (PS3.8 7.1.1.13): only what is proposed, in the sender's order of preference.
-
-    A sender lists the syntax it holds the instance in first, so its order spares it a transcoding.
-    """
-    wanted: dict[str, list[str]] = {}
-    for context in proposed:
-        abstract = str(context.abstract_syntax)
-        known = _UNCOMPRESSED if abstract == VERIFICATION else TRANSFER_SYNTAXES
-        if abstract == VERIFICATION or abstract in STORAGE_SOP_CLASSES:
-            order = wanted.setdefault(abstract, [])
-            order += [s for s in map(str, context.transfer_syntax) if s in known and s not in order]
-    # A class that we know in no syntax that we know is answered 4 (syntaxes not supported), not 3: it must be listed.
-    return [build_context(uid, order or [IMPLICIT_VR_LITTLE_ENDIAN]) for uid, order in wanted.items()]
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._uids or uid.startswith(self._prefixes)

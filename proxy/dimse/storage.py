@@ -5,7 +5,7 @@ Nothing is decided about a data set here: `ingest` does, and a status is sent on
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from proxy.deid.types import Claimed
@@ -36,16 +36,17 @@ class Storage(Service):
     """C-STORE, for all projects."""
 
     def __init__(
-        self, ingest: Ingest, audit: AuditTrail, budget: Budget, instance_limit: int, private: Collection[str] = ()
+        self, ingest: Ingest, audit: AuditTrail, budget: Budget, instance_limit: int, private: Iterable[str] = ()
     ) -> None:
-        """``instance_limit`` in bytes; ``private``: SOP classes beyond the standard's that are taken."""
+        """``instance_limit`` in bytes; ``private``: SOP classes beyond the standard's (`contexts.PrivateClasses`)."""
         self._ingest, self._audit = ingest, audit
         self._budget, self._limit = budget, instance_limit
-        self._classes = contexts.STORAGE_SOP_CLASSES | frozenset(private)
+        self._private = contexts.PrivateClasses(private)
 
     def syntaxes(self, abstract: str) -> Collection[str] | None:
         """Every transfer syntax whose pixel data stands in the data set."""
-        return contexts.ANY_SYNTAX if abstract in self._classes else None
+        known = abstract in contexts.STORAGE_SOP_CLASSES or abstract in self._private
+        return contexts.ANY_SYNTAX if known else None
 
     def roles(self, abstract: str, proposed: tuple[bool, bool]) -> tuple[bool, bool]:
         """Both: who asks by C-GET takes instances, and is the SCP (PS3.4 C.4.3)."""
