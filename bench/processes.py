@@ -8,10 +8,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
+Once = Callable[[Path], T]
 _ALSO = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin")
 
 
@@ -36,6 +40,24 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def in_turns(folder: Path, contestants: Mapping[str, Once[T]], rounds: int) -> dict[str, list[T] | str]:
+    """What each round gave each contestant, or why there is nothing; every one has a fresh folder below ``folder``."""
+    seen: dict[str, list[T] | str] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, once in contestants.items():
+            so_far = seen[name]
+            if isinstance(so_far, str):
+                continue
+            with tempfile.TemporaryDirectory(prefix="leg-", dir=folder) as leg:
+                try:
+                    so_far.append(once(Path(leg)))
+                except Skipped as missing:
+                    seen[name] = f"skipped: {missing}"
+                except Failed as wrong:
+                    seen[name] = f"failed: {wrong}"
+    return seen
 
 
 @contextlib.contextmanager

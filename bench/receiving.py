@@ -13,11 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from bench import site
 from bench.instances import write_series
 from bench.peers import MAX_PDU, NO_DELAY, send
-from bench.processes import Failed, Skipped, free_port, listening, program, running, wait_until
+from bench.processes import Failed, free_port, in_turns, listening, program, running, wait_until
 from bench.report import Row, quantile
 from bench.scp import CALLED
 
@@ -42,25 +44,14 @@ def measure(quick: bool, seed: int) -> Iterator[Row]:
         (folder / "in").mkdir()
         files = write_series(folder / "in", seed, count)
         yield from _rows(f"receive only, {count} CT of 512 KiB, one association", _all(folder, files, rounds), count)
-        yield from _together(folder, files[0], 2.0 if quick else _SECONDS)
+        seconds = 2.0 if quick else _SECONDS
+        for what, receiver in (("receive only", veil), ("Veil, into its archive", _whole)):
+            yield _together(folder, files[0], seconds, what, receiver)
 
 
 def _all(folder: Path, files: Sequence[Path], rounds: int) -> dict[str, list[Reception] | str]:
     """Receiver → what each round gave, or why there is nothing. They take turns."""
-    seen: dict[str, list[Reception] | str] = {name: [] for name in RECEIVERS}
-    for _ in range(rounds):
-        for name, receiver in RECEIVERS.items():
-            so_far = seen[name]
-            if isinstance(so_far, str):
-                continue
-            with tempfile.TemporaryDirectory(prefix="leg-", dir=folder) as leg:
-                try:
-                    so_far.append(reception(receiver, Path(leg), files))
-                except Skipped as missing:
-                    seen[name] = f"skipped: {missing}"
-                except Failed as wrong:
-                    seen[name] = f"failed: {wrong}"
-    return seen
+    return in_turns(folder, {name: partial(reception, one, files=files) for name, one in RECEIVERS.items()}, rounds)
 
 
 def reception(receiver: Receiver, folder: Path, files: Sequence[Path]) -> Reception:
@@ -127,21 +118,27 @@ def _rows(section: str, seen: Mapping[str, list[Reception] | str], count: int) -
         yield Row(section, name, "/s", rates[name], ratios=ratios, note=f"CPU {cpu:.2f} ms each; rounds {spread}")
 
 
-def _together(folder: Path, file: Path, seconds: float) -> Iterator[Row]:
+@contextlib.contextmanager
+def _whole(folder: Path) -> Iterator[tuple[int, int]]:
+    """Veil as it is served, with its archive behind it."""
+    with site.veil(folder, changes={"dimse": {"associations": 2 * _ASSOCIATIONS}}) as running_site:
+        yield running_site.dimse, running_site.pid
+
+
+def _together(folder: Path, file: Path, seconds: float, name: str, receiver: Receiver) -> Row:
     """How evenly associations that send as fast as they are answered are served."""
-    section = f"{_ASSOCIATIONS} associations at once, receive only, {seconds:.0f} s"
-    with veil(folder) as (port, _):
-        out = folder / "senders.out"
+    section = f"{_ASSOCIATIONS} associations at once for {seconds:.0f} s, instances of each"
+    with tempfile.TemporaryDirectory(prefix="leg-", dir=folder) as leg, receiver(Path(leg)) as (port, _):
+        out = Path(leg) / "senders.out"
         arguments = [sys.executable, "-m", "bench.senders", str(port), str(_ASSOCIATIONS), str(seconds), str(file)]
         with running(arguments, out) as process:
             process.wait(_LIMIT)
-    counts = [int(word) for word in out.read_text().split() if word.isdigit()]
+        counts = [int(word) for word in out.read_text().split() if word.isdigit()]
     if len(counts) != _ASSOCIATIONS:
-        yield Row(section, "instances of one association", note=f"failed: {len(counts)} ended well")
-        return
+        return Row(section, name, note=f"failed: {len(counts)} ended well")
     middle = statistics.median(counts)
     ratios = {"(least)": min(counts) / middle, "(most)": max(counts) / middle}
     note = (
         f"{sum(counts) / seconds:.0f}/s together; 5 % {quantile(counts, 0.05):.0f}, 95 % {quantile(counts, 0.95):.0f}"
     )
-    yield Row(section, "instances of one association", "", middle, ratios=ratios, note=note)
+    return Row(section, name, "", middle, ratios=ratios, note=note)

@@ -55,7 +55,7 @@ def make(folder: Path, destination_port: int = 0, changes: Mapping[str, Any] | N
     """Write the site; returns veil.yaml and the two ports.
 
     It delivers to a DIMSE destination on ``destination_port``, or, without one, into its archive. ``changes``: words of
-    the project on top of that; ``upstreams`` goes to where it belongs.
+    the project on top of that; ``upstreams`` and ``dimse`` go to where they belong.
     """
     site = folder / "site"
     made = subprocess.run([*_VEIL, "init", str(site)], capture_output=True, timeout=60, check=False)
@@ -69,7 +69,10 @@ def make(folder: Path, destination_port: int = 0, changes: Mapping[str, Any] | N
     document["destinations"] = {"pacs": there if destination_port else {"type": "archive"}}
     document["projects"]["research"] |= {"ae_titles": [CALLED], "path": "research", "destinations": ["pacs"]}
     for key, value in (changes or {}).items():
-        (document if key == "upstreams" else document["projects"]["research"])[key] = value
+        if key == "dimse":
+            document["dimse"] |= value
+        else:
+            (document if key == "upstreams" else document["projects"]["research"])[key] = value
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path, dimse, http
 

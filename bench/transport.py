@@ -14,11 +14,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bench.instances import write_series
 from bench.peers import NAGLE, NO_DELAY, destination, send
-from bench.processes import Failed, Skipped, running, wait_until
+from bench.processes import Failed, in_turns, running, wait_until
 from bench.report import Row, timed
 from bench.site import CALLED, veil
 
@@ -64,20 +65,8 @@ def measure(quick: bool, seed: int) -> Iterator[Row]:
 
 def _legs(folder: Path, files: Sequence[Path], setting: Setting) -> dict[str, list[Passage] | str]:
     """Leg → what each round gave, or why there is nothing. Rounds interleave the legs."""
-    seen: dict[str, list[Passage] | str] = {name: [] for name in ROUTES}
-    for _ in range(setting.rounds):
-        for name, route in ROUTES.items():
-            so_far = seen[name]
-            if isinstance(so_far, str):
-                continue
-            with tempfile.TemporaryDirectory(prefix="leg-", dir=folder) as leg:
-                try:
-                    so_far.append(passage(route, Path(leg), files, setting))
-                except Skipped as missing:
-                    seen[name] = f"skipped: {missing}"
-                except Failed as wrong:
-                    seen[name] = f"failed: {wrong}"
-    return seen
+    legs = {name: partial(passage, route, files=files, setting=setting) for name, route in ROUTES.items()}
+    return in_turns(folder, legs, setting.rounds)
 
 
 def passage(route: Route, folder: Path, files: Sequence[Path], setting: Setting) -> Passage:
