@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from proxy.dimse.query_get import Get
 from proxy.service.upstream import UpstreamError
+from proxy.wire.command import C_GET_RQ
 from proxy.wire.uri import Query
 from proxy.wire.vr import EXPLICIT_LE
-from tests.dimse.conversation import CT, Conversation
-from tests.dimse.retrieving import FILES, PATIENT_GET, STUDY, Place
+from tests.dimse.conversation import CT, Conversation, keys
+from tests.dimse.retrieving import FILES, GET, PATIENT_GET, STUDY, Place
 from tests.service.test_passing import clean, passing
 from tests.service.test_view_search import SURFACE
 from tests.service.viewing import PEER, ROOT, Site, pacs_of, small, viewing
@@ -86,6 +88,22 @@ async def test_a_pacs_that_fails_under_way(site: Site) -> None:
     await serving
     done, failed = (peer.final.elements[f"NumberOf{kind}Suboperations"] for kind in ("Completed", "Failed"))
     assert (peer.final.status, done + failed <= 6, failed > 0) == (0xA702, True, True)
+
+
+async def test_who_goes_ends_what_was_fetched_for_him(site: Site) -> None:
+    await site.search.search("research", "study", {}, Query(), PEER)
+    site.pacs.delay = asyncio.Event()
+    peer, service = Conversation().offer((CT, EXPLICIT_LE), scp=True), Get(site.search, site.retrieve, site.audit, {})
+    wanted = keys("STUDY", StudyInstanceUID=site.view("research").uid(STUDY))
+    message = peer.message(service, C_GET_RQ, GET, wanted)
+    serving = asyncio.ensure_future(service.serve(message))
+    await asyncio.sleep(0.05)
+    assert site.retrieve._fetch._works
+    message.cancelled.set()
+    await serving
+    assert (peer.final.status, peer.final.elements["NumberOfRemainingSuboperations"]) == (0xFE00, 6)
+    await asyncio.sleep(0.01)
+    assert not site.retrieve._fetch._works
 
 
 async def test_a_peer_hears_of_a_slow_pacs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
