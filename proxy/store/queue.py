@@ -9,7 +9,7 @@ resend of the same instance has just spooled.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,23 +18,12 @@ import sqlalchemy as sa
 from proxy.deid.types import Report
 from proxy.service.ports import QueueRow, SpoolItem
 from proxy.store.database import Database
+from proxy.store.queue_rows import DUE, LATER, NEW, row_of, upsert, values_of, wanted
+from proxy.store.ready import Ready
 from proxy.store.schema import DELIVERED, FAILED, IN_FLIGHT, WAITING, delivery
 
-_ROW = [delivery.c[name] for name in QueueRow.__dataclass_fields__]
 #: values in one statement
 _CHUNK = 400
-_DUE = (
-    sa.select(*_ROW)
-    .where(
-        delivery.c.destination == sa.bindparam("destination"),
-        delivery.c.state == WAITING,
-        delivery.c.due_at <= sa.bindparam("now"),
-        delivery.c.id.not_in(sa.bindparam("flying", expanding=True)),
-    )
-    .order_by(delivery.c.due_at, delivery.c.id)
-    .limit(sa.bindparam("most"))
-)
-_COPIED = ("sop_class_uid", "transfer_syntax_uid", "study_instance_uid", "series_instance_uid", "patient_id")
 
 
 class Queue:
@@ -45,7 +34,8 @@ class Queue:
     ) -> None:
         """Use `open`."""
         self._db, self._drop, self._clock = database, drop, clock
-        self._flying: dict[int, str] = {}  # row id → destination; touched on the database's thread only
+        self._flying: dict[int, str] = {}  # row id → destination
+        self._ready: defaultdict[str, Ready] = defaultdict(Ready)
 
     @classmethod
     async def open(
@@ -61,37 +51,58 @@ class Queue:
         """See `DeliveryQueue.enqueue`. A file that no row took, and one that lost its last row, are dropped."""
         now = self._clock()
 
-        def work(connection: sa.Connection) -> tuple[list[int], set[str]]:
-            rows = [_upsert(connection, _values(project, each, item, report, now)) for each in destinations]
-            ids, replaced = [row_id for row_id, _ in rows], {name for _, name in rows}
-            doubtful = replaced - {""} | (set() if "" in replaced else {item.name})  # a new row wants its file
-            return ids, {name for name in doubtful if not _wanted(connection, name)}
+        every = [values_of(project, each, item, report, now) for each in destinations]
 
-        ids, unwanted = await self._db.run(work)
+        def work(connection: sa.Connection) -> tuple[list[tuple[int, str]], set[str]]:
+            rows = [upsert(connection, values) for values in every]
+            replaced = {name for _, name in rows}
+            doubtful = replaced - {NEW} | (set() if NEW in replaced else {item.name})  # a new row wants its file
+            return rows, {name for name in doubtful if not wanted(connection, name)}
+
+        rows, unwanted = await self._db.run(work)
+        for (row_id, replaced), values in zip(rows, every, strict=True):
+            if replaced == NEW:
+                self._ready[values["destination"]].add(row_of(row_id, values))
+            else:
+                self._ready[values["destination"]].doubt()
         for name in unwanted:
             await self._drop(name)
-        return ids
+        return [row_id for row_id, _ in rows]
 
     async def claim(self, destination: str, most: int, now: float) -> list[QueueRow]:
         """Rows due at ``now``, the longest due first, marked as in flight."""
+        ready = self._ready[destination]
+        known = ready.take(most, now)
+        if known is not None:
+            self._flying |= {row.id: destination for row in known}
+            return known
         taken: list[int] = []
 
-        def work(connection: sa.Connection) -> list[QueueRow]:
+        def work(connection: sa.Connection) -> tuple[list[QueueRow], float | None]:
             self._land(taken)  # `Database.run` may call a second time
-            wanted = {"destination": destination, "now": now, "most": most, "flying": list(self._flying)}
-            rows = [QueueRow(**row) for row in connection.execute(_DUE, wanted).mappings()]
+            asked = {"destination": destination, "now": now, "most": most, "flying": list(self._flying)}
+            rows = [QueueRow(**row) for row in connection.execute(DUE, asked).mappings()]
             taken.extend(row.id for row in rows)
             self._flying |= {row.id: destination for row in rows}
-            return rows
+            later = connection.execute(LATER, {"destination": destination, "now": now}).scalar()
+            return rows, later
 
-        return await self._db.run(work)
+        ready.ask()
+        found, later = None, None
+        try:
+            found, later = await self._db.run(work)
+        finally:
+            ready.asked(found, most, now)
+            if later is not None:
+                ready.due(later)
+        return found
 
     async def done(self, row: QueueRow) -> bool:
         """Delivered. True when no undelivered row refers to the spool file any more."""
 
         def work(connection: sa.Connection) -> bool:
             self._set(connection, row, state=DELIVERED, last_code="")
-            return not _wanted(connection, row.spool_name)
+            return not wanted(connection, row.spool_name)
 
         return await self._db.run(work, patient=True)
 
@@ -101,6 +112,7 @@ class Queue:
         await self._db.run(
             lambda connection: self._set(connection, row, state=WAITING, due_at=at, last_code=code, attempts=attempts)
         )
+        self._ready[row.destination].due(at)
 
     async def fail(self, row: QueueRow, code: str) -> None:
         """Given up; the row and its spool file stay until `requeue_failed` or a resend."""
@@ -116,7 +128,9 @@ class Queue:
             .where(delivery.c.destination == destination, delivery.c.state == FAILED)
             .values(state=WAITING, due_at=self._clock(), attempts=0)
         )
-        return await self._db.run(lambda connection: int(connection.execute(again).rowcount))
+        count = await self._db.run(lambda connection: int(connection.execute(again).rowcount))
+        self._ready[destination].doubt()
+        return count
 
     async def standing(self, project: str, uids: Sequence[str]) -> Mapping[str, tuple[str, frozenset[str]]]:
         """Pseudonymous SOP Instance UID → SOP class, and the states of its latest row at each destination."""
@@ -178,47 +192,3 @@ class Queue:
     def _land(self, ids: Iterable[int]) -> None:
         for each in ids:
             self._flying.pop(each, None)
-
-
-def _values(project: str, destination: str, item: SpoolItem, report: Report, now: float) -> dict[str, Any]:
-    return {
-        "project": project,
-        "destination": destination,
-        "sop_instance_uid": report.sop_instance_uid,
-        "sha256": item.sha256,
-        "spool_name": item.name,
-        "size": item.size,
-        **{name: getattr(report, name) for name in _COPIED},
-        "state": WAITING,
-        "attempts": 0,
-        "queued_at": now,
-        "due_at": now,
-        "last_code": "",
-    }
-
-
-_KEY = ("project", "destination", "sop_instance_uid", "sha256")
-# made once: SQLAlchemy would spend longer on making them than SQLite on running them
-_SAME = sa.select(delivery.c.id, delivery.c.state, delivery.c.spool_name).where(
-    *(delivery.c[name] == sa.bindparam(name) for name in _KEY)
-)
-_ADD = sa.insert(delivery).returning(delivery.c.id)
-_WANTED = (
-    sa.select(delivery.c.id)
-    .where(delivery.c.spool_name == sa.bindparam("spool_name"), delivery.c.state != DELIVERED)
-    .limit(1)
-)
-
-
-def _upsert(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, str]:
-    """The row's id, and the spool file it referred to before; "" when the row is new."""
-    old = connection.execute(_SAME, {name: values[name] for name in _KEY}).first()
-    if old is None:
-        return int(connection.execute(_ADD, values).scalar_one()), ""
-    if old.state in (DELIVERED, FAILED):
-        connection.execute(sa.update(delivery).where(delivery.c.id == old.id).values(values))
-    return int(old.id), str(old.spool_name)
-
-
-def _wanted(connection: sa.Connection, name: str) -> bool:
-    return connection.execute(_WANTED, {"spool_name": name}).first() is not None

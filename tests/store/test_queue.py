@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -202,3 +204,40 @@ async def test_in_any_order_of_operations_undelivered_rows_keep_their_files(benc
                 await bench.queue.fail(row, "C000")
         present -= set(bench.dropped)
         assert await bench.queue.referenced() == present
+
+
+async def test_who_claims_side_by_side_gets_every_row_and_none_twice(database: Database, report_of: ReportOf) -> None:
+    """Also those handed over in memory: all are delivered, long before anyone would ask the database again."""
+    dropped: list[str] = []
+
+    async def drop(name: str) -> None:
+        dropped.append(name)
+
+    queue, chance = await Queue.open(database, drop), random.Random(11)
+    flying: set[int] = set()
+    delivered: set[str] = set()
+
+    async def lane() -> None:
+        while len(delivered) < 150:
+            for row in await queue.claim("pacs", chance.randint(1, 3), time.time()):
+                assert row.id not in flying
+                assert row.sop_instance_uid not in delivered
+                flying.add(row.id)
+                await asyncio.sleep(chance.random() * 0.003)
+                flying.discard(row.id)
+                if chance.random() < 0.3:
+                    await queue.retry(row, time.time() + chance.random() * 0.02, "A700")
+                else:
+                    delivered.add(row.sop_instance_uid)
+                    await queue.done(row)
+            await asyncio.sleep(0.001)
+
+    async def sender(first: int) -> None:
+        for n in range(first, first + 50):
+            await queue.enqueue("p", ["pacs", "elsewhere"], item(), report_of(str(n)))
+            await asyncio.sleep(chance.random() * 0.004)
+
+    async with asyncio.timeout(8):
+        await asyncio.gather(*(lane() for _ in range(4)), *(sender(n * 50) for n in range(3)))
+    assert delivered == {str(n) for n in range(150)}
+    assert (await queue.counts())["pacs"] == {"delivered": 150}
