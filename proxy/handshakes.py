@@ -89,7 +89,7 @@ class Listening:
             )
         except OSError:  # no TLS, no certificate, or not in time: asyncio has closed the connection
             connection.close()
-        except asyncio.CancelledError:
+        except BaseException:
             connection.close()
             raise
 
