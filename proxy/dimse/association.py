@@ -158,8 +158,7 @@ class Association(Exchange):
                 current.cancelled.set()
         else:
             self._requests.append(message)
-            if len(self._requests) > _MOST_WAITING:
-                self.stream.rest(True)
+            self._keep_up("requests", len(self._requests) <= _MOST_WAITING)
             if self._serving is None:
                 self._serving = asyncio.get_running_loop().create_task(self._serve_all())
 
@@ -179,8 +178,7 @@ class Association(Exchange):
         try:
             while self._requests and not self.how:
                 self._current = self._requests.popleft()
-                if len(self._requests) == _MOST_WAITING:
-                    self.stream.rest(False)
+                self._keep_up("requests", len(self._requests) <= _MOST_WAITING)
                 await self._serve(self._current)
                 self._current = None
                 self.stream.watch()

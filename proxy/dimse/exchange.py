@@ -17,6 +17,8 @@ from proxy.wire.negotiation import Context
 
 #: PS3.7 annex C: more responses follow
 PENDING = (0xFF00, 0xFF01)
+#: responses to one request that have come and that nobody has taken yet; beyond, nothing more is read
+_MOST_AHEAD = 16
 _CAN_BE_CANCELLED = (C_FIND_RQ, C_MOVE_RQ, C_GET_RQ)
 
 
@@ -42,6 +44,7 @@ class Exchange:
         self._waiting: dict[int, asyncio.Queue[Message | None]] = {}
         self._sending = asyncio.Lock()
         self._ids = 0
+        self._behind: set[object] = set()  # who does not keep up with the peer
 
     @property
     def established(self) -> bool:
@@ -80,7 +83,7 @@ class Exchange:
             await self.transmit(context, command, data)
             return await self._next(queue)
         finally:
-            del self._waiting[command.message_id]
+            self._forget(command.message_id)
 
     async def asks(self, context: Context, command: Command, data: Data | None = None) -> AsyncGenerator[Message, None]:
         """Send a request with pending responses (C-FIND, C-MOVE, C-GET): each of them, and the final one.
@@ -96,7 +99,7 @@ class Exchange:
                 over = response.command.status not in PENDING
                 yield response
         finally:
-            del self._waiting[command.message_id]
+            self._forget(command.message_id)
             if not over and self.established and command.field in _CAN_BE_CANCELLED:
                 cancel = Command(C_CANCEL_RQ, MessageIDBeingRespondedTo=command.message_id)
                 await self.transmit(context, cancel)
@@ -105,6 +108,17 @@ class Exchange:
         """A response has come; one that nobody waits for any more is passed over."""
         if (queue := self._waiting.get(response.command.responding_to)) is not None:
             queue.put_nowait(response)
+            self._keep_up(queue, queue.qsize() < _MOST_AHEAD)
+
+    def _forget(self, message_id: int) -> None:
+        self._keep_up(self._waiting.pop(message_id), True)
+
+    def _keep_up(self, who: object, does: bool) -> None:
+        """Let the peer wait while somebody ``does`` not."""
+        waited = bool(self._behind)
+        (self._behind.discard if does else self._behind.add)(who)
+        if waited is not bool(self._behind):
+            self.stream.rest(not waited)
 
     def _no_more_answers(self) -> None:
         for queue in self._waiting.values():
@@ -122,6 +136,7 @@ class Exchange:
                     raise AssociationLost("timeout")
             try:
                 response = await asyncio.wait_for(queue.get(), left)
+                self._keep_up(queue, queue.qsize() <= _MOST_AHEAD // 2)
             except TimeoutError:
                 continue  # something may have been heard meanwhile
             if response is None:
