@@ -11,13 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from proxy.service.ports import AuditEvent
+from proxy.service.ports import AuditEvent, Concealed
 
-VERSION = 1
+#: 1 had no ``behalf``
+VERSION = 2
 #: what stands before the first record
 GENESIS = "0" * 64
 #: a record longer than this is not one of ours
@@ -35,13 +37,28 @@ class Position:
     hash: str = GENESIS
 
 
+#: project and original identifier → what is written in its place
+Conceal = Callable[[str, str], str]
+
+
+def hidden(project: str, value: str) -> str:
+    """Where there is no key, nothing of an identifier is written at all."""
+    return "hidden"
+
+
 class BadRecord(ValueError):
     """A line is not a record. The text names what is wrong, never what the line says."""
 
 
-def canonical(record: dict[str, Any]) -> bytes:
-    """The one byte form of ``record``. ValueError for a value JSON cannot carry exactly."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+def canonical(record: dict[str, Any], conceal: Conceal = hidden) -> bytes:
+    """The one byte form of ``record``. ValueError, TypeError for a value JSON cannot carry exactly."""
+
+    def other(value: object) -> str:
+        if isinstance(value, Concealed):
+            return conceal(value.project, value.value)
+        raise TypeError("a record holds no such value")
+
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False, default=other).encode("ascii")
 
 
 def digest(prev: str, body: bytes) -> str:
@@ -49,25 +66,33 @@ def digest(prev: str, body: bytes) -> str:
     return hashlib.sha256(bytes.fromhex(prev) + body).hexdigest()
 
 
-def seal(event: AuditEvent, last: Position, moment: datetime, node: str) -> tuple[bytes, Position]:
+def stamp(moment: datetime) -> str:
+    """A moment as records state it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def seal(
+    event: AuditEvent, last: Position, moment: datetime, node: str, conceal: Conceal = hidden
+) -> tuple[bytes, Position]:
     """The line (without newline) that records ``event`` after ``last``, and where the chain stands then."""
     record = {
         "v": VERSION,
         "seq": last.seq + 1,
-        "ts": moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "ts": stamp(moment),
         "node": node,
         "prev": last.hash,
         "type": event.type,
         "outcome": event.outcome,
         "project": event.project,
         "peer": dict(event.peer),
+        "behalf": dict(event.behalf),
         "object": dict(event.object),
         "reason": str(event.reason),
         "policy_digest": event.policy_digest,
         "key_epoch": event.key_epoch,
         "counts": dict(event.counts),
     }
-    body = canonical(record)
+    body = canonical(record, conceal)
     position = Position(last.seq + 1, digest(last.hash, body))
     line = body[:-1] + b',"hash":"' + position.hash.encode("ascii") + b'"}'
     if len(line) >= MAX_LINE:

@@ -7,6 +7,8 @@ damaged log stops neither intake nor the verifier's complaint.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from proxy.audit.chain import MAX_LINE, BadRecord, Position, unseal
@@ -21,35 +23,63 @@ def lines(path: Path) -> Iterator[bytes]:
             yield line.removesuffix(b"\n")
 
 
-def resume(sink: FileSink) -> tuple[Position, list[AuditEvent]]:
-    """Open ``sink``; the position to go on from, and what there is to record about the end that was found."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The position to go on from, the time of its record, the segments, and what there is to record about their end."""
+
+    position: Position
+    moment: datetime | None
+    paths: list[Path]
+    findings: list[AuditEvent]
+
+
+def resume(sink: FileSink) -> Found:
+    """Open ``sink`` and see where its chain stands."""
     paths, cut = sink.open()
     findings: list[AuditEvent] = []
-    position, damaged = Position(), 0
+    end = _End()
     for path in reversed(paths):  # the newest segment may be empty: a crash right after rotation
-        position, damaged, seen = _read(path)
-        if seen:
+        end = _read(path)
+        if end.lines:
             break
     if cut:
         file = {"kind": "audit-segment", "file": paths[-1].name}
         findings.append(AuditEvent("audit-recovered", object=file, counts={"cut_bytes": cut}))
-    if damaged:
+    if end.bad:
         file = {"kind": "audit-segment", "file": path.name}
-        findings.append(AuditEvent("audit-damaged", "failure", object=file, counts={"line": damaged}))
+        findings.append(AuditEvent("audit-damaged", "failure", object=file, counts={"line": end.bad}))
         sink.rotate()
-    return position, findings
+    return Found(end.position, _moment(end.time), paths, findings)
 
 
-def _read(path: Path) -> tuple[Position, int, bool]:
-    """The last good position of a segment, its first bad line (0: none), and whether it has any line."""
-    last, bad, number = Position(), 0, 0
+@dataclass(slots=True)
+class _End:
+    """A segment's last good record, its first bad line (0: none), and how many lines it has."""
+
+    position: Position = field(default_factory=Position)
+    time: object = ""
+    bad: int = 0
+    lines: int = 0
+
+
+def _read(path: Path) -> _End:
+    end = _End()
     for number, line in enumerate(lines(path), 1):
+        end.lines = number
         try:
             record, position = unseal(line)
         except BadRecord:
-            bad = bad or number
+            end.bad = end.bad or number
             continue
+        last = end.position
         if last.seq and (record["prev"] != last.hash or position.seq != last.seq + 1):
-            bad = bad or number
-        last = position
-    return last, bad, number > 0
+            end.bad = end.bad or number
+        end.position, end.time = position, record.get("ts")
+    return end
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%S.%f%z")
+    except ValueError:
+        return None

@@ -33,6 +33,11 @@ def segments(folder: Path) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
+def segment(folder: Path, number: int) -> Path:
+    """The file of a segment."""
+    return folder / f"audit-{number:06d}.jsonl"
+
+
 class FileSink:
     """The segments of one folder. One process at a time: the folder is locked while open."""
 
@@ -60,6 +65,11 @@ class FileSink:
             self.close()
             text = "another process writes it" if isinstance(error, BlockingIOError) else error.strerror
             raise AuditUnavailable(f"audit folder: {text}") from None
+
+    @property
+    def path(self) -> Path:
+        """The segment that was written last."""
+        return segment(self._folder, self._number)
 
     def append(self, lines: bytes) -> None:
         """Write whole ``lines`` and wait for the disk."""
@@ -92,7 +102,7 @@ class FileSink:
             view = view[os.write(self._fd, view) :]
 
     def _create(self, number: int) -> None:
-        path = self._folder / f"audit-{number:06d}.jsonl"
+        path = segment(self._folder, number)
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._replace(fd, number, 0)
         self._sync(self._folder_fd)

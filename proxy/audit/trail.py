@@ -12,13 +12,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from proxy.audit.chain import Position, seal
+from proxy.audit.chain import Position, hidden, seal
+from proxy.audit.checkpoints import Checkpoints
+from proxy.audit.keys import AuditKey
 from proxy.audit.resume import resume
 from proxy.audit.sink_file import FileSink, end_process
+from proxy.audit.waiting import Request, settle_all
+from proxy.audit.watch import Watch
 from proxy.errors import AuditUnavailable
 from proxy.service.ports import AuditEvent
 
@@ -26,31 +30,6 @@ from proxy.service.ports import AuditEvent
 _BATCH, _WAITING = 512, 20_000
 #: events that no sender waits for, and how many seconds they wait for others to share an fdatasync with
 _PATIENT, _PATIENCE = frozenset({"delivered"}), 0.02
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class _Request:
-    """Events that become durable together, and the caller who waits for them."""
-
-    __slots__ = ("error", "events", "future", "loop")
-
-    def __init__(self, events: Sequence[AuditEvent]) -> None:
-        self.events = events
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[None] = self.loop.create_future()
-        self.error: Exception | None = None
-
-    def settle(self) -> None:
-        """Runs on the event loop."""
-        if self.future.done():
-            return  # the caller gave up: a record too many, never an operation without one
-        if self.error is None:
-            self.future.set_result(None)
-        else:
-            self.future.set_exception(self.error)
 
 
 class AuditLog:
@@ -63,14 +42,17 @@ class AuditLog:
         *,
         segment_bytes: int = 64 << 20,
         timeout: float = 2.0,
-        clock: Callable[[], datetime] = _now,
+        key: AuditKey | None = None,
+        watch: Watch | None = None,
         die: Callable[[str], NoReturn] = end_process,
     ) -> None:
-        """``clock`` gives an aware datetime; ``die`` ends the process when an fsync failed."""
-        self._folder, self._node, self._timeout, self._clock = folder, node, timeout, clock
+        """``key`` signs checkpoints and conceals identifiers; ``die`` ends the process when an fsync failed."""
+        self._node, self._timeout, self._watch = node, timeout, watch or Watch()
         self._sink = FileSink(folder, segment_bytes, die)
+        self._checkpoints = Checkpoints(key.signer(node)) if key is not None else None
+        self._conceal = key.conceal if key is not None else hidden
         self._position = Position()
-        self._pending: deque[_Request] = deque()
+        self._pending: deque[Request] = deque()
         self._waiting = 0
         self._wakeup = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -88,12 +70,19 @@ class AuditLog:
 
     async def open(self) -> None:
         """Resume the chain; what a crash or a hand did to its end is recorded. `AuditUnavailable` if it cannot."""
-        self._position, findings = await asyncio.to_thread(resume, self._sink)
+        self._position, findings = await asyncio.to_thread(self._resume)
         self._healthy = True
         self._thread = threading.Thread(target=self._write_forever, name="veil-audit", daemon=True)
         self._thread.start()
         if findings:
             await self.record(*findings)
+
+    def _resume(self) -> tuple[Position, list[AuditEvent]]:
+        found = resume(self._sink)
+        self._watch.resume(found.moment)
+        if self._checkpoints is None:
+            return found.position, found.findings
+        return found.position, [*found.findings, *self._checkpoints.resume(found.paths, found.position)]
 
     async def close(self) -> None:
         """Write what waits, then give the folder back. A disk that hangs is left behind after ``timeout``."""
@@ -111,7 +100,7 @@ class AuditLog:
         """Durable when it returns. `AuditUnavailable` within ``timeout`` seconds otherwise."""
         if not events:
             return
-        request = _Request(events)
+        request = Request(events)
         with self._wakeup:
             if self._thread is None or not self._thread.is_alive():
                 raise AuditUnavailable("the audit log is not open")
@@ -131,18 +120,20 @@ class AuditLog:
             raise AuditUnavailable("the audit disk does not answer") from None
 
     def _write_forever(self) -> None:
-        while batch := self._next_batch():
-            self._write(batch)
-            for loop in {request.loop for request in batch}:
-                mine = [request for request in batch if request.loop is loop]
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(_settle_all, mine)
+        while True:
+            if batch := self._next_batch():
+                self._write(batch)
+                settle_all(batch)
+            self._sign(last=not batch)
+            if not batch and self._thread is None:
+                return
 
-    def _next_batch(self) -> list[_Request]:
-        """What waits now; empty when the log was closed and nothing waits."""
+    def _next_batch(self) -> list[Request]:
+        """What waits now; empty when a checkpoint is due meanwhile, or the log was closed and nothing waits."""
         with self._wakeup:
             while not self._pending and self._thread is not None:
-                self._wakeup.wait()
+                if not self._wakeup.wait(self._due()):
+                    return []
             until = time.monotonic() + _PATIENCE
             while self._thread is not None and (left := until - time.monotonic()) > 0 and self._all_patient():
                 self._wakeup.wait(left)
@@ -153,11 +144,23 @@ class AuditLog:
     def _all_patient(self) -> bool:
         return all(event.type in _PATIENT for request in self._pending for event in request.events)
 
-    def _write(self, batch: list[_Request]) -> None:
+    def _due(self) -> float | None:
+        return None if self._checkpoints is None else self._checkpoints.due(self._position)
+
+    def _sign(self, *, last: bool) -> None:
+        """A checkpoint if it is time, after the callers have been told; the ``last`` one of a log is always due."""
+        due = self._due()
+        if self._checkpoints is not None and due is not None and (last or not due):
+            self._checkpoints.write(self._sink.path, self._position, self._watch.read()[0])
+
+    def _write(self, batch: list[Request]) -> None:
         """Chain and append ``batch``; the position moves only when the disk has it."""
-        lines, last = bytearray(), self._position
-        accepted: list[_Request] = []
-        moment = self._clock()
+        lines, last = b"", self._position
+        accepted: list[Request] = []
+        moment, step = self._watch.read()
+        if step is not None:
+            counts = {"milliseconds": step // timedelta(milliseconds=1)}
+            lines, last = self._chain([AuditEvent("clock-step", object={"kind": "clock"}, counts=counts)], last, moment)
         for request in batch:
             if request.future.done():
                 continue  # gave up while an earlier batch hung
@@ -171,22 +174,18 @@ class AuditLog:
         if not accepted:
             return
         try:
-            self._sink.append(bytes(lines))
+            self._sink.append(lines)
         except AuditUnavailable as error:
             self._healthy = False
             for request in accepted:
                 request.error = error
             return
         self._position, self._healthy = last, True
+        self._watch.commit()
 
     def _chain(self, events: Sequence[AuditEvent], last: Position, moment: datetime) -> tuple[bytes, Position]:
         lines = bytearray()
         for event in events:
-            line, last = seal(event, last, moment, self._node)
+            line, last = seal(event, last, moment, self._node, self._conceal)
             lines += line + b"\n"
         return bytes(lines), last
-
-
-def _settle_all(requests: list[_Request]) -> None:
-    for request in requests:
-        request.settle()

@@ -67,11 +67,19 @@ class Deidentifier(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Concealed:
+    """An original identifier inside `AuditEvent.object`: the audit stream writes a keyed digest in its place."""
+
+    project: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
     """One record before it is numbered, timed and chained. Values are pseudonymous or bounded; never PHI."""
 
-    type: str  # received, released, held, delivered, rejected, started, stopped, refused, replayed, purged, ...
+    type: str  # those of docs/audit.md
     outcome: str = "success"  # success, failure
     project: str = ""
     peer: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +88,7 @@ class AuditEvent:
     policy_digest: str = ""
     key_epoch: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    behalf: Mapping[str, str] = field(default_factory=dict)  # on whose behalf, where ``peer`` acts for somebody else
 
 
 class AuditTrail(Protocol):

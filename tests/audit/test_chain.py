@@ -10,7 +10,7 @@ import pytest
 
 from proxy.audit.chain import GENESIS, BadRecord, Position, seal, unseal
 from proxy.errors import Reason
-from proxy.service.ports import AuditEvent
+from proxy.service.ports import AuditEvent, Concealed
 
 MOMENT = datetime(2026, 11, 20, 12, 0, 0, 42, tzinfo=UTC)
 EVENT = AuditEvent(
@@ -28,10 +28,19 @@ def test_the_hash_is_what_the_document_says() -> None:
     assert position.seq == 7
     assert set(record) == {
         "v", "seq", "ts", "node", "prev", "type", "outcome", "project", "peer", "object", "reason", "policy_digest",
-        "key_epoch", "counts",
+        "key_epoch", "counts", "behalf",
     }  # fmt: skip
     assert record["ts"] == "2026-11-20T12:00:00.000042Z"
     assert record["reason"] == "nesting-too-deep"
+
+
+def test_an_identifier_is_concealed_or_not_written_at_all() -> None:
+    event = AuditEvent("held", project="p", object={"original": {"sop_instance_uid": Concealed("p", "1.2.3")}})
+    line, _ = seal(event, Position(), MOMENT, "veil")
+    assert b'"object":{"original":{"sop_instance_uid":"hidden"}}' in line
+    line, _ = seal(event, Position(), MOMENT, "veil", lambda project, value: f"{project}-{len(value)}")
+    assert b'"object":{"original":{"sop_instance_uid":"p-5"}}' in line
+    assert "1.2.3" not in repr(event)
 
 
 def test_times_are_utc() -> None:
