@@ -106,7 +106,7 @@ async def test_who_is_silent_costs_next_to_nothing_and_ends(port: Port) -> None:
         tracemalloc.stop()
     assert await port.gone(port.open[0])
     assert await port.gone(port.open[-1])
-    assert not port.listening._silent
+    await until(lambda: not port.listening._silent)
 
 
 async def test_who_begins_and_goes_silent_gives_way(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ async def test_who_begins_and_goes_silent_gives_way(port: Port, monkeypatch: pyt
     await port.echo()
     for connection in port.open:
         assert await port.gone(connection)  # all of them in the end
-    assert not port.listening._shaking
+    await until(lambda: not port.listening._shaking)
 
 
 async def test_who_speaks_no_tls_is_hung_up_on(port: Port) -> None:
@@ -125,7 +125,7 @@ async def test_who_speaks_no_tls_is_hung_up_on(port: Port) -> None:
         await port.silent(1, said)
         assert await port.gone(port.open[-1])
     await port.echo()
-    assert not port.listening._shaking
+    await until(lambda: not port.listening._shaking)
 
 
 async def test_the_longest_silence_gives_way(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
