@@ -14,6 +14,7 @@ from typing import Protocol
 from proxy import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from proxy.dimse.association import Association
 from proxy.dimse.deadline import Patience
+from proxy.dimse.inlet import Queue
 from proxy.dimse.negotiating import negotiate
 from proxy.dimse.services import Service
 from proxy.errors import Unavailable
@@ -106,7 +107,7 @@ class Bounds:
         ``strangers``: connections that nobody has associated on yet; each costs a few KiB and ends with ARTIM.
         """
         self.largest_pdu, self.patience, self.strangers = largest_pdu, patience, strangers
-        self.draining = False
+        self.draining, self.queue = False, Queue()
         self._most, self._per_address = associations, per_address
         self._admitted: set[Acceptor] = set()
         self._by_address: Counter[str] = Counter()
@@ -139,7 +140,7 @@ class Acceptor(Association):
         doors: Doors,
     ) -> None:
         """``services``: those of a project."""
-        super().__init__(False, bounds.largest_pdu, bounds.patience, bounds.patience.idle)
+        super().__init__(False, bounds.largest_pdu, bounds.patience, bounds.patience.idle, bounds.queue)
         self.project = ""
         self.caller = ANYBODY
         self._bounds, self._gatekeeper = bounds, gatekeeper

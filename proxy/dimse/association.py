@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from proxy.dimse import status
 from proxy.dimse.deadline import Patience
 from proxy.dimse.exchange import AssociationLost, Exchange
+from proxy.dimse.inlet import Queue
 from proxy.dimse.message import Body, Collected, Message
 from proxy.dimse.services import Service, service_of
 from proxy.dimse.stream import Stream
@@ -39,10 +40,17 @@ class Remote:
 class Association(Exchange):
     """An association; `Acceptor` and `proxy.dimse.connecting` make them."""
 
-    def __init__(self, requestor: bool, largest_pdu: int, patience: Patience, response_seconds: float | None) -> None:
-        """``largest_pdu``: what we receive, in bytes; ``response_seconds``: see `Exchange`."""
+    def __init__(
+        self,
+        requestor: bool,
+        largest_pdu: int,
+        patience: Patience,
+        response_seconds: float | None,
+        queue: Queue | None = None,
+    ) -> None:
+        """``largest_pdu``: what we receive, in bytes; ``response_seconds``: see `Exchange`; ``queue``: see `Inlet`."""
         super().__init__(response_seconds)
-        self.stream = Stream(self, requestor, largest_pdu, patience)
+        self.stream = Stream(self, requestor, largest_pdu, patience, queue)
         self.services: Sequence[Service] = ()  # for what the peer asks of us
         self.remote = Remote("", 0)
         self.request: Request | None = None

@@ -1,12 +1,14 @@
 """What comes in over one connection, in turns: PDUs, and the fragments of P-DATA-TF one by one (PS3.8 9.3).
 
 Nobody is listened to for longer than a turn, and nobody at all who asks faster than he is answered: the rest waits in
-the buffer, and what comes after it with the kernel. Knows no state of the association.
+the buffer, and what comes after it with the kernel. Of all who have more to say than fits a turn, one goes on in each
+round of the event loop, so that those who are brief never wait for more than that. Knows no state of the association.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -40,12 +42,31 @@ class Reader(Protocol):
         ...
 
 
+class Queue:
+    """Those who have more to say, in the order of their turns; shared by the connections of one server."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def later(self, again: Callable[[], None]) -> None:
+        """Call ``again`` when it is its turn."""
+        self._waiting.append(again)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        again = self._waiting.popleft()
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._next)
+        again()
+
+
 class Inlet:
     """The receiving half of one connection."""
 
-    def __init__(self, reader: Reader, largest_pdu: int, grown: Callable[[], None]) -> None:
+    def __init__(self, reader: Reader, largest_pdu: int, grown: Callable[[], None], queue: Queue) -> None:
         """``largest_pdu``, ``grown``: see `Intake`."""
-        self._reader = reader
+        self._reader, self._queue = reader, queue
         self.intake = Intake(largest_pdu, grown)
         self._fragments: Iterator[tuple[int, int, memoryview]] = iter(())  # those of the PDU that is being taken
         self._transport: asyncio.Transport | None = None
@@ -104,7 +125,7 @@ class Inlet:
     def _later(self) -> None:
         if not self._turn_over:
             self._turn_over = True
-            self._loop.call_soon(self._again)
+            self._queue.later(self._again)
 
     def _again(self) -> None:
         self._turn_over = False

@@ -6,6 +6,8 @@ Each connection is an `Acceptor`. Knows no project, no operation, no status.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 
@@ -16,7 +18,8 @@ from proxy.dimse.services import Service
 from proxy.dimse.stream import Stream
 from proxy.handshakes import Listening, listen
 
-_BACKLOG = 512
+#: connections that the kernel keeps for us, and how many of them are accepted in one round of the event loop
+_BACKLOG, _AT_ONCE = 512, 32
 #: A-ASSOCIATE-RQs of more than some KiB that have begun and are not whole: each may become 256 KiB long
 _MOST_LONG = 32
 
@@ -56,7 +59,10 @@ class DimseServer:
         silence()
         if self._tls is None:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._connection, *self._address, backlog=_BACKLOG)
+            self._server = await loop.create_server(self._connection, *self._address, backlog=_AT_ONCE)
+            for port in self._server.sockets:
+                with socket.socket(fileno=os.dup(port.fileno())) as same:
+                    same.listen(_BACKLOG)
         else:
             first = self._bounds.patience.first
             self._server = await listen(self._connection, *self._address, self._tls, seconds=first, backlog=_BACKLOG)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 from proxy.dimse.deadline import LAST_SECONDS, Deadline, Patience, Vigil
-from proxy.dimse.inlet import Inlet
+from proxy.dimse.inlet import Inlet, Queue
 from proxy.dimse.stream_user import User
 from proxy.wire import dimse_pdu as wire
 from proxy.wire.negotiation import Rejection
@@ -24,11 +24,13 @@ from proxy.wire.upper_layer_table import Do, Event, State
 class Stream(asyncio.BufferedProtocol):
     """One connection, from TCP accept or connect until its descriptor is given back."""
 
-    def __init__(self, user: User, requestor: bool, largest_pdu: int, patience: Patience) -> None:
-        """``largest_pdu`` in bytes, as announced."""
+    def __init__(
+        self, user: User, requestor: bool, largest_pdu: int, patience: Patience, queue: Queue | None = None
+    ) -> None:
+        """``largest_pdu`` in bytes, as announced; ``queue``: with whom it takes turns."""
         self._user, self._patience = user, patience
         self._machine = UpperLayer(requestor)
-        self._inlet = Inlet(self, largest_pdu, user.grown)
+        self._inlet = Inlet(self, largest_pdu, user.grown, queue or Queue())
         self._intake = self._inlet.intake
         self._transport: asyncio.Transport | None = None
         self._deadline = Deadline(self._expired)

@@ -104,7 +104,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def under(site: Site, names: Iterable[str], seconds: float, silent: int) -> dict[str, Any]:
     """Let these faults loose for a while; what became of the others meanwhile."""
-    before, stop = site.state(), threading.Event()
+    while (before := site.state())["connections"]:  # the last C-ECHO's
+        time.sleep(0.01)
+    stop = threading.Event()
     target = Target(site.port, site.tls, silent)
     peers = [threading.Thread(target=MATRIX[name], args=(target, stop), name=name) for name in names]
     base = memory(site.process.pid)
