@@ -38,6 +38,7 @@ class Dimse(Strict):
     tls: DimseTls | None = None
     max_pdu: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
     associations: Annotated[int, Field(ge=1, le=1000)] = 50
+    associations_per_address: Annotated[int, Field(ge=1, le=1000)] | None = None
     idle_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     private_sop_classes: list[Annotated[str, AfterValidator(_private)]] = Field(default_factory=list)
 

@@ -5,6 +5,8 @@ With `proxy.app` and `proxy.site` one of the modules that may import every room.
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,6 +20,8 @@ from proxy.service.ports import AuditTrail
 
 #: Connections that nobody has associated on yet. Each costs some KiB, and with TLS 300 KiB of asyncio's.
 _STRANGERS, _STRANGERS_BY_TLS = 4096, 256
+#: of all associations, what one address may hold unless the site says otherwise: another one always finds a place
+_SHARE = 0.8
 
 
 def routes(config: Config, arrivals: Mapping[str, str]) -> Mapping[str, str]:
@@ -37,10 +41,21 @@ def make_dimse(
     dimse, limits = config.dimse, config.limits
     storage = Storage(ingest, audit, Budget(limits.memory_bytes), limits.instance_bytes, dimse.private_sop_classes)
     common: Sequence[Service] = (Verification(), storage)
-    most, strangers = dimse.associations, _STRANGERS_BY_TLS if tls is not None else _STRANGERS
-    bounds = Bounds(dimse.max_pdu, Patience(dimse.idle_seconds), most, most, strangers)
+    most = dimse.associations
+    by_one = dimse.associations_per_address or max(int(most * _SHARE), 1)
+    strangers = min(_STRANGERS_BY_TLS if tls is not None else _STRANGERS, _descriptors() // 4)
+    bounds = Bounds(dimse.max_pdu, Patience(dimse.idle_seconds), most, by_one, strangers)
 
     def services(project: str) -> Sequence[Service]:
         return [*common, *(service for of in more for service in of(project))]
 
     return DimseServer(dimse.host, dimse.port, bounds, gatekeeper, services, tls)
+
+
+def _descriptors() -> int:
+    """How many this process may have open: as many as it may ask for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return hard
+    return soft
