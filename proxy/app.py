@@ -21,6 +21,7 @@ from proxy.audit.trail import AuditLog
 from proxy.certificates import Certificates, every_tls
 from proxy.clinical import Clinical
 from proxy.config import Config
+from proxy.config_destinations import ApplicationEntity
 from proxy.control import ControlServer, Operator
 from proxy.deid.dictionary import register
 from proxy.deid.profile import Policy
@@ -155,7 +156,8 @@ class App:
             name: make_sender(d, self.archive, self.certificates.get(f"destinations.{name}.tls"), self.decoding)
             for name, d in config.destinations.items()
         }
-        self.deliver = Deliver(self.queue, self.spool, self.audit, senders)
+        wide = {n: d.associations for n, d in config.destinations.items() if isinstance(d, ApplicationEntity)}
+        self.deliver = Deliver(self.queue, self.spool, self.audit, senders, more=wide)
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
         self.ingest = Ingest(
             self.judge, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify

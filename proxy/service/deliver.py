@@ -30,22 +30,26 @@ class Deliver:
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
         concurrency: int = 4,
+        more: Mapping[str, int] | None = None,
         poll_seconds: float = 1.0,
     ) -> None:
-        """``concurrency``: instances under way to one destination; ``poll_seconds``: how soon a due retry is seen."""
+        """``concurrency``: instances under way to one destination, or ``more`` where it can use more than that.
+
+        ``poll_seconds``: how soon a due retry is seen.
+        """
         chance = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._senders = senders
         self._lanes = {
             name: Lane(name, queue, spool, audit, sender, clock, chance, poll_seconds)
             for name, sender in senders.items()
         }
-        self._concurrency = concurrency
+        self._at_once = {name: max(concurrency, (more or {}).get(name, 0)) for name in senders}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to send what the queue holds."""
-        for lane in self._lanes.values():
-            self._tasks += [asyncio.create_task(lane.run()) for _ in range(self._concurrency)]
+        for name, lane in self._lanes.items():
+            self._tasks += [asyncio.create_task(lane.run()) for _ in range(self._at_once[name])]
 
     def notify(self, destinations: Iterable[str]) -> None:
         """New rows wait for ``destinations``. Does not block; call it on the event loop."""

@@ -272,6 +272,29 @@ async def test_concurrency_is_bounded(site: Callable[..., Site]) -> None:
     assert here.senders["pacs"].most_at_once == 2
 
 
+async def test_where_more_go_at_once_more_are_under_way() -> None:
+    world = World()
+    here = {name: FakeSender(world) for name in ("wide", "narrow")}
+    queue = FakeQueue(world)
+    deliver = Deliver(
+        queue,
+        FakeSpool(world),
+        FakeAudit(world),
+        here,
+        concurrency=2,
+        more={"wide": 6, "narrow": 1},
+        poll_seconds=0.001,
+    )
+    for name in here:
+        queue.add(destination=name, count=30)
+    await deliver.start()
+    async with asyncio.timeout(5):
+        while any(len(sender.sent) < 30 for sender in here.values()):
+            await asyncio.sleep(0.001)
+    await deliver.stop(1)
+    assert {name: sender.most_at_once for name, sender in here.items()} == {"wide": 6, "narrow": 2}
+
+
 async def test_stop_finishes_what_is_under_way_and_claims_nothing_more(site: Callable[..., Site]) -> None:
     here = site()
     gates = [asyncio.Event(), asyncio.Event()]
