@@ -31,7 +31,7 @@ _COLUMNS = ("name", "by", "may", "until")
 
 @click.group("token")
 def token() -> None:
-    """Make, list and revoke the tokens by which callers over HTTP are known (http.auth.tokens_file)."""
+    """Make, list and revoke the tokens by which callers over HTTP, and users over DIMSE, are known."""
 
 
 @token.command("new")
@@ -42,7 +42,7 @@ def token() -> None:
 @click.option(
     "--certificate",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="no token: whoever a reverse proxy lets in with this client certificate (PEM)",
+    help="no token: whoever shows this client certificate (PEM), to us or to a trusted reverse proxy",
 )
 def new(config_path: Path, name: str, scopes: tuple[str, ...], days: int | None, certificate: Path | None) -> None:
     """Print a new token, once, and keep its hash."""
