@@ -21,8 +21,6 @@ from proxy.wire.messages import MessageError
 from proxy.wire.negotiation import Context
 from proxy.workers.arena import Arena
 
-_UID_CHARACTERS = frozenset("0123456789.")
-
 
 class Ingest(Protocol):
     """The use case behind C-STORE."""
@@ -72,7 +70,8 @@ class Storage(Service):
 
     def _incoming(self, context: Context, command: Command) -> Incoming:
         instance, kind = command.text("AffectedSOPInstanceUID"), command.text("AffectedSOPClassUID")
-        if not instance or not _UID_CHARACTERS.issuperset(instance):
+        # text that is no UID comes from real archives: its instance is held, and those after it can still be sent
+        if not (instance and instance.isascii() and instance.isprintable()):
             raise MessageError("a C-STORE without an instance UID")
         # the command's word for the class stays in the header, and ingest compares it with that of the context
         return Incoming(lambda: part10_header(kind, instance, context.syntax), self._limit, self._budget)
