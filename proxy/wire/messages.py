@@ -14,6 +14,8 @@ from proxy.wire.dimse_pdu import COMMAND, FRAGMENT_HEADER_BYTES, LAST, p_data_he
 
 #: A command set has a dozen short elements.
 COMMAND_SET_BYTES = 64 << 10
+#: Fragments of a message, but for its last, that may be smaller than so many bytes: each costs as much as a large one.
+CRUMB_BYTES, MOST_CRUMBS = 64, 1024
 
 
 class MessageError(ValueError):
@@ -43,12 +45,13 @@ class Receiver(Protocol):
 class Assembler:
     """The fragments of one association, one direction."""
 
-    __slots__ = ("_command", "_context", "_receiver", "_sink")
+    __slots__ = ("_command", "_context", "_crumbs", "_receiver", "_sink")
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
         self._command = bytearray()
         self._context = 0  # no message has begun
+        self._crumbs = 0
         self._sink: Sink | None = None
 
     @property
@@ -61,6 +64,10 @@ class Assembler:
         if self._context not in (0, context):
             raise MessageError("fragments of one message in several presentation contexts")
         self._context = context
+        if len(data) < CRUMB_BYTES and not control & LAST:
+            self._crumbs += 1
+            if self._crumbs > MOST_CRUMBS:
+                raise MessageError("a message in crumbs")
         if self._sink is not None:
             self._data(control, data)
         else:
@@ -72,7 +79,7 @@ class Assembler:
         assert self._sink is not None  # for the type checker: `feed` has just looked
         self._sink.write(data)
         if control & LAST:
-            self._sink, self._context = None, 0
+            self._sink, self._context, self._crumbs = None, 0, 0
             self._receiver.end()
 
     def _command_part(self, control: int, data: memoryview) -> None:
@@ -88,6 +95,7 @@ class Assembler:
         except CommandError as error:
             raise MessageError(str(error)) from None
         self._command.clear()
+        self._crumbs = 0
         self._sink = self._receiver.begin(self._context, command)
         if self._sink is None:
             self._context = 0

@@ -146,7 +146,7 @@ def check(found: dict[str, Any], what: str) -> None:
 @pytest.mark.parametrize("name", [*(MATRIX if SECONDS else ()), "all at once"])
 def test_others_are_served_meanwhile(site: Site, name: str) -> None:
     names = MATRIX if name == "all at once" else [name]
-    check(under(site, names, SECONDS or 3, 2000 if SECONDS else 500), name)
+    check(under(site, names, SECONDS or 3, 2000 if SECONDS else 200), name)
 
 
 PADDING = bytes.fromhex("fcfffcff4f42000008000000") + bytes(8)

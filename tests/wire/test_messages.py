@@ -93,6 +93,7 @@ WRONG: dict[str, list[tuple[int, int, bytes]]] = {
     "two contexts in the command": [(1, 1, STORE.encode(True)[:10]), (3, 3, STORE.encode(True)[10:])],
     "two contexts in the data": [(1, 3, STORE.encode(True)), (1, 0, b"x"), (3, LAST, b"x")],
     "no command": [(1, 3, b"xyz")],
+    "a data set in crumbs": [(1, 3, STORE.encode(True)), *[(1, 0, bytes(63))] * 1025],
     "an endless command": [(1, 1, bytes(COMMAND_SET_BYTES)), (1, 1, b"xx")],
 }
 
@@ -120,3 +121,14 @@ def test_any_fragments_are_messages_or_an_error(parts: list[tuple[int, int, byte
     except MessageError:
         return
     assert all(context == 1 and not control & COMMAND for context, control, _ in parts)
+
+
+def test_a_thousand_small_fragments_in_each_message_are_no_harm() -> None:
+    heard = Heard()
+    assembler = Assembler(heard)
+    for _ in range(3):
+        command = STORE.encode(True)
+        parts = [(1, 1, command[:9]), (1, 3, command[9:]), *[(1, 0, b"xx")] * 1024, (1, LAST, b"")]
+        for context, control, data in parts:
+            assembler.feed(context, control, memoryview(data))
+    assert heard.ended == 3
