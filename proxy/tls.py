@@ -1,8 +1,8 @@
 """TLS as PS3.15 B.12 wants it (BCP 195: RFC 8996, RFC 9325), made of the files that veil.yaml names.
 
 A context that is handed out stays the same object for as long as the process runs, and each handshake takes the newest
-files behind it: so a certificate is renewed without a restart, and connections that stand keep theirs. Nothing is
-resumed: every connection is judged by the authorities of its own day. No environment is read (no SSLKEYLOGFILE).
+files behind it: so a certificate is renewed without a restart, and connections that stand keep theirs. There are no
+tickets, and no session outlives the files that it was judged by. No environment is read (no SSLKEYLOGFILE).
 """
 
 from __future__ import annotations

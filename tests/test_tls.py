@@ -152,15 +152,32 @@ async def test_tls_to_a_port_without_it_fails(tmp_path: Path) -> None:
             await asyncio.open_connection("127.0.0.1", port, ssl=tls_of(asking(tmp_path)), ssl_handshake_timeout=0.3)
 
 
-async def test_nothing_is_resumed(tmp_path: Path) -> None:
-    client = context_of(asking(tmp_path))
-    for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-        client.maximum_version = newest
-        async with echo(tls_of(serving(tmp_path))) as port:
-            line = await Line.open(port, client)
-            session = line.tls.session
-            await line.close()
-            assert session is None or not session.has_ticket
+def agreed(server: ssl.SSLContext, client: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLObject:
+    """A handshake in memory, up to the first byte of the server; gives the client's end."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    theirs = server.wrap_bio(to_server, to_client, server_side=True)
+    ours = client.wrap_bio(to_client, to_server, server_hostname="127.0.0.1", session=session)
+    for end in (ours, theirs, ours, theirs):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    theirs.write(b"x")
+    assert ours.read(1) == b"x"
+    with contextlib.suppress(ssl.SSLWantReadError):
+        theirs.unwrap()  # in order: else the server forgets the session
+    return ours
+
+
+@pytest.mark.parametrize(("newest", "again"), [(ssl.TLSVersion.TLSv1_3, False), (ssl.TLSVersion.TLSv1_2, True)])
+def test_no_session_outlives_the_files_it_was_judged_by(tmp_path: Path, newest: ssl.TLSVersion, again: bool) -> None:
+    settings = serving(tmp_path)
+    server, client = tls_of(settings), context_of(asking(tmp_path))
+    client.options &= ~ssl.OP_NO_TICKET
+    client.maximum_version = newest
+    first = agreed(server, client, None)
+    assert first.session is None or not first.session.has_ticket
+    assert agreed(server, client, first.session).session_reused is again  # by its ID, which TLS 1.3 has not
+    server.take(context_of(settings))
+    assert not agreed(server, client, first.session).session_reused
 
 
 @pytest.mark.parametrize("side", ["server", "client"])
