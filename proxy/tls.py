@@ -112,7 +112,8 @@ def _show(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     except ssl.SSLError as error:
         where, problem = _unreadable(certificate, key)
         if error.reason in _PROBLEMS:
-            where, problem = key, _PROBLEMS[error.reason]
+            where = key if error.reason == "KEY_VALUES_MISMATCH" else certificate
+            problem = _PROBLEMS[error.reason]
         raise ConfigError(str(where), problem) from None
     except (OSError, ValueError) as error:
         raise ConfigError(str(key), getattr(error, "strerror", None) or "cannot be read") from None
