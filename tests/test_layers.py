@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent / "proxy"
 
 #: room → rooms it may import besides itself. Siblings are absent on purpose.
 #: the parts of veil.yaml; each may import those before it
-CONFIG = ("types", "tls", "auth", "destinations", "upstreams", "moves", "clinical", "peers", "listening")
+CONFIG = ("types", "tls", "audit", "auth", "destinations", "upstreams", "moves", "clinical", "peers", "listening")
 BELOW_SERVICE = {"errors", "deid", "wire"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
