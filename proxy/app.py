@@ -36,10 +36,11 @@ from proxy.reading import Parts, Readers
 from proxy.service.commitment import Commitment
 from proxy.service.decoding import Decoding
 from proxy.service.deliver import Deliver
+from proxy.service.events import requeued
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import AuditEvent, Peer
 from proxy.service.replay import Replay
-from proxy.site import application, key_values, load_policies, make_pool, make_sender, make_viewer
+from proxy.site import audit_key, key_values, load_policies, make_pool, make_sender, make_viewer, started, stopped
 from proxy.store.commitment_reports import CommitmentReports
 from proxy.store.commitments import Commitments
 from proxy.store.database import Database
@@ -126,7 +127,7 @@ class App:
         stack.push_async_callback(self.database.close)
         for name, value in key_values(config).items():
             await check_key(self.database, name, value)
-        self.audit = AuditLog(root / "audit", node="veil")
+        self.audit = AuditLog(root / "audit", node="veil", key=audit_key(config))
         await self.audit.open()
         stack.push_async_callback(self.audit.close)
         self.certificates = Certificates(every_tls(config), self.audit)
@@ -138,8 +139,8 @@ class App:
         self.archive = EmbeddedArchive(root / "archive")
         await self.archive.start()
         stack.push_async_callback(self.archive.close)
-        await self.audit.record(application("started", {n: p.digest for n, p in self.policies.items()}))
-        stack.push_async_callback(self.audit.record, application("stopped", {}))
+        await self.audit.record(started(config, self.policies))
+        stack.push_async_callback(self.audit.record, stopped())
 
     async def _open_service(self, servers: bool) -> None:
         config, stack = self.config, self._stack
@@ -275,6 +276,7 @@ class App:
         """Let what ``destination`` rejected for good wait again; KeyError for an unknown one."""
         if destination not in self.config.destinations:
             raise KeyError(destination)
+        await self.audit.record(requeued(destination))
         count = await self.queue.requeue_failed(destination)
         self.deliver.notify((destination,))
         return count

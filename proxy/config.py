@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from proxy.config_audit import Audit, audit_at
 from proxy.config_clinical import ClinicalSystem, CommitmentReports, clinical, clinical_at, reports_at
 from proxy.config_destinations import Destination, EncryptOriginals, destination_at
 from proxy.config_listening import Dimse, Http, dimse_at, exposed, http_at
@@ -68,12 +69,6 @@ class Project(Strict):
     move_destinations: list[AeTitle] = Field(default_factory=list)
     transcode: Literal["never", "lossless"] = "never"
     read: Read = Read()
-
-
-class Audit(Strict):
-    """At least one sink; the file sink is the source of truth."""
-
-    sinks: list[Literal["file"]] = Field(default=["file"], min_length=1)
 
 
 class Config(Strict):
@@ -184,6 +179,7 @@ def _resolved(config: Config, base: Path) -> Config:
         "profiles_dir": base / config.profiles_dir,
         "pixel_rules_dir": base / config.pixel_rules_dir,
         "dimse": dimse_at(config.dimse, base),
+        "audit": audit_at(config.audit, base),
         "http": http_at(config.http, base),
         "commitment_reports": reports_at(config.commitment_reports, base),
         "clinical": clinical_at(config.clinical, base),

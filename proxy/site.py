@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from proxy import __version__
 from proxy.archive.archive import EmbeddedArchive
 from proxy.archive.sender import ArchiveSender
+from proxy.audit.keys import AuditKey
 from proxy.audit.trail import AuditLog
 from proxy.config import Config, Project
 from proxy.config_destinations import ArchiveDestination, Destination, DicomwebDestination
@@ -34,7 +34,7 @@ from proxy.dimse.rewriting import Rewriting
 from proxy.dimse.scu import DimseSender
 from proxy.errors import ConfigError
 from proxy.service.decoding import Decoding
-from proxy.service.ports import AuditEvent, Sender
+from proxy.service.ports import AuditEvent, Concealed, Sender
 from proxy.store.database import Database
 from proxy.store.keys import check_key, load_certificate, load_key, project_key_name
 from proxy.store.lock import DataLock
@@ -108,13 +108,32 @@ def make_pool(config: Config, policies: dict[str, Policy], gate_key: bytes, tabl
 def key_values(config: Config) -> dict[str, str]:
     """Name → check value of every key of the site."""
     keys = {project_key_name(n, p.key_epoch): load_key(p.key_file) for n, p in config.projects.items()}
-    return {name: key_check_value(key) for name, key in (keys | {"node": load_key(config.node_key_file)}).items()}
+    keys["node"] = load_key(config.node_key_file)
+    if config.audit.key_file is not None:
+        keys[f"audit/{config.audit.key_epoch}"] = load_key(config.audit.key_file)
+    return {name: key_check_value(key) for name, key in keys.items()}
 
 
-def application(event: str, digests: Mapping[str, str]) -> AuditEvent:
-    """A record of a start or stop, with the policies in force."""
-    about: dict[str, Any] = {"kind": "application", "version": __version__}
-    return AuditEvent(event, object=about | ({"policies": dict(digests)} if digests else {}))
+def audit_key(config: Config) -> AuditKey | None:
+    """What signs the audit stream and conceals identifiers in it, where the document names one."""
+    return None if config.audit.key_file is None else AuditKey(load_key(config.audit.key_file))
+
+
+def started(config: Config, policies: Mapping[str, Policy]) -> AuditEvent:
+    """A record of a start: the version, and by digests and check values the document, the policies and the keys."""
+    about = {
+        "kind": "application",
+        "version": __version__,
+        "configuration": Concealed("", config.model_dump_json()),
+        "policies": {name: policy.digest for name, policy in policies.items()},
+        "keys": key_values(config),
+    }
+    return AuditEvent("started", object=about)
+
+
+def stopped() -> AuditEvent:
+    """A record of a stop."""
+    return AuditEvent("stopped", object={"kind": "application", "version": __version__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +177,11 @@ async def offline_site(config: Config, work: Path) -> AsyncIterator[OfflineSite]
     lock.acquire()
     async with AsyncExitStack() as stack:
         stack.callback(lock.release)
-        audit = AuditLog(folder, node="offline")
+        audit = AuditLog(folder, node="offline", key=audit_key(config))
         await audit.open()
         stack.push_async_callback(audit.close)
-        await audit.record(application("started", {n: p.digest for n, p in policies.items()}))
-        stack.push_async_callback(audit.record, application("stopped", {}))
+        await audit.record(started(config, policies))
+        stack.push_async_callback(audit.record, stopped())
         pool = make_pool(config, policies, gate_key, tables)
         stack.push_async_callback(pool.close)
         await pool.start()

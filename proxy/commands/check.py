@@ -10,8 +10,7 @@ from proxy.admission import check_callers
 from proxy.certificates import check_certificates
 from proxy.commands.options import config_option
 from proxy.config import load_config
-from proxy.site import load_policies, make_viewer
-from proxy.store.keys import load_key
+from proxy.site import key_values, load_policies, make_viewer
 
 
 @click.command("check")
@@ -19,7 +18,9 @@ from proxy.store.keys import load_key
 def check(config_path: Path) -> None:
     """Validate a veil.yaml with its keys and rules; nothing is started or written."""
     config = load_config(config_path)
-    load_key(config.node_key_file)
+    key_values(config)
+    if config.audit.key_file is None:
+        click.echo("audit.key_file: none, so no checkpoint of the audit stream is signed; see docs/audit.md")
     check_callers(config)
     for line in check_certificates(config):
         click.echo(line)

@@ -14,7 +14,7 @@ from proxy.store.keys import create_key
 def write_site(folder: Path, document: str | None = None) -> Path:
     """Make ``folder`` servable; returns the path of its veil.yaml. `ConfigError` where anything stands already."""
     target = folder / "veil.yaml"
-    keys = (folder / "keys" / "node.key", folder / "keys" / "research.key")
+    keys = tuple(folder / "keys" / f"{name}.key" for name in ("node", "research", "audit"))
     for path in (target, *keys):
         if path.exists():
             raise ConfigError(str(path), "already exists; nothing was written", "choose another folder")
