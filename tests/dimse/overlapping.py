@@ -28,6 +28,7 @@ class Overlapping:
     associations: int = 0
     stored: list[str] = field(default_factory=list)
     most: int = 0
+    heard: list[int] = field(default_factory=list)  # (0000,0100) of what waits for an answer
     requests: list[Request] = field(default_factory=list)
     tasks: set[Any] = field(default_factory=set)
 
@@ -66,6 +67,7 @@ class Overlapping:
 
     async def _answer(self, waiting: _Waiting, writer: asyncio.StreamWriter) -> None:
         self.most = max(self.most, len(waiting.whole))
+        self.heard = [command.field for _, command in waiting.whole]
         if len(waiting.whole) < self.together:
             return
         await asyncio.sleep(0.02)  # whoever sends more than was agreed on has the time to

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,17 +16,24 @@ from pynetdicom import AE, StoragePresentationContexts, evt
 
 from proxy.deid.types import Claimed
 from proxy.dimse import finding, levels, pool
+from proxy.dimse.acceptor import Bounds, Routes
+from proxy.dimse.deadline import Patience
 from proxy.dimse.finding import STUDY_ROOT_FIND
 from proxy.dimse.getting import STUDY_ROOT_GET, ladder
 from proxy.dimse.levels import Level, TooBroad, descend, identifier
+from proxy.dimse.message import Message
 from proxy.dimse.moving import STUDY_ROOT_MOVE, Arrival, Arrivals, Reception
 from proxy.dimse.requestor import Destination
+from proxy.dimse.server import DimseServer
+from proxy.dimse.services import Service
 from proxy.dimse.sink import Sink
 from proxy.dimse.upstream import DimseUpstream, MoveTo
 from proxy.service.ports import Peer
 from proxy.service.upstream import Question, Reference, UpstreamError
+from proxy.wire.command import C_CANCEL_RQ, C_FIND_RQ, C_GET_RQ
 from proxy.wire.dicom_json import Json, first_value
 from proxy.workers.arena import Arena
+from tests.dimse.overlapping import overlapping
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 REFERENCE = Reference("1.2.1", "1.2.2", "1.2.3", CT)
@@ -245,6 +252,67 @@ async def test_a_task_that_is_cancelled_ends_its_association_at_once(pacs: Pacs)
     await upstream.close()
     assert time.monotonic() - begun < 5
     done.set()
+
+
+class Strange(Service):
+    """Takes C-FIND alone, and answers with what a test says."""
+
+    def __init__(self, *answers: tuple[int, bytes | None]) -> None:
+        self.answers = answers
+
+    def syntaxes(self, abstract: str) -> Collection[str] | None:
+        return ("1.2.840.10008.1.2",) if abstract == STUDY_ROOT_FIND else None
+
+    async def serve(self, message: Message) -> None:
+        for status, data in self.answers:
+            await message.respond(status, data)
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([(0xFF00, b"\x08\x00\x40\x11\xff\xff\xff\xff\xfe\xff\x00\xe0\x10\0\0\0"), (0, None)], "unreadable"),
+        ([(0xFF00, b"\x20\x00\x0d\x00\x04\x00\x00\x001.2\0"), (0xFE00, None)], ""),
+        ([(0xC001, None)], "C001"),
+    ],
+)
+async def test_answers_that_are_none(answers: list[tuple[int, bytes | None]], code: str) -> None:
+    server = DimseServer(
+        "127.0.0.1", 0, Bounds(16384, Patience(5.0), 5, 5), Routes({"PACS": "x"}), lambda project: (Strange(*answers),)
+    )
+    await server.start()
+    upstream = upstream_of(server.port)
+    if code:
+        with pytest.raises(UpstreamError, match=f"upstream old: {code}"):
+            await upstream.search(Question("study", {}))
+    else:
+        assert len(await upstream.search(Question("study", {}))) == 1
+    with pytest.raises(UpstreamError, match="no-context"):
+        await fetch(upstream)
+    await upstream.close()
+    await server.stop(0)
+
+
+async def test_what_nobody_waits_for_any_more_is_cancelled_before_it_is_aborted() -> None:
+    async with overlapping(None, together=100) as there:
+        upstream = upstream_of(there.port, seconds=30.0)
+        for ask, field_ in ((upstream.instances("1.2.1"), C_FIND_RQ), (fetch(upstream), C_GET_RQ)):
+            there.heard = []
+            task = asyncio.ensure_future(ask)
+            while not there.heard:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.sleep(0.05)
+            assert there.heard == [field_, C_CANCEL_RQ]
+        await upstream.close()
+        assert there.associations == 2
+
+
+async def fetch(upstream: DimseUpstream) -> Any:
+    with Arena(1 << 20) as arena:
+        return await upstream.fetch(REFERENCE, arena)
 
 
 class Ingest:
