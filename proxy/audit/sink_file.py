@@ -47,7 +47,7 @@ class FileSink:
         self._folder_fd = self._fd = -1
         self._size = 0
         self._number = 0
-        self._torn = False
+        self._torn = self._asked = False
 
     def open(self) -> tuple[list[Path], int]:
         """Lock the folder, cut an unfinished last line off; returns the segments and how many bytes were cut."""
@@ -76,7 +76,7 @@ class FileSink:
         try:
             if self._torn:
                 self._truncate(self._size)
-            if self._size >= self._segment_bytes:
+            if self._size >= self._segment_bytes or (self._asked and self._size):
                 self.rotate()
             self._write(lines)
         except OSError as error:
@@ -88,6 +88,11 @@ class FileSink:
     def rotate(self) -> None:
         """Begin the next segment."""
         self._create(self._number + 1)
+        self._asked = False
+
+    def rotate_soon(self) -> None:
+        """From any thread: the next `append` begins the next segment, however little is in this one."""
+        self._asked = True
 
     def close(self) -> None:
         """Give the folder back."""

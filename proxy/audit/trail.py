@@ -68,6 +68,10 @@ class AuditLog:
         """Whether the latest write reached the disk; for readiness."""
         return self._healthy
 
+    def rotate_soon(self) -> None:
+        """The next record begins a segment, so that the one before it can be removed when its time has come."""
+        self._sink.rotate_soon()
+
     async def open(self) -> None:
         """Resume the chain; what a crash or a hand did to its end is recorded. `AuditUnavailable` if it cannot."""
         self._position, findings = await asyncio.to_thread(self._resume)
