@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import re
 import secrets
@@ -20,16 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.deid.seal import Seal
-from proxy.deid.types import Chunk, Slice
+from proxy.deid.types import Chunk
 from proxy.deid.verify import Gate, Release
 from proxy.errors import InstanceHeld, Reason, SpoolFull, Unavailable
 from proxy.service.ports import Arena, Placed, SpoolItem
-from proxy.store.durable import Folder, write_all
+from proxy.store.durable import Folder
+from proxy.store.spool_bytes import copy, length_of, read_back
 
 _NAME = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}\.dcm")
-_PIECE = 1 << 20  # bytes that are in our own memory at once
-_SMALL = 1 << 16  # slices below this are gathered, larger ones are copied by the kernel
 _THREADS = 4
 
 
@@ -65,7 +62,7 @@ class DiskSpool:
 
     async def place(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> Placed:
         """See `Spool.place`."""
-        if _length(chunks, arena.size) != release.size:
+        if length_of(chunks, arena.size) != release.size:
             raise InstanceHeld(Reason.ENGINE_ERROR, "the chunks have not the released length")
         source = _duplicate(arena.fd)
         work = asyncio.get_running_loop().run_in_executor(self._pool, self._place, release, tuple(chunks), source)
@@ -125,9 +122,9 @@ class DiskSpool:
 
     def _place(self, release: Release, chunks: tuple[Chunk, ...], source: int) -> Placed:
         def fill(fd: int) -> str:
-            _copy(fd, chunks, source)
+            copy(fd, chunks, source)
             seal = self._gate.again(release)
-            digest = _read(fd, seal)
+            digest = read_back(fd, seal)
             if not seal.is_of(release.size, release.tag):
                 raise InstanceHeld(Reason.ENGINE_ERROR, "the written bytes are not those that the gate released")
             return f"{digest}-{secrets.token_hex(8)}.dcm"
@@ -166,56 +163,3 @@ def _duplicate(fd: int) -> int:
         return os.dup(fd)
     except OSError as error:
         raise Unavailable(f"spool: {error.strerror}") from None
-
-
-def _length(chunks: Sequence[Chunk], limit: int) -> int:
-    """The chunks' total length; `InstanceHeld` for a slice outside the arena."""
-    total = 0
-    for chunk in chunks:
-        if isinstance(chunk, Slice):
-            if chunk.offset < 0 or chunk.length < 0 or chunk.offset + chunk.length > limit:
-                raise InstanceHeld(Reason.ENGINE_ERROR, "a slice lies outside the instance")
-            total += chunk.length
-        else:
-            total += len(chunk)
-    return total
-
-
-def _copy(fd: int, chunks: tuple[Chunk, ...], source: int) -> None:
-    """Write the chunks in order. Never maps the arena: a process that shrinks it must not kill this one (SIGBUS)."""
-    gathered: list[bytes] = []
-    waiting = 0
-    for chunk in chunks:
-        if isinstance(chunk, Slice) and chunk.length >= _SMALL:
-            write_all(fd, [b"".join(gathered)])
-            gathered, waiting = [], 0
-            _copy_run(fd, source, chunk)
-            continue
-        piece = os.pread(source, chunk.length, chunk.offset) if isinstance(chunk, Slice) else chunk
-        gathered.append(piece)
-        waiting += len(piece)
-        if waiting >= _PIECE:
-            write_all(fd, [b"".join(gathered)])
-            gathered, waiting = [], 0
-    write_all(fd, [b"".join(gathered)])
-
-
-def _copy_run(fd: int, source: int, run: Slice) -> None:
-    offset, left = run.offset, run.length
-    while left:
-        copied = os.sendfile(fd, source, offset, min(left, 8 * _PIECE))
-        if copied == 0:  # the arena ends early; the digest will not match
-            return
-        offset += copied
-        left -= copied
-
-
-def _read(fd: int, seal: Seal) -> str:
-    """The SHA-256 of what was written, in hex; ``seal`` is told all of it."""
-    digest, offset = hashlib.sha256(), 0
-    buffer = memoryview(bytearray(_PIECE))
-    while count := os.preadv(fd, [buffer], offset):
-        digest.update(buffer[:count])
-        seal.add(buffer[:count])
-        offset += count
-    return digest.hexdigest()
