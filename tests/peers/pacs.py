@@ -103,6 +103,24 @@ def running_program(command: list[str], log: Path) -> Iterator[subprocess.Popen[
             process.wait()
 
 
+@contextmanager
+def listening(command: list[str], port: int, log: Path) -> Iterator[None]:
+    """A peer that listens on ``port`` of loopback, until the end of the ``with``."""
+    with running_program(command, log) as process:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            assert process.poll() is None, log.read_text(errors="replace")[-2000:]
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        else:
+            pytest.fail(f"{command[0]} did not start: " + log.read_text(errors="replace")[-2000:])
+        yield
+        process.kill()  # dcmqrscp does not heed SIGTERM while a child of it waits for a peer
+
+
 def _wait_for(orthanc: Orthanc, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + 40
     while time.monotonic() < until:
@@ -140,16 +158,5 @@ def run_dcmqrscp(
     )
     log = folder / "dcmqrscp.log"
     command = [str(program), "-v", "--require-find", "+xr"]
-    with running_program([*command, "-c", str(configuration)], log) as process:
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            assert process.poll() is None, log.read_text(errors="replace")[-2000:]
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            pytest.fail("dcmqrscp did not start: " + log.read_text(errors="replace")[-2000:])
+    with listening([*command, "-c", str(configuration)], port, log):
         yield
-        process.kill()  # it does not heed SIGTERM while a child of it waits for a peer
