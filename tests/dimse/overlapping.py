@@ -28,6 +28,7 @@ class Overlapping:
     associations: int = 0
     stored: list[str] = field(default_factory=list)
     most: int = 0
+    more: bool = False  # something came while it had all that it takes at once
     heard: list[int] = field(default_factory=list)  # (0000,0100) of what waits for an answer
     requests: list[Request] = field(default_factory=list)
     tasks: set[Any] = field(default_factory=set)
@@ -49,7 +50,7 @@ class Overlapping:
                 elif head[0] == 4:
                     for fragment in wire.fragments(body):
                         assembler.feed(*fragment)
-                    await self._answer(waiting, writer)
+                    await self._answer(waiting, reader, writer)
                 elif head[0] == 5:
                     writer.write(wire.RELEASE_RP)
                     break
@@ -65,12 +66,13 @@ class Overlapping:
         results = {context.id: (0, context.syntaxes[0]) for context in request.contexts}
         return write_acceptance(request, Acceptance(results, 16384, window=self.window))
 
-    async def _answer(self, waiting: _Waiting, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, waiting: _Waiting, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.most = max(self.most, len(waiting.whole))
         self.heard = [command.field for _, command in waiting.whole]
         if len(waiting.whole) < self.together:
             return
         await asyncio.sleep(0.02)  # whoever sends more than was agreed on has the time to
+        self.more |= bool(reader._buffer)  # type: ignore[attr-defined]  # nothing else tells without waiting
         while waiting.whole:
             context, command = waiting.whole.pop()
             uid = command.text("AffectedSOPInstanceUID")

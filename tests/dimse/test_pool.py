@@ -166,6 +166,25 @@ async def test_what_was_lost_on_a_used_one_is_tried_once_on_a_new_one(how: str, 
     await pool.close()
 
 
+async def test_what_was_lost_is_not_tried_on_another_old_one() -> None:
+    made, work = Made(), Work()
+    pool, tried = made.pool(3), list[Any]()
+    await asyncio.gather(*(pool.run("a", work) for _ in range(2)))
+    old = list(made.all)
+
+    async def lost_once(association: Any) -> None:
+        tried.append(association)
+        if len(tried) == 1:
+            association.established = False
+            raise AssociationLost("aborted")
+
+    await pool.run("a", lost_once)
+    assert len(old) == 2
+    assert tried[0] in old
+    assert tried[1] not in old
+    await pool.close()
+
+
 async def test_idle_ones_are_released_busy_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.02)
     made, work = Made(), Work()

@@ -232,7 +232,7 @@ async def test_a_window_lets_instances_overlap_and_each_has_its_own_answer(
         out = sender(there.port, associations=1)
         results = await together(out, tmp_path, 2 * agreed)
         assert there.requests[0].window == (WINDOW, 1)
-        assert (there.most, there.associations) == (agreed, 1)
+        assert (there.most, there.more, there.associations) == (agreed, False, 1)
         assert [type(each) for each in results] == [
             InstanceRejected if n == 1 else type(None) for n in range(2 * agreed)
         ]
@@ -245,7 +245,7 @@ async def test_without_a_window_one_follows_the_other(
 ) -> None:
     async with overlapping(window) as there:
         assert await together(sender(there.port, associations=1), tmp_path, 6) == [None] * 6
-        assert (there.most, there.associations) == (1, 1)
+        assert (there.most, there.more, there.associations) == (1, False, 1)
 
 
 async def test_those_that_share_an_association_are_sent_again_when_it_is_lost(sender: Any, tmp_path: Path) -> None:
