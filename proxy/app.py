@@ -18,6 +18,7 @@ from proxy import __version__
 from proxy.admission import make_access, make_admission, make_callers, make_hops
 from proxy.archive.archive import EmbeddedArchive
 from proxy.audit.trail import AuditLog
+from proxy.auditing import AuditSinks
 from proxy.certificates import Certificates, every_tls
 from proxy.clinical import Clinical
 from proxy.config import Config
@@ -127,10 +128,14 @@ class App:
         stack.push_async_callback(self.database.close)
         for name, value in key_values(config).items():
             await check_key(self.database, name, value)
-        self.audit = AuditLog(root / "audit", node="veil", key=audit_key(config))
+        segment = config.audit.segment_mib << 20
+        self.audit = AuditLog(root / "audit", node="veil", segment_bytes=segment, key=audit_key(config))
         await self.audit.open()
         stack.push_async_callback(self.audit.close)
         self.certificates = Certificates(every_tls(config), self.audit)
+        self.sinks = AuditSinks(config, self.audit, self.certificates)
+        self.sinks.start()
+        stack.push_async_callback(self.sinks.stop)
         self._gate_key = secrets.token_bytes(32)
         self.spool = DiskSpool(root / "spool", Gate(self._gate_key), config.limits.spool_bytes)
         stack.callback(self.spool.close)
@@ -244,7 +249,8 @@ class App:
         lanes = {name: dataclasses.asdict(status) for name, status in self.deliver.status().items()}
         keys = key_values(self.config)
         found = {"version": __version__, "queue": await self.queue.counts(), "destinations": lanes, "keys": keys}
-        return found | {"commitment": await self.clinical.reports.status()} | await self.readiness()
+        found |= {"commitment": await self.clinical.reports.status(), "audit_sinks": self.sinks.status()}
+        return found | await self.readiness()
 
     async def reload(self) -> dict[str, str]:
         """Take certificates, rules and profiles as they are on disk now; project → policy digest.

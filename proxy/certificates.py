@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from proxy.config import Config
+from proxy.config_audit import audit_tls
 from proxy.config_tls import Tls, files_of
 from proxy.errors import ConfigError, VeilError
 from proxy.logs import get_logger
@@ -132,6 +133,7 @@ def every_tls(config: Config) -> dict[str, Tls]:
     for place, named in places.items():
         for name, each in named.items():
             found[f"{place}.{name}.tls"] = getattr(each, "tls", None)  # an archive has none
+    found |= dict(audit_tls(config.audit))
     return {where: tls for where, tls in found.items() if tls is not None}
 
 

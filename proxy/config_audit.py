@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from proxy.config_tls import ClientTls, placed
 from proxy.config_types import HttpUrl, Name, Seconds, Strict
@@ -59,7 +59,15 @@ class HttpSink(Strict):
         return self.url.startswith("https:")
 
 
-Sink = Annotated[SyslogSink | HttpSink, Field(discriminator="type")]
+def _type(value: object) -> object:
+    """Which kind of sink is meant: a word, or a mapping that names its type."""
+    return value.get("type") if isinstance(value, dict) else getattr(value, "type", value)
+
+
+Sink = Annotated[
+    Annotated[Literal["file"], Tag("file")] | Annotated[SyslogSink, Tag("syslog")] | Annotated[HttpSink, Tag("http")],
+    Discriminator(_type, custom_error_type="sink", custom_error_message="a sink is file, or its type: syslog or http"),
+]
 
 
 class Audit(Strict):
@@ -67,7 +75,7 @@ class Audit(Strict):
 
     key_file: Path | None = None
     key_epoch: Annotated[int, Field(ge=1)] = 1
-    sinks: list[Literal["file"] | Sink] = Field(default=["file"], min_length=1)
+    sinks: list[Sink] = Field(default=["file"], min_length=1)
     segment_mib: Annotated[int, Field(ge=1, le=1024)] = 64
     retention_days: Annotated[int, Field(ge=1)] | None = None
     legal_hold: bool = False

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from proxy.archive.archive import EmbeddedArchive
 from proxy.archive.upstream import ArchiveUpstream
@@ -158,7 +159,7 @@ def make_upstream(
     if isinstance(source, DicomwebSource):
         headers = dict(source.headers)
         if source.authorization_file is not None:
-            headers["Authorization"] = _secret(source)
+            headers["Authorization"] = authorization(source.authorization_file)
         tls = trusting(source.ca_file) if source.ca_file is not None else tls
         return DicomwebUpstream(name, source.url, headers, source.connections, source.timeout_seconds, tls)
     to = Destination(source.host, source.port, source.called_ae, source.calling_ae, source.timeout_seconds, tls)
@@ -166,10 +167,8 @@ def make_upstream(
     return DimseUpstream(name, to, source.retrieve_seconds, source.associations, move_to)
 
 
-def _secret(source: DicomwebSource) -> str:
-    path = source.authorization_file
-    if path is None:
-        return ""
+def authorization(path: Path) -> str:
+    """The value of an Authorization header, from a file. `ConfigError` where it cannot be read."""
     try:
         return path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):

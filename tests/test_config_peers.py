@@ -108,8 +108,8 @@ def _found(value: object) -> Iterator[ServerTls | ClientTls]:
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from _found(getattr(value, name))
-    elif isinstance(value, dict):
-        for each in value.values():
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
             yield from _found(each)
 
 
@@ -118,12 +118,13 @@ def everything(folder: Path) -> Config:
     entity = {"type": "dimse", "host": "127.0.0.1", "port": 104, "called_ae": "PACS", "tls": CLIENT}
     web = {"type": "dicomweb", "url": "https://pacs.example.org", "tls": CLIENT}
     reached = {"host": "127.0.0.1", "port": 104, "tls": CLIENT}
+    sinks = ["file", {"type": "syslog", "host": "siem", "tls": CLIENT}, {**web, "type": "http"}]
     return load(
         folder, {"clinical": "ris"}, dimse={"tls": TLS}, http={"tls": {**TLS, "client_certificates": "optional"}},
         destinations={"archive": {"type": "archive"}, "pacs": entity, "web": web},
         upstreams={"old": entity, "new": web}, move_destinations={"WS1": reached},
         clinical={"ris": {**reached, "called_ae": "RIS", "mpps": True}}, peers={"ct-1": PEER},
-        commitment_reports={"requesters": {"CT1": reached}},
+        commitment_reports={"requesters": {"CT1": reached}}, audit={"sinks": sinks},
     )  # fmt: skip
 
 

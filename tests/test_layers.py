@@ -35,6 +35,7 @@ PORTS = {"proxy.service.ports", "proxy.service.upstream", "proxy.service.callers
 TOP = {
     "app",
     "admission",
+    "auditing",
     "certificates",
     "clinical",
     "reading",

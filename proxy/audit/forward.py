@@ -33,6 +33,7 @@ class Outlet(Protocol):
     batch: int  # records for one `send`
     unconfirmed: int  # records, and
     seconds: float  # time, after which `confirm` is due; 0: `send` itself confirms
+    rejected: int  # records that the receiver has answered it will never take
 
     def send(self, lines: Sequence[Line]) -> None:
         """Hand ``lines`` over. `SinkDown` where that failed: then any number of them may have arrived."""
@@ -55,11 +56,12 @@ class Outlet(Protocol):
 class SinkStatus:
     """For operators: how far a sink is, and whether its receiver takes what it is sent."""
 
-    state: str  # starting, up, down
+    state: str  # starting, up, down, ended
     confirmed: int  # number of the last record that the receiver has
     lag_records: int
     lag_seconds: float  # since it last had all there was
     failures: int  # in a row
+    rejected: int  # records that it has answered it will never take
     last_error: str
 
 
@@ -101,7 +103,8 @@ class Forwarder:
         """How it stands, now."""
         lag = max(0, self._durable() - self._confirmed.seq)
         seconds = round(time.monotonic() - self._level, 1) if lag else 0.0
-        return SinkStatus(self._state, self._confirmed.seq, lag, seconds, self._failures, self._error)
+        state = self._state if self._thread.is_alive() or not self._thread.ident else "ended"
+        return SinkStatus(state, self._confirmed.seq, lag, seconds, self._failures, self._outlet.rejected, self._error)
 
     def start(self) -> None:
         """Begin."""

@@ -25,6 +25,8 @@ _SECONDS = 10.0
 class _Syslog:
     """What both transports share."""
 
+    rejected = 0
+
     def __init__(self, host: str, port: int, form: str, sender: str, most: int) -> None:
         """``form``: see `formats.syslog.MESSAGES`; ``sender``: HOSTNAME; ``most``: bytes of a message."""
         self._address, self._form, self._sender, self._most = (host, port), form, sender, most

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -30,12 +32,24 @@ def status(config_path: Path, as_json: bool) -> None:
         rows = found["queue"].get(name, {})
         table.add_row(name, *(str(rows.get(s, 0)) for s in _STATES), str(lane["state"]), lane["last_code"] or "-")
     Console().print(table)
+    for line in _sinks(found.get("audit_sinks", {})):
+        click.echo(line)
     owed = found["commitment"]
     if owed["reports"]:
         counts = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(owed["reports"].items()))
         click.echo(f"reports of storage commitment: {counts}")
     if owed["away"]:
         click.echo(f"cannot be reached with their reports: {', '.join(owed['away'])}")
+
+
+def _sinks(found: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """A line about each sink of the audit log besides the file."""
+    for name, sink in sorted(found.items()):
+        behind = f"{sink['lag_records']} records behind" if sink["lag_records"] else "level"
+        since = f" for {sink['lag_seconds']:.0f} s" if sink["lag_records"] else ""
+        why = f" ({sink['last_error']})" if sink["last_error"] else ""
+        never = f", {sink['rejected']} records rejected" if sink["rejected"] else ""
+        yield f"audit sink {name}: {sink['state']}{why}, {behind}{since}{never}"
 
 
 @click.command("retry")

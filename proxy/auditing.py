@@ -1,0 +1,105 @@
+"""What a running proxy does with its audit log besides writing it: sinks, the live stream, retention. Only wires."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import asdict
+from typing import Any
+
+from proxy.audit.forward import Forwarder, Outlet
+from proxy.audit.live import LiveStream
+from proxy.audit.retention import Retention
+from proxy.audit.sink_http import HttpPush
+from proxy.audit.sink_syslog import SyslogTls, SyslogUdp
+from proxy.audit.trail import AuditLog
+from proxy.certificates import Certificates
+from proxy.config import Config
+from proxy.config_audit import HttpSink, SyslogSink
+from proxy.errors import VeilError
+from proxy.logs import get_logger
+from proxy.reading import authorization
+from proxy.service.ports import AuditEvent
+
+#: seconds that a stop waits for sinks to send what there is
+_DRAIN = 3.0
+_NOBODY = 1 << 62
+
+
+class AuditSinks:
+    """Everything that reads the log of ``log``. `start` after the log is open, `stop` before it is closed."""
+
+    def __init__(self, config: Config, log: AuditLog, certificates: Certificates) -> None:
+        """`ConfigError` for a file that a sink needs and that cannot be read."""
+        root, audit = config.data_dir, config.audit
+        self._log = log
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._notices: set[asyncio.Task[None]] = set()
+        self.live = LiveStream(root / "audit", self._durable)
+        self._sinks = [
+            Forwarder(s.name, root / "audit", root / "audit-sinks", self._durable, _outlet(s, certificates), self._told)
+            for s in audit.others
+        ]
+        self._retention = Retention(root / "audit", log, audit.retention_days, audit.legal_hold, self._passed)
+        self._sweeping: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to send and to sweep."""
+        self._loop = asyncio.get_running_loop()
+        for sink in self._sinks:
+            sink.start()
+        self._sweeping = asyncio.create_task(self._retention.run())
+
+    async def stop(self) -> None:
+        """Send what there is, for a few seconds; what is left is sent after the next start."""
+        self.live.close()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
+        await asyncio.gather(*(asyncio.to_thread(sink.stop, _DRAIN) for sink in self._sinks))
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Sink → how far it is."""
+        return {sink.name: asdict(sink.status()) for sink in self._sinks}
+
+    def _durable(self) -> int:
+        return self._log.position.seq
+
+    def _passed(self) -> int:
+        return min((sink.confirmed_segment for sink in self._sinks), default=_NOBODY)
+
+    def _told(self, name: str, code: str) -> None:
+        """From a sink's thread: its receiver has failed, or is back."""
+        if code:
+            get_logger("audit").warning("audit-sink-down", where=name, reason=code)
+        else:
+            get_logger("audit").info("audit-sink-up", where=name)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._record, name, code)
+
+    def _record(self, name: str, code: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._recorded(name, code))
+        self._notices.add(task)
+        task.add_done_callback(self._notices.discard)
+
+    async def _recorded(self, name: str, code: str) -> None:
+        event, outcome = ("audit-sink-down", "failure") if code else ("audit-sink-up", "success")
+        about = {"kind": "audit-sink", "name": name}
+        try:
+            await self._log.record(AuditEvent(event, outcome, object=about, reason=code))
+        except VeilError:
+            return  # the sink of record fails, which everybody is told
+
+
+def _outlet(sink: SyslogSink | HttpSink, certificates: Certificates) -> Outlet:
+    tls = certificates.get(f"audit.sinks.{sink.name}.tls")
+    if isinstance(sink, HttpSink):
+        headers = dict(sink.headers)
+        if sink.authorization_file is not None:
+            headers["Authorization"] = authorization(sink.authorization_file)
+        return HttpPush(sink.url, sink.format, headers, tls, sink.batch, sink.timeout_seconds)
+    sender = socket.gethostname()
+    if sink.transport == "udp":
+        return SyslogUdp(sink.host, sink.port, sink.format, sender, sink.max_bytes)
+    assert tls is not None  # `audit_tls` names every one of them
+    return SyslogTls(sink.host, sink.port, sink.format, sender, sink.max_bytes, tls)
