@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pynetdicom import sop_class
+from pynetdicom import StoragePresentationContexts, sop_class
 
 VERIFICATION = "1.2.840.10008.1.1"
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -32,6 +32,9 @@ STORAGE_SOP_CLASSES: frozenset[str] = frozenset(
         *UNKNOWN_TO_PYNETDICOM,
     ]
 )
+
+#: those that instances are mostly of, where nothing says of which one is
+COMMON_SOP_CLASSES: tuple[str, ...] = tuple(str(context.abstract_syntax) for context in StoragePresentationContexts)
 
 _SYNTAX = "1.2.840.10008.1.2"
 _JPEG = (*range(50, 67), 70, 80, 81, 90, 91, 92, 93)  # 52-56 and 58-66 are retired; archives still hold them

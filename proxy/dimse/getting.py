@@ -9,11 +9,9 @@ from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
-from pynetdicom import StoragePresentationContexts
-
 from proxy.dimse.asking import SYNTAXES, Proposal, ask, lost
 from proxy.dimse.association import Association
-from proxy.dimse.contexts import TRANSFER_SYNTAXES
+from proxy.dimse.contexts import COMMON_SOP_CLASSES, TRANSFER_SYNTAXES
 from proxy.dimse.exchange import PENDING, AssociationLost
 from proxy.dimse.finding import STUDY_ROOT_FIND
 from proxy.dimse.message import Body, Message
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 _STORED, _REFUSED = 0x0000, 0xA700
 #: PS3.8 7.1.1.13: 128 contexts; two are for the query
-_MOST_CLASSES = [str(context.abstract_syntax) for context in StoragePresentationContexts[:126]]
+_MOST_CLASSES = COMMON_SOP_CLASSES[:126]
 _SYNTAX = "1.2.840.10008.1.2"
 _UNCOMPRESSED = (f"{_SYNTAX}.1", _SYNTAX)
 _COMPRESSED = [f"{_SYNTAX}.{n}" for n in ("4.70", "4.50", "4.90", "4.91", "5", "4.80", "4.81", "4.51", "4.57", "4.201")]
