@@ -28,8 +28,7 @@ _TEXT = re.compile(
     r"(?P<origin>[!-~]+)\n(?P<size>0|[1-9]\d{0,18})\n(?P<root>[A-Za-z0-9+/]{43}=)\n"
     r"time (?P<time>[0-9T:.Z-]{27})\nprevious (?P<previous>[A-Za-z0-9+/]{43}=)\n"
 )
-#: what stands for the note before the first
-FIRST = bytes(32)
+FIRST = bytes(32)  # what stands for the note before the first
 
 
 class BadNote(ValueError):

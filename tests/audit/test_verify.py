@@ -150,7 +150,8 @@ def test_another_nodes_record_shows(tmp_path: Path) -> None:
     first, at = seal(AuditEvent("a"), Position(), datetime.now(UTC), "veil")
     second, _ = seal(AuditEvent("b"), at, datetime.now(UTC), "other")
     (tmp_path / "audit-000001.jsonl").write_bytes(first + b"\n" + second + b"\n")
-    assert [str(p) for p in verify_folder(tmp_path).problems] == ["audit-000001.jsonl:2: the record is another node's"]
+    expected = ["audit-000001.jsonl:2 (record 2): the record is another node's"]
+    assert [str(p) for p in verify_folder(tmp_path).problems] == expected
 
 
 def test_a_number_left_out_shows_even_where_the_hashes_follow(tmp_path: Path) -> None:
