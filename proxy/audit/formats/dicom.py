@@ -134,6 +134,4 @@ def _said(entry: Entry) -> Iterator[tuple[str, str]]:
 
 def _detail(key: str, value: str) -> str:
     """ValuePair: base64, whatever it is (A.5.1.1)."""
-    if not value:
-        return ""
     return _element("ParticipantObjectDetail", type=key, value=base64.b64encode(value.encode()).decode())

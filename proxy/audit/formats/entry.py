@@ -127,11 +127,13 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _words(members: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, str]]:
     """Name and text of every member that says something."""
     for key, value in members:
-        if (text := _text(value)) and text not in ("{}", "[]"):
-            yield plain(str(key)), text
+        if (name := _text(str(key))) and (text := _text(value)) and text not in ("{}", "[]"):
+            yield name, text
 
 
 def _text(value: Any) -> str:
+    """``value`` as a word: no blanks around it, so that a word of blanks says nothing."""
     if value is None:
         return ""
-    return plain(value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":")))
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return plain(text).strip()

@@ -27,11 +27,13 @@ def render(entry: Entry) -> dict[str, Any]:
         "outcome": "4" if entry.failed else "0",
         "outcomeDesc": entry.reason,
         "agent": _agents(entry, kind),
-        "source": {
-            "site": entry.project,
-            "observer": {"display": entry.node or "veil"},
-            "type": [_coding("security-source-type", "4", "Application Server")],
-        },
+        "source": _said(
+            {
+                "site": entry.project,
+                "observer": {"display": entry.node or "veil"},
+                "type": [_coding("security-source-type", "4", "Application Server")],
+            }
+        ),
         "entity": _entities(entry, kind),
     }
     return _said(found)
@@ -95,7 +97,7 @@ def _entities(entry: Entry, kind: Kind) -> list[dict[str, Any]]:
             "what": {"identifier": {"system": "urn:veil:audit", "value": f"{entry.node}:{entry.seq}"}},
             "type": _coding("audit-entity-type", "2", "System Object"),
             "role": _coding("object-role", "13", "Security Resource"),
-            "detail": [{"type": key, "valueString": value} for key, value in told.items() if key and value.strip()],
+            "detail": [{"type": key, "valueString": value} for key, value in told.items() if value],
         }
     )
     return found
