@@ -21,6 +21,7 @@ from proxy.service.decoding import Decoding
 from proxy.service.ports import Held, QueueRow, Verdict
 from proxy.workers.judge import Judge
 from tests.deid.pixels.headers import policy
+from tests.dimse.arenas import arenas
 from tests.dimse.test_scu import pacs as pacs
 from tests.dimse.test_scu import row
 from tests.dimse.test_scu import sender as sender
@@ -111,14 +112,7 @@ async def test_what_cannot_be_rewritten_blames_whom_it_should(
     with pytest.raises(error, match=word):
         await sender(there.port, rewriting=rewriting(worker, **more)).send(wanted, path)
     assert there.stored == []
-    assert not [fd for fd in os.listdir("/proc/self/fd") if _is_arena(fd)]
-
-
-def _is_arena(fd: str) -> bool:
-    try:
-        return "veil-instance" in os.readlink(f"/proc/self/fd/{fd}")
-    except OSError:
-        return False
+    assert arenas() == 0
 
 
 async def test_a_destination_that_takes_nothing_of_it(pacs: Any, sender: Any) -> None:
