@@ -59,8 +59,12 @@ class Incoming:
     Once ``refused`` says why, the rest of the data set is read and dropped, so that the association survives.
     """
 
-    def __init__(self, header: Callable[[], bytes], limit: int, budget: Budget) -> None:
-        self._header, self._limit, self._budget = header, limit, budget
+    def __init__(
+        self, header: Callable[[], bytes], limit: int, budget: Budget, arena: Callable[[], Arena] | None = None
+    ) -> None:
+        """``arena`` makes one that takes ``limit`` bytes."""
+        self._header, self._budget = header, budget
+        self._new = arena or (lambda: Arena(limit))
         self._reserved = 0
         self._over = False
         self.arena: Arena | None = None
@@ -77,7 +81,7 @@ class Incoming:
         if self.arena is None and self.refused is None and not self._over:
             header = self._header()
             try:
-                self.arena = Arena(self._limit)
+                self.arena = self._new()
             except OSError:  # no descriptor left
                 self._refuse(NO_MEMORY)
                 return

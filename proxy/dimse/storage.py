@@ -5,6 +5,7 @@ Nothing is decided about a data set here: `ingest` does, and a status is sent on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from proxy.dimse.asker import acceptor_of, may, peer_of
 from proxy.dimse.message import Body, Message
 from proxy.dimse.receiving import Budget, Incoming, part10_header
 from proxy.dimse.services import UNRECOGNIZED_OPERATION, Service
+from proxy.dimse.stock import Stock
 from proxy.service.callers import Verb
 from proxy.service.ports import AuditTrail, Peer
 from proxy.wire.command import C_STORE_RQ, Command
@@ -39,7 +41,12 @@ class Storage(Service):
         """``instance_limit`` in bytes; ``private``: SOP classes beyond the standard's (`contexts.PrivateClasses`)."""
         self._ingest, self._audit = ingest, audit
         self._budget, self._limit = budget, instance_limit
+        self._stock = Stock(instance_limit, budget)
         self._private = contexts.PrivateClasses(private)
+
+    def drop_stock(self) -> None:
+        """Give back the memory that was found for the next instance; it would be before long."""
+        self._stock.drop()
 
     def syntaxes(self, abstract: str) -> Collection[str] | None:
         """Every transfer syntax whose pixel data stands in the data set."""
@@ -57,16 +64,21 @@ class Storage(Service):
     async def serve(self, message: Message) -> None:
         """Answer one C-STORE."""
         if message.command.field != C_STORE_RQ:
-            return await message.respond(UNRECOGNIZED_OPERATION)
+            await message.respond(UNRECOGNIZED_OPERATION)
+            return
         body = message.body
         incoming = body if isinstance(body, Incoming) else self._incoming(message.context, message.command)
         try:
             answer = await self._answer(message, incoming)
             comment = {"ErrorComment": answer.comment} if answer.comment else {}
-            # before the memory is given back, which takes the kernel as long as the next instance takes to set out
-            return await message.respond(answer.status, None, **comment)
+            await message.respond(answer.status, None, **comment)
+            # the answer sets out when the loop comes round; giving memory back takes as long as the sender's next file
+            await asyncio.sleep(0)
         finally:
+            size = incoming.arena.size if incoming.arena is not None else 0
             incoming.discard()
+            if message.association.established:
+                self._stock.fill(size)
 
     def _incoming(self, context: Context, command: Command) -> Incoming:
         instance, kind = command.text("AffectedSOPInstanceUID"), command.text("AffectedSOPClassUID")
@@ -74,7 +86,9 @@ class Storage(Service):
         if not (instance and instance.isascii() and instance.isprintable()):
             raise MessageError("a C-STORE without an instance UID")
         # the command's word for the class stays in the header, and ingest compares it with that of the context
-        return Incoming(lambda: part10_header(kind, instance, context.syntax), self._limit, self._budget)
+        return Incoming(
+            lambda: part10_header(kind, instance, context.syntax), self._limit, self._budget, self._stock.take
+        )
 
     async def _answer(self, message: Message, incoming: Incoming) -> status.Answer:
         incoming.open()

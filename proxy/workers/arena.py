@@ -8,12 +8,15 @@ under the parent's feet (SIGBUS). Linux only (memfd_create(2)).
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import mmap
 import os
 from types import TracebackType
 from typing import Self
 
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE of fallocate(2)
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _FROZEN = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 
@@ -29,7 +32,14 @@ class Arena:
         self.fd = os.memfd_create("veil-instance", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self.limit = limit
         self.size = 0
+        self._reserved = 0
         self._map: mmap.mmap | None = None
+
+    def reserve(self, size: int) -> None:
+        """Have the kernel find memory for ``size`` bytes now. OSError where it has none."""
+        if _LIBC.fallocate(self.fd, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) != 0:
+            raise OSError(ctypes.get_errno(), "fallocate")
+        self._reserved = size
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append ``data``; returns the number of bytes written, always all of them."""
@@ -48,6 +58,9 @@ class Arena:
 
     def freeze(self) -> None:
         """From now on nobody can change the bytes, through this or any other descriptor. Harmless when repeated."""
+        if self._reserved > self.size:
+            os.ftruncate(self.fd, self.size)  # what was reserved and is not needed
+            self._reserved = 0
         if fcntl.fcntl(self.fd, fcntl.F_GET_SEALS) & _FROZEN != _FROZEN:
             fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _FROZEN)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import select
@@ -19,6 +20,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from proxy.dimse.acceptor import Bounds, Routes
 from proxy.dimse.deadline import Patience
@@ -68,6 +71,7 @@ async def serve(folder: Path) -> None:
     ]
     for server in servers:
         await server.start()
+    gc.freeze()
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     print(json.dumps([server.port for server in servers]), flush=True)
@@ -129,6 +133,6 @@ def descriptors(pid: int) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        asyncio.run(serve(Path(sys.argv[2])))
+        uvloop.run(serve(Path(sys.argv[2])))  # as `veil serve` does
     else:
         print(json.dumps(list(probes(int(sys.argv[2])))))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from proxy.dimse import receiving
+from proxy.dimse import stock
 from proxy.dimse.connecting import connect
 from proxy.dimse.exchange import AssociationLost
 from proxy.dimse.outgoing import File
@@ -62,7 +62,7 @@ async def test_without_a_descriptor_for_the_data_set_the_sender_is_told_and_may_
 
     association = await connect(to((await serve()).port), [CT])
     with monkeypatch.context() as patch:
-        patch.setattr(receiving, "Arena", none_left)
+        patch.setattr(stock, "Arena", none_left)
         answer = await association.ask(association.contexts[3], store_rq(1), bytes(300_000))
     assert answer.command.status == 0xA700
     assert (await association.ask(association.contexts[3], store_rq(2), b"xx")).command.status == 0
