@@ -20,7 +20,7 @@ from proxy.dimse.services import Service
 from proxy.errors import Unavailable
 from proxy.service.callers import ANYBODY, Caller
 from proxy.wire import negotiation
-from proxy.wire.associate_read import read_request
+from proxy.wire.associate_read import OtherApplication, read_request
 from proxy.wire.associate_write import write_acceptance
 from proxy.wire.messages import MessageError
 from proxy.wire.negotiation import Rejection, Request
@@ -159,8 +159,12 @@ class Acceptor(Association):
 
     def requested(self, body: memoryview) -> None:
         """An A-ASSOCIATE-RQ: let the gatekeeper judge it."""
-        self.request = request = read_request(body)
-        self._admission = asyncio.get_running_loop().create_task(self._admit(request))
+        try:
+            self.request = request = read_request(body)
+        except OtherApplication:
+            self.stream.reject(negotiation.CONTEXT_NAME_UNKNOWN)
+        else:
+            self._admission = asyncio.get_running_loop().create_task(self._admit(request))
 
     def admit_message(self) -> None:
         """Nothing new begins while the server stops."""

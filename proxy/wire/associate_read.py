@@ -28,6 +28,10 @@ _U32 = struct.Struct(">I")
 Item = tuple[int, memoryview]
 
 
+class OtherApplication(PduError):
+    """Somebody who does not want to speak DICOM: rejected, where other errors abort."""
+
+
 @dataclass(slots=True)
 class _User:
     """User information (0x50), of either PDU."""
@@ -58,7 +62,7 @@ def read_request(body: memoryview) -> Request:
             user = _user(value)
     ids = {context.id for context in contexts}
     if application != APPLICATION_CONTEXT:
-        raise PduError("not the DICOM application context")
+        raise (OtherApplication if application else PduError)("not the DICOM application context")
     if not contexts or len(contexts) > MOST_CONTEXTS or len(ids) != len(contexts):
         raise PduError("no presentation context, too many, or one ID twice")
     return Request(
