@@ -64,8 +64,13 @@ def read_anchors(data: bytes, keys: Keys = ANY, witnesses: Sequence[Verifier] = 
     return [note.checkpoint.position for note in notes]
 
 
-def verify_folder(path: Path, *anchors: Position | None, keys: Keys = ANY, processes: int = 1) -> Result:
-    """Check every segment in ``path`` and its checkpoints, and that the chain passes through each of ``anchors``."""
+def verify_folder(
+    path: Path, *anchors: Position | None, keys: Keys = ANY, complete: bool = False, processes: int = 1
+) -> Result:
+    """Check every segment in ``path`` and its checkpoints, and that the chain passes through each of ``anchors``.
+
+    ``complete``: of a log that was closed the last record must be signed too.
+    """
     files = segments(path)
     numbers = [int(m.group(1)) for f in files if (m := SEGMENT.fullmatch(f.name))]
     known = [anchor for anchor in anchors if anchor is not None and anchor.seq]
@@ -77,7 +82,7 @@ def verify_folder(path: Path, *anchors: Position | None, keys: Keys = ANY, proce
         walked = list(map(check, files))
     whole = Whole(walked, from_first=numbers[:1] == [1])
     problems = [*_numbering(path, files, numbers, whole), *whole.links(), *whole.notes()]
-    problems += [*whole.anchored(known, path.name), *(whole.signed(path.name) if keys.since else ())]
+    problems += [*whole.anchored(known, path.name), *(whole.signed(path.name, complete) if keys.since else ())]
     records = sum(each.records for each in walked)
     return Result(records, whole.end.seq, whole.end.hash, len(files), whole.signed_to, tuple(problems))
 

@@ -89,6 +89,10 @@ def _read(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Note]]:
 
 def _wrong(file: str, found: Sequence[tuple[int, Note]], keys: Keys) -> Iterator[Problem]:
     broken = False
+    for line, note in found:
+        if len(note.signatures) != 1:
+            text = "the checkpoint has not one signature, the log's own"
+            yield Problem(file, line, text, note.checkpoint.position.seq)
     for (_, before), (line, note) in pairwise(found):
         seq = note.checkpoint.position.seq
         if note.checkpoint.previous != before.digest():
@@ -98,8 +102,7 @@ def _wrong(file: str, found: Sequence[tuple[int, Note]], keys: Keys) -> Iterator
             yield Problem(file, line, "the checkpoint is not of a later record than the one before it", seq)
     if not keys.since:
         return
-    after = [note for _, note in found[1:]]
-    for (line, note), following in zip(found, [*after, None], strict=True):
+    for (line, note), following in zip(found, [*(note for _, note in found[1:]), None], strict=False):
         last = following is None or following.signatures[0].id != note.signatures[0].id
         if (last or broken or not _named(note, keys)) and not keys.signed(note):
             yield Problem(

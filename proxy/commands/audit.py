@@ -41,9 +41,15 @@ def audit() -> None:
 @click.option("--pubkey", type=_FILE, help="what veil audit pubkey printed: the checkpoints must be signed by it")
 @click.option("--anchor", help="SEQ:HASH or a file of checkpoints, kept elsewhere: finds a cut tail and an old copy")
 @click.option("--witness", "witnesses", type=_FILE, multiple=True, help="its public key: it must have signed --anchor")
+@click.option("--closed", is_flag=True, help="Veil was stopped: with --pubkey every record must be signed, to the last")
 @click.option("--processes", type=click.IntRange(1, 64), help="by default one a core, for a large log")
 def verify(
-    folder: Path, pubkey: Path | None, anchor: str | None, witnesses: tuple[Path, ...], processes: int | None
+    folder: Path,
+    pubkey: Path | None,
+    anchor: str | None,
+    witnesses: tuple[Path, ...],
+    closed: bool,
+    processes: int | None,
 ) -> None:
     """Verify the log in FOLDER (data/audit, or a copy). Status 1 when anything was changed, removed or cut."""
     keys = _keys(pubkey) if pubkey is not None else ANY
@@ -55,7 +61,7 @@ def verify(
         anchors = read_anchors(data, keys, watching) if anchor else []
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--anchor") from None
-    result = verify_folder(folder, *anchors, keys=keys, processes=processes or _processes(folder))
+    result = verify_folder(folder, *anchors, keys=keys, complete=closed, processes=processes or _processes(folder))
     _say(result, f"; signed up to {result.signed}" if pubkey is not None else "")
     if not result.ok:
         sys.exit(1)
