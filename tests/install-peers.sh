@@ -8,11 +8,12 @@
 #   libjpeg-turbo-progs jpegtran: edits JPEG without decoding it, makes arrangements few encoders write
 #   chromium           shows the viewer, driven by Playwright (which pip installs, without a browser of its own)
 #   npm                fetches the viewer: make viewer; any other npm will do
+#   rsyslog (+openssl) receives the audit log as syslog over TLS
 #   strace             injects file-system errors and kills at chosen system calls
 # Safe to run again: what is installed already is left alone. Needs root or sudo.
 set -eu
 
-PACKAGES="dcmtk libgdcm-tools orthanc orthanc-dicomweb dicom3tools dcm2niix libjpeg-turbo-progs strace chromium"
+PACKAGES="dcmtk libgdcm-tools orthanc orthanc-dicomweb dicom3tools dcm2niix libjpeg-turbo-progs strace chromium rsyslog rsyslog-openssl"
 command -v npm >/dev/null 2>&1 || PACKAGES="$PACKAGES npm"
 
 missing=""

@@ -82,5 +82,5 @@ def hostile(draw: st.DrawFn) -> Entry:
     """An entry of an event in which everything that others choose is hostile."""
     peer = draw(st.dictionaries(st.sampled_from([*PEER]), TEXT))
     about = draw(st.dictionaries(st.sampled_from([*ABOUT, "destination", "level"]) | TEXT, TEXT, max_size=6))
-    kind = draw(st.sampled_from([event.type for event in EVENTS]))
+    kind = draw(st.sampled_from([event.type for event in EVENTS]) | TEXT.map("x{}".format))
     return entry(AuditEvent(kind, draw(st.sampled_from(["success", "failure"])), "research", peer, about, draw(TEXT)))
