@@ -31,7 +31,9 @@ _STORED, _REFUSED = 0x0000, 0xA700
 _MOST_CLASSES = COMMON_SOP_CLASSES[:126]
 _SYNTAX = "1.2.840.10008.1.2"
 _UNCOMPRESSED = (f"{_SYNTAX}.1", _SYNTAX)
-_COMPRESSED = [f"{_SYNTAX}.{n}" for n in ("4.70", "4.50", "4.90", "4.91", "5", "4.80", "4.81", "4.51", "4.57", "4.201")]
+#: what is stored most first; big endian and deflated last, which a PACS may keep and not convert
+_TAILS = ("4.70", "4.50", "4.90", "4.91", "5", "4.80", "4.81", "4.51", "4.57", "4.201", "2", "1.99")
+_ONE_BY_ONE = [f"{_SYNTAX}.{tail}" for tail in _TAILS]
 #: explicit first, for who takes the first that fits; implicit VR, which loses private VRs, last
 _ALL_SYNTAXES = [f"{_SYNTAX}.1", *(syntax for syntax in TRANSFER_SYNTAXES if syntax not in _UNCOMPRESSED), _SYNTAX]
 
@@ -52,7 +54,7 @@ def ladder(sop_class: str) -> list[Proposal]:
         first = _proposal("get", [(uid, _UNCOMPRESSED) for uid in _MOST_CLASSES])
     return [
         first,
-        *(_proposal(f"get {syntax}", [(uid, (syntax,)) for uid in _MOST_CLASSES]) for syntax in _COMPRESSED),
+        *(_proposal(f"get {syntax}", [(uid, (syntax,)) for uid in _MOST_CLASSES]) for syntax in _ONE_BY_ONE),
     ]
 
 
