@@ -56,7 +56,7 @@ class HttpPush:
         status, answer = self._post(made.data, headers)
         if not 200 <= status < 300:
             raise SinkDown(f"http-{status}")
-        self._judge(answer)
+        self._judge(answer, len(lines))
 
     def confirm(self) -> None:
         """The answer was it."""
@@ -100,12 +100,12 @@ class HttpPush:
             return http.client.HTTPSConnection(host, port, timeout=self._patience, context=self._tls)
         return http.client.HTTPConnection(host, port, timeout=self._patience)
 
-    def _judge(self, answer: bytes) -> None:
+    def _judge(self, answer: bytes, count: int) -> None:
         """What stands in the body of a 2xx: a FHIR batch says of each entry whether it was taken (R4 3.1.0.11.1)."""
         if self._form == "fhir":
             entries = _members(answer).get("entry", [])
             states = [str(e.get("response", {}).get("status", "")) for e in entries if isinstance(e, dict)]
-            if any(not state.startswith("2") for state in states):
+            if len(states) != count or not all(state.startswith("2") for state in states):
                 raise SinkDown("entry-refused")
         if self._form == "otlp":  # not to be sent again (OTLP: partial success); counted, for `veil status`
             refused = _members(answer).get("partialSuccess", {})

@@ -141,14 +141,14 @@ async def test_stopped_killed_and_back_it_misses_nothing(rsyslog: Rsyslog) -> No
     await log.open()
     sink = forwarding(rsyslog, log)
     slowest = 0.0
-    for what in (None, signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL):
+    for what in (None, signal.SIGSTOP, signal.SIGCONT, signal.SIGSTOP, signal.SIGKILL):
         if what is not None:
             rsyslog.send(what)
-        for n in range(300):
+        for n in range(200):
             began = time.monotonic()
             await log.record(AuditEvent("received", project="research", object={"kind": "instance", "size": n}))
             slowest = max(slowest, time.monotonic() - began)
-        await asyncio.sleep(0.5 if what != signal.SIGSTOP else 1.5)
+        await asyncio.sleep(1.0 if what == signal.SIGSTOP else 0.5)
     assert sink.status().lag_records > 0
     rsyslog.start()
     await level(sink)
@@ -158,7 +158,7 @@ async def test_stopped_killed_and_back_it_misses_nothing(rsyslog: Rsyslog) -> No
     assert sorted(set(found)) == list(range(1, log.position.seq + 1))
     assert slowest < 1.0, "somebody waited for a receiver"
     again = len(found) - len(set(found))
-    assert again <= 2 * 1200, f"{again} records arrived again"
+    assert again <= 3 * log.position.seq, f"{again} records arrived again"
 
 
 async def test_who_has_no_certificate_sends_nothing(rsyslog: Rsyslog) -> None:
