@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proxy.service.events import who
+from proxy.service.events import for_whom, who
 from proxy.service.ports import AuditEvent, Peer
 
 
@@ -35,4 +35,5 @@ class Relayed:
 
     def _event(self, type_: str, reason: str = "", **more: object) -> AuditEvent:
         about = {"kind": self.kind, "operation": self.operation, **more}
-        return AuditEvent(type_, "failure" if reason else "success", self.project, who(self.peer), about, reason)
+        outcome = "failure" if reason else "success"
+        return AuditEvent(type_, outcome, self.project, who(self.peer), about, reason, behalf=for_whom(self.peer))

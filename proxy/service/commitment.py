@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from proxy.deid.profile import Policy
-from proxy.service.events import who
+from proxy.service.events import for_whom, who
 from proxy.service.ports import AuditEvent, AuditTrail, Peer
 
 #: (0008,1197), PS3.4 J.3.2: processing failure, no such object instance, class and instance conflict
@@ -156,4 +156,5 @@ def event(
 ) -> AuditEvent:
     """A record about storage commitment; a reason is one of failure."""
     what: dict[str, object] = {"kind": "commitment"} | dict(counts or {})
-    return AuditEvent(type_, "failure" if reason else "success", project, who(peer), what, reason)
+    outcome = "failure" if reason else "success"
+    return AuditEvent(type_, outcome, project, who(peer), what, reason, behalf=for_whom(peer))

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proxy.deid.types import Report
+from proxy.deid.types import Original, Report
 from proxy.errors import Reason
 from proxy.service.callers import StoredToken, scopes_of
-from proxy.service.ports import AuditEvent, HeldInstance, Peer, QueueRow, SpoolItem
+from proxy.service.ports import AuditEvent, Concealed, HeldInstance, Peer, QueueRow, SpoolItem
 
 
 def who(peer: Peer) -> dict[str, str]:
@@ -21,17 +21,37 @@ def who(peer: Peer) -> dict[str, str]:
         "address": peer.address,
         "called_ae": peer.called_ae,
         "calling_ae": peer.calling_ae,
-        "caller": peer.name,
+        "caller": _names(peer)[0],
     }
     return {"transport": peer.transport, **{key: value for key, value in named.items() if value}}
 
 
+def for_whom(peer: Peer) -> dict[str, str]:
+    """The user at a workstation that is known itself; {} where the peer acts for nobody else."""
+    user = _names(peer)[1]
+    return {"caller": user} if user else {}
+
+
+def _names(peer: Peer) -> tuple[str, str]:
+    machine, _, user = peer.name.partition(" ")
+    return (machine, user) if machine.startswith("peer:") else (peer.name, "")
+
+
+def concealed(project: str, original: Original | None) -> dict[str, Any]:
+    """What the sender calls the instance, to be found by `veil audit hash`; {} where nobody could read it."""
+    if original is None:
+        return {}
+    uids = {"study_instance_uid": original.study_instance_uid, "sop_instance_uid": original.sop_instance_uid}
+    return {"original": {name: Concealed(project, uid) for name, uid in uids.items() if uid}}
+
+
 def received(project: str, peer: Peer, size: int) -> AuditEvent:
     """An instance came in; the next record of the same project and peer says what became of it."""
-    return AuditEvent("received", project=project, peer=who(peer), object={"kind": "instance", "size": size})
+    about = {"kind": "instance", "size": size}
+    return AuditEvent("received", project=project, peer=who(peer), object=about, behalf=for_whom(peer))
 
 
-def released(project: str, peer: Peer, item: SpoolItem, report: Report) -> AuditEvent:
+def released(project: str, peer: Peer, item: SpoolItem, report: Report, original: Original | None) -> AuditEvent:
     """The gate let a de-identified copy out; written before anything can deliver it."""
     return AuditEvent(
         "released",
@@ -46,21 +66,25 @@ def released(project: str, peer: Peer, item: SpoolItem, report: Report) -> Audit
             "study_instance_uid": report.study_instance_uid,
             "series_instance_uid": report.series_instance_uid,
             "sop_instance_uid": report.sop_instance_uid,
+            **concealed(project, original),
         },
         policy_digest=report.policy_digest,
         key_epoch=report.key_epoch,
         counts=report.counts,
+        behalf=for_whom(peer),
     )
 
 
-def held(project: str, peer: Peer, entry: HeldInstance) -> AuditEvent:
+def held(project: str, peer: Peer, entry: HeldInstance, original: Original | None) -> AuditEvent:
     """The original was sealed and will not leave."""
-    return AuditEvent("held", "failure", project, who(peer), _entry(entry), str(entry.reason))
+    about = _entry(entry) | concealed(project, original)
+    return AuditEvent("held", "failure", project, who(peer), about, str(entry.reason), behalf=for_whom(peer))
 
 
 def refused(project: str, peer: Peer, size: int, why: str) -> AuditEvent:
     """No promise could be made; the sender keeps the instance."""
-    return AuditEvent("refused", "failure", project, who(peer), {"kind": "instance", "size": size}, why)
+    about = {"kind": "instance", "size": size}
+    return AuditEvent("refused", "failure", project, who(peer), about, why, behalf=for_whom(peer))
 
 
 def delivered(row: QueueRow) -> AuditEvent:
@@ -92,7 +116,7 @@ def purged(entry: HeldInstance, peer: Peer) -> AuditEvent:
 def denied(peer: Peer, why: str, project: str = "", verb: str = "") -> AuditEvent:
     """Somebody was not let in, or may not do that. What was asked for is not recorded: anything can stand there."""
     about = {"kind": "request"} | ({"verb": verb} if verb else {})
-    return AuditEvent("denied", "failure", project, who(peer), about, why)
+    return AuditEvent("denied", "failure", project, who(peer), about, why, behalf=for_whom(peer))
 
 
 def callers_changed(before: Sequence[StoredToken], now: Sequence[StoredToken]) -> AuditEvent:

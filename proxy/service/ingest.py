@@ -105,7 +105,7 @@ class Ingest:
         placed = await self._spool.place(verdict.release, verdict.chunks, arena)
         item = placed.item
         received = events.received(project, peer, arena.size)
-        record = self._audit.record(received, events.released(project, peer, item, verdict.report))
+        record = self._audit.record(received, events.released(project, peer, item, verdict.report, verdict.original))
         try:
             # Two disks' worth of waiting at once: neither can be followed by anything but the row, which needs both
             await _both(self._spool.settle(placed), record)
@@ -120,7 +120,8 @@ class Ingest:
 
     async def _hold(self, project: str, arena: Arena, claimed: Claimed, peer: Peer, held: Held) -> Outcome:
         entry = await self._quarantine.seal(arena, project, peer, claimed, held.reason, held.detail)
-        await self._audit.record(events.received(project, peer, arena.size), events.held(project, peer, entry))
+        received, kept = events.received(project, peer, arena.size), events.held(project, peer, entry, held.original)
+        await self._audit.record(received, kept)
         refuse = held.reason in MALFORMED_REASONS or self._projects[project].held_answer == "refuse"
         answer: Answer = "refuse" if refuse else "accept"
         return Outcome(False, held.reason, held.original, None, held.milliseconds, answer)

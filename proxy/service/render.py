@@ -13,7 +13,7 @@ from proxy.archive.encoded import Stamp, opened
 from proxy.archive.values import NoSuchValue
 from proxy.deid.pixels.rendering import Rendered, Rendering
 from proxy.errors import Reason
-from proxy.service.events import who
+from proxy.service.events import for_whom, who
 from proxy.service.ports import AuditEvent, AuditTrail, Held, Peer
 from proxy.wire.uri import UriError
 
@@ -66,7 +66,10 @@ class Render:
             if answer.reason in _NOT_SEEN:
                 raise NotAnImage
             known = {"kind": "instance", "what": "rendering"}
-            await self._audit.record(AuditEvent("retrieved", "failure", project, who(peer), known, str(answer.reason)))
+            failed = AuditEvent(
+                "retrieved", "failure", project, who(peer), known, str(answer.reason), behalf=for_whom(peer)
+            )
+            await self._audit.record(failed)
             raise CannotRender
         if answer.missing == "frame":
             raise NoSuchValue

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from proxy.archive import encoded, values
 from proxy.archive.encoded import Piece, Stamp
 from proxy.archive.values import Bulk
-from proxy.service.events import who
+from proxy.service.events import for_whom, who
 from proxy.service.in_turn import Listed, ready
 from proxy.service.ports import Archive, AuditEvent, AuditTrail, Peer
 from proxy.wire.uri import Target
@@ -108,7 +108,7 @@ def retrieved(project: str, target: Target, what: str, count: int, peer: Peer, t
     known: dict[str, Any] = {"kind": target.level, "what": what, "instances": count}
     known |= {"destination": to} if to else {}
     if not count:
-        return AuditEvent("retrieved", "failure", project, who(peer), known, "not-found")
+        return AuditEvent("retrieved", "failure", project, who(peer), known, "not-found", behalf=for_whom(peer))
     uids = {"study": target.study, "series": target.series, "sop": target.instance}
     known |= {f"{name}_instance_uid": uid for name, uid in uids.items() if uid}
-    return AuditEvent("retrieved", project=project, peer=who(peer), object=known)
+    return AuditEvent("retrieved", project=project, peer=who(peer), object=known, behalf=for_whom(peer))

@@ -1,7 +1,7 @@
 """The use case *search* (PS3.18 10.6): QIDO-RS over the embedded archive.
 
 Everything in the archive is de-identified, so matching on its own values tells nothing about originals. The record of
-a search names the matching keys and never their values: a viewer may type a patient's real name. No record, no answer.
+a search names the matching keys and conceals their values: a viewer may type a real name. No record, no answer.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from proxy.archive.attributes import UID_OF, above, matchable
-from proxy.service.events import who
-from proxy.service.ports import AuditEvent, AuditTrail, Peer
+from proxy.service.events import for_whom, who
+from proxy.service.ports import AuditEvent, AuditTrail, Concealed, Peer
 from proxy.wire.uri import Query
 
 #: The most matches in one answer; the rest is asked for with `offset`.
@@ -66,7 +66,7 @@ class Search:
 
 
 def searched(project: str, level: str, query: Query, found: Found, peer: Peer) -> AuditEvent:
-    """The record of a search: the names of its keys, never their values."""
-    keys = sorted(keyword for keyword, value in query.matches.items() if value)
-    what = {"kind": "search", "level": level, "keys": keys, "matches": len(found.matches)}
-    return AuditEvent("query", project=project, peer=who(peer), object=what)
+    """The record of a search: the names of its keys, of their values only what the audit key makes of them."""
+    values = {keyword: Concealed(project, value) for keyword, value in sorted(query.matches.items()) if value}
+    what = {"kind": "search", "level": level, "keys": list(values), "values": values, "matches": len(found.matches)}
+    return AuditEvent("query", project=project, peer=who(peer), object=what, behalf=for_whom(peer))

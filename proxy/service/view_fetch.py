@@ -15,7 +15,7 @@ from pathlib import Path
 from proxy.archive.attributes import LEVELS
 from proxy.deid.types import Claimed
 from proxy.errors import InstanceHeld, Reason
-from proxy.service.events import who
+from proxy.service.events import for_whom, who
 from proxy.service.ports import Arena, AuditEvent, AuditTrail, Deidentifier, Held, Peer
 from proxy.service.upstream import Reference, UpstreamError
 from proxy.service.view import Translations, View
@@ -118,7 +118,8 @@ class ViewFetch:
         names = ("study_instance_uid", "series_instance_uid", "sop_instance_uid")
         about = {"kind": "instance", **dict(zip(names, uids, strict=True))}
         policy = view.policy
+        rules, behalf = (policy.digest, policy.key_epoch), for_whom(peer)
         await self._audit.record(
-            AuditEvent("withheld", "failure", view.project, who(peer), about, why, policy.digest, policy.key_epoch)
+            AuditEvent("withheld", "failure", view.project, who(peer), about, why, *rules, behalf=behalf)
         )
         self._known.note(view.scope, uids, None)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import AuditUnavailable
-from proxy.service.ports import Peer
+from proxy.service.ports import Concealed, Peer
 from proxy.service.search import MOST, Search
 from proxy.wire.uri import Query
 from tests.service.fakes import Audit
@@ -72,7 +72,9 @@ async def test_relational_searches_ask_for_the_attributes_above() -> None:
 async def test_the_record_has_keys_and_counts_and_no_values() -> None:
     _, _, audit = await search(2, "study", {}, Query({"PatientName": "DOE^JOHN", "StudyDate": ""}))
     (event,) = audit.events
-    assert event.object == {"kind": "search", "level": "study", "keys": ["PatientName"], "matches": 2}
+    values = {"PatientName": Concealed("research", "DOE^JOHN")}
+    expected = {"kind": "search", "level": "study", "keys": ["PatientName"], "values": values, "matches": 2}
+    assert event.object == expected
     assert "DOE" not in repr(event)
 
 
