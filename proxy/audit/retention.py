@@ -20,7 +20,7 @@ from typing import Any
 from proxy.audit.chain import BadRecord, unseal
 from proxy.audit.checkpoints import notes_of
 from proxy.audit.follow import number_of
-from proxy.audit.notes import BadNote, read_note, split
+from proxy.audit.notes import FIRST, BadNote, Note, read_note, split
 from proxy.audit.sink_file import segments
 from proxy.audit.trail import AuditLog
 from proxy.audit.watch import now
@@ -109,16 +109,28 @@ def _about(path: Path, first: dict[str, Any], last: dict[str, Any]) -> dict[str,
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     about = {"kind": "audit-segment", "file": path.name, "sha256": sha256}
     about |= {"first": first["seq"], "last": last["seq"], "hash": last["hash"]}
-    note = _last_note(notes_of(path))
+    note = _note_before(path.parent, number_of(path))
     return about | ({"note": note} if note else {})
 
 
-def _last_note(path: Path) -> str:
-    """The digest of the last checkpoint beside a segment, which the next one names; "" where there is none."""
+def _note_before(folder: Path, number: int) -> str:
+    """The digest of the last checkpoint up to segment ``number``, as the first one after it says; "" for none."""
+    for path in segments(folder):
+        if number_of(path) > number and (notes := _notes(path)):
+            return notes[0].checkpoint.previous.hex() if notes[0].checkpoint.previous != FIRST else ""
+    for path in reversed(segments(folder)):  # none came after it, so there is no more to say than what is there
+        if number_of(path) <= number and (notes := _notes(path)):
+            return notes[-1].digest().hex()
+    return ""
+
+
+def _notes(path: Path) -> list[Note]:
+    """The first and the last checkpoint beside a segment, those that can be read."""
     try:
-        return read_note(list(split(path.read_bytes()))[-1]).digest().hex()
+        pieces = list(split(notes_of(path).read_bytes()))
+        return [read_note(pieces[0]), read_note(pieces[-1])]
     except (OSError, BadNote, IndexError):
-        return ""
+        return []
 
 
 def _remove(path: Path) -> None:

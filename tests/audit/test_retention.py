@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from proxy.audit.keys import AuditKey
 from proxy.audit.retention import Retention
 from proxy.audit.sink_file import segments
 from proxy.audit.trail import AuditLog
+from proxy.audit.verify import verify_folder
 from proxy.audit.watch import Watch
 from proxy.errors import AuditUnavailable
 from proxy.service.ports import AuditEvent
@@ -65,6 +67,26 @@ async def test_old_segments_go_and_the_rest_says_so(tmp_path: Path) -> None:
     assert (removals[-1]["last"], removals[-1]["hash"]) == (last["seq"], last["hash"])  # type: ignore[index]
     assert left[0]["prev"] == last["hash"]
     assert [r["file"] for r in removals] == [path.name for path in gone]  # type: ignore[index]
+
+
+async def test_what_is_left_verifies_and_a_cut_does_not(tmp_path: Path) -> None:
+    clock = Clock()
+    log = await opened(tmp_path, clock)
+    for _ in range(3):  # sweep after sweep, with checkpoints here and there
+        clock.now += timedelta(days=31)
+        assert await retention(tmp_path, log, clock, passed=segment_number(tmp_path) + 2).sweep()
+        await asyncio.sleep(1.05)
+        await log.record(AuditEvent("received"))
+    await log.close()
+    assert verify_folder(tmp_path).problems == ()
+    kept = segments(tmp_path)
+    kept[0].unlink()
+    kept[0].with_suffix(".notes").unlink(missing_ok=True)
+    assert not verify_folder(tmp_path).ok
+
+
+def segment_number(folder: Path) -> int:
+    return int(segments(folder)[0].stem.removeprefix("audit-"))
 
 
 @pytest.mark.parametrize(("days", "hold", "passed"), [(None, False, 99), (30, True, 99), (30, False, 1)])
