@@ -90,7 +90,7 @@ class HttpPush:
             raise SinkDown("timeout") from None
         except ssl.SSLError:
             raise SinkDown("tls") from None
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException, ValueError):  # ValueError: a header of the configuration
             raise SinkDown("connection") from None
         return answer.status, found
 
@@ -103,19 +103,25 @@ class HttpPush:
     def _judge(self, answer: bytes, count: int) -> None:
         """What stands in the body of a 2xx: a FHIR batch says of each entry whether it was taken (R4 3.1.0.11.1)."""
         if self._form == "fhir":
-            entries = _members(answer).get("entry", [])
-            states = [str(e.get("response", {}).get("status", "")) for e in entries if isinstance(e, dict)]
-            if len(states) != count or not all(state.startswith("2") for state in states):
+            entries = _members(_json(answer)).get("entry")
+            states = [_members(_members(e).get("response")).get("status") for e in _list(entries)]
+            if len(states) != count or not all(str(state).startswith("2") for state in states):
                 raise SinkDown("entry-refused")
         if self._form == "otlp":  # not to be sent again (OTLP: partial success); counted, for `veil status`
-            refused = _members(answer).get("partialSuccess", {})
-            number = str(refused.get("rejectedLogRecords", 0)) if isinstance(refused, dict) else "0"
-            self.rejected += int(number) if number.isdecimal() else 0
+            number = str(_members(_members(_json(answer)).get("partialSuccess")).get("rejectedLogRecords", 0))
+            self.rejected += int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0
 
 
-def _members(answer: bytes) -> dict[str, Any]:
+def _json(answer: bytes) -> Any:
     try:
-        found = json.loads(answer or b"{}")
+        return json.loads(answer or b"{}")
     except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+
+
+def _members(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

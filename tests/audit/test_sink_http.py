@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from proxy.audit.follow import Line
 from proxy.audit.forward import Forwarder, SinkDown
@@ -94,6 +97,24 @@ def test_what_the_body_says(form: str, said: Any, taken: bool, rejected: int) ->
                 to.send(LINES[:2])
         assert to.rejected == rejected
         to.close()
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5) | st.just("201"),
+    lambda each: (
+        st.lists(each, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["entry", "response", "status", "partialSuccess", "rejectedLogRecords"]), each
+        )
+    ),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(JSON.map(json.dumps).map(str.encode) | st.binary(max_size=20), st.sampled_from(["fhir", "otlp"]))
+def test_no_answer_is_too_strange(answer: bytes, form: str) -> None:
+    with contextlib.suppress(SinkDown):
+        HttpPush("http://127.0.0.1/", form, {})._judge(answer, 1)
 
 
 def test_silence_and_absence(free_port) -> None:
