@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from proxy.dicomweb.resources import RESOURCES, Resource
+from tests.tables import filled
 
 PAGE = Path(__file__).parents[2] / "docs" / "dicomweb.md"
 WORDS: dict[str, dict[Any, dict[str, Any]]] = yaml.safe_load(
@@ -80,15 +81,5 @@ TABLES: dict[str, Callable[[], list[str]]] = {
 }
 
 
-def filled(page: str) -> str:
-    """``page`` with every table as it has to be."""
-    for name, make in TABLES.items():
-        head, rest = page.split(f"<!-- {name} -->")
-        _, tail = rest.split(f"<!-- /{name} -->")
-        table = "\n".join(make())
-        page = f"{head}<!-- {name} -->\n{table}\n<!-- /{name} -->{tail}"
-    return page
-
-
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), TABLES), encoding="utf-8")

@@ -26,8 +26,9 @@ from proxy.dimse.reporting import SYNTAXES as COMMITMENT_SYNTAXES
 from proxy.dimse.services import Verification
 from proxy.errors import MALFORMED_REASONS
 from proxy.wire import negotiation
-from proxy.wire.associate_read import MOST_CONTEXTS
+from proxy.wire.associate_read import APPLICATION_CONTEXT, MOST_CONTEXTS
 from tests.dimse.conformance_words import CHARACTER_SETS, QUERY_STATUSES, REJECTIONS
+from tests.tables import filled
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "dicom-conformance.md"
@@ -90,7 +91,7 @@ def policy() -> list[str]:
         [
             ("Implementation Class UID", proxy.IMPLEMENTATION_CLASS_UID),
             ("Implementation Version Name", proxy.IMPLEMENTATION_VERSION_NAME),
-            ("application context", UID("1.2.840.10008.3.1.1.1").name),
+            ("application context", APPLICATION_CONTEXT),
             ("presentation contexts in one association", MOST_CONTEXTS),
             ("associations at the same time, as acceptor", f"{dimse.associations} (`dimse.associations`)"),
             ("largest PDU that is received", f"{dimse.max_pdu} bytes (`dimse.max_pdu`)"),
@@ -188,14 +189,5 @@ TABLES: dict[str, Callable[[], list[str]]] = {
 }
 
 
-def filled(page: str) -> str:
-    """``page`` with every table as it has to be."""
-    for name, make in TABLES.items():
-        head, rest = page.split(f"<!-- {name} -->")
-        _, tail = rest.split(f"<!-- /{name} -->")
-        page = f"{head}<!-- {name} -->\n{chr(10).join(make())}\n<!-- /{name} -->{tail}"
-    return page
-
-
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), TABLES), encoding="utf-8")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from proxy.wire import negotiation
-from tests.dimse.conformance_page import PAGE, filled
+from tests.dimse.conformance_page import PAGE, TABLES
 from tests.dimse.conformance_words import REJECTIONS
+from tests.tables import filled
 
 
 def test_the_tables_are_those_of_the_code() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert page == filled(page), "write them with: python -m tests.dimse.conformance_page"
+    assert page == filled(page, TABLES), "write them with: python -m tests.dimse.conformance_page"
 
 
 def test_every_rejection_is_explained_and_none_that_is_gone() -> None:

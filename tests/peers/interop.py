@@ -32,7 +32,8 @@ PRIVATE = "1.3.46.670589.5.0.1"
 class Everybody:
     """``site`` keeps in its archive and sends to pynetdicom's storescp, which keeps in ``delivered``.
 
-    C-MOVE goes to ``moved``, where DCMTK's storescp keeps it as THIRD, and to ``orthanc``.
+    C-MOVE goes to ``moved``, where DCMTK's storescp keeps it as THIRD, to ``orthanc``, and to whoever
+    listens on the port ``own`` as WS1.
     """
 
     site: Site
@@ -41,6 +42,7 @@ class Everybody:
     folder: Path
     delivered: Path
     moved: Path
+    own: int
 
     def run(self, *command: Any) -> str:
         """What it prints. gdcmscu's exit status says nothing: it aborts itself after each release."""
@@ -91,7 +93,7 @@ class Everybody:
 @contextmanager
 def everybody(program: Callable[[str], Path], folder: Path) -> Iterator[Everybody]:
     """Started, until the end of the ``with``."""
-    ports = [quiet_port() for _ in range(4)]
+    ports = [quiet_port() for _ in range(5)]
     delivered, moved = folder / "delivered", folder / "moved"
     with ExitStack() as stack:
         for name in (delivered, moved):
@@ -105,7 +107,7 @@ def everybody(program: Callable[[str], Path], folder: Path) -> Iterator[Everybod
         stack.callback(site.end)
         site.secrets.update(MARKERS)
         site.start()
-        found = Everybody(site, orthanc, program, folder, delivered, moved)
+        found = Everybody(site, orthanc, program, folder, delivered, moved, ports[4])
         found.ask_orthanc("/modalities/veil", {"AET": "VEIL", "Host": "127.0.0.1", "Port": site.dimse_port}, "PUT")
         yield found
         assert site.stop() == 0
@@ -114,7 +116,7 @@ def everybody(program: Callable[[str], Path], folder: Path) -> Iterator[Everybod
 
 def _changes(ports: list[int]) -> dict[str, Any]:
     pynetdicom = {"type": "dimse", "host": "127.0.0.1", "port": ports[0], "called_ae": "STORESCP"}
-    destinations = {"THIRD": ports[1], "ORTHANC": ports[2]}
+    destinations = {"THIRD": ports[1], "ORTHANC": ports[2], "WS1": ports[4]}
     return {
         "dimse.private_sop_classes": [PRIVATE],
         "destinations.pynetdicom": pynetdicom,

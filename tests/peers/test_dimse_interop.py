@@ -6,7 +6,6 @@ Which test stands for which of them is in docs/dimse.md.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,15 +13,17 @@ import pydicom
 import pytest
 from pynetdicom import AE, build_context
 
-from proxy.dimse.contexts import STORAGE_SOP_CLASSES
+from proxy.dimse.contexts import STORAGE_SOP_CLASSES, TRANSFER_SYNTAXES
+from proxy.wire.vr import NATIVE
 from tests.peers.interop import PRIVATE, Everybody, everybody
+from tests.peers.interop_clients import ECHO, FIND, GET, MOVE, SEND, key, orthanc_found
 from tests.peers.querying import read
 from tests.system.modality import EXPLICIT, IMPLICIT, Modality, Refused, c_store, split
 from tests.system.planting import Planted, fresh
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180), pytest.mark.filterwarnings("ignore::UserWarning")]
 CT = "1.2.840.10008.5.1.4.1.1.2"
-J2K = "1.2.840.10008.1.2.4.90"
+J2K, RLE = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.5")
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +43,6 @@ def study(all_of_them: Everybody) -> pydicom.Dataset:
 
 # -- verification
 
-ECHO: dict[str, Callable[[Everybody], bool]] = {
-    "echoscu": lambda all: "Received Echo Response (Success)" in all.dcmtk("echoscu"),
-    "gdcmscu": lambda all: re.search(r"\(0000,0900\) \?\? \(US\) 0 ", all.gdcm("--echo")) is not None,
-    "pynetdicom": lambda all: "Status: 0x0000 - Success" in all.application("echoscu"),
-    "Orthanc": lambda all: all.ask_orthanc("/modalities/veil/echo", {}) == {},
-}
-
 
 @pytest.mark.parametrize("who", ECHO)
 def test_verification(all_of_them: Everybody, who: str) -> None:
@@ -56,17 +50,6 @@ def test_verification(all_of_them: Everybody, who: str) -> None:
 
 
 # -- storage
-
-SEND: dict[str, Callable[[Everybody, Path], object]] = {
-    "storescu": lambda all, folder: all.dcmtk("storescu", "-R", "+sd", folder),
-    "dcmsend": lambda all, folder: all.dcmtk("dcmsend", "+sd", folder),
-    "gdcmscu": lambda all, folder: [all.gdcm("--store", "-i", file) for file in folder.iterdir()],
-    "pynetdicom": lambda all, folder: all.application("storescu", folder, "-r"),
-    "Orthanc": lambda all, folder: all.ask_orthanc(
-        "/modalities/veil/store",
-        [all.ask_orthanc("/instances", file.read_bytes())["ID"] for file in folder.iterdir()],
-    ),
-}
 
 
 @pytest.mark.parametrize("who", SEND)
@@ -89,38 +72,11 @@ def test_storage(all_of_them: Everybody, who: str, tmp_path: Path) -> None:
 # -- query and retrieve
 
 
-def key(study: pydicom.Dataset, *more: str) -> tuple[str, ...]:
-    keys = ("QueryRetrieveLevel=STUDY", f"StudyInstanceUID={study.StudyInstanceUID}", *more)
-    return tuple(word for each in keys for word in ("-k", each))
-
-
-def orthanc_found(all_of_them: Everybody, study: pydicom.Dataset) -> str:
-    """The path of a query of Orthanc's."""
-    asked = {"Level": "Study", "Query": {"StudyInstanceUID": str(study.StudyInstanceUID)}}
-    return str(all_of_them.ask_orthanc("/modalities/veil/query", asked)["Path"])
-
-
-FIND: dict[str, Callable[[Everybody, pydicom.Dataset], str]] = {
-    "findscu": lambda all, study: all.dcmtk("findscu", "-S", *key(study, "PatientID")),
-    "pynetdicom": lambda all, study: all.application("findscu", "-S", *key(study, "PatientID=")),
-    "gdcmscu": lambda all, study: all.gdcm(
-        "--find", "--studyroot", "--study", "--key", f"20,d={study.StudyInstanceUID}"
-    ),
-    "Orthanc": lambda all, study: str(all.orthanc.get(f"{orthanc_found(all, study)}/answers/0/content")),
-}
-
-
 @pytest.mark.parametrize("who", FIND)
 def test_find(all_of_them: Everybody, study: pydicom.Dataset, who: str) -> None:
     answer = FIND[who](all_of_them, study)
     assert str(study.StudyInstanceUID) in answer
     assert who == "gdcmscu" or str(study.PatientID) in answer
-
-
-GET: dict[str, Callable[[Everybody, pydicom.Dataset, Path], str]] = {
-    "getscu": lambda all, study, folder: all.dcmtk("getscu", "-S", *key(study), "-od", folder),
-    "pynetdicom": lambda all, study, folder: all.application("getscu", "-S", *key(study), "-od", folder),
-}
 
 
 @pytest.mark.parametrize("who", GET)
@@ -131,12 +87,6 @@ def test_get(all_of_them: Everybody, study: pydicom.Dataset, who: str, tmp_path:
     assert got.PixelData == study.PixelData
 
 
-MOVE: dict[str, Callable[[Everybody, pydicom.Dataset], object]] = {
-    "movescu": lambda all, study: all.dcmtk("movescu", "-S", "-aem", "THIRD", *key(study)),
-    "pynetdicom": lambda all, study: all.application("movescu", "-S", "-aem", "THIRD", *key(study)),
-}
-
-
 @pytest.mark.parametrize("who", MOVE)
 def test_move_to_a_third_party(all_of_them: Everybody, study: pydicom.Dataset, who: str) -> None:
     for old in all_of_them.moved.iterdir():
@@ -145,6 +95,13 @@ def test_move_to_a_third_party(all_of_them: Everybody, study: pydicom.Dataset, w
     (got,) = read(all_of_them.moved)
     assert got.SOPInstanceUID == study.SOPInstanceUID
     assert got.PixelData == study.PixelData
+
+
+def test_movescu_moves_to_itself(all_of_them: Everybody, study: pydicom.Dataset, tmp_path: Path) -> None:
+    """One process that asks and receives, as workstations are."""
+    said = all_of_them.dcmtk("movescu", "-S", "-aem", "WS1", "+P", all_of_them.own, "-od", tmp_path, *key(study))
+    (got,) = read(tmp_path)
+    assert got.SOPInstanceUID == study.SOPInstanceUID, said
 
 
 def test_orthanc_moves_to_itself(all_of_them: Everybody, study: pydicom.Dataset) -> None:
@@ -158,7 +115,8 @@ def test_orthanc_moves_to_itself(all_of_them: Everybody, study: pydicom.Dataset)
 
 
 def test_128_presentation_contexts(all_of_them: Everybody) -> None:
-    """As many as there can be, of as many SOP classes; the last is used."""
+    """As many as there can be: of one SOP class, and of as many, of which the last is used."""
+    assert "Received Echo Response (Success)" in all_of_them.dcmtk("echoscu", "-ppc", 128, "-pts", 38)
     one, ae = fresh(), AE("MODALITY")
     classes = [*sorted(STORAGE_SOP_CLASSES - {CT})[:127], CT]
     contexts = [build_context(uid, [J2K, EXPLICIT, IMPLICIT] if uid != CT else EXPLICIT) for uid in classes]
@@ -170,6 +128,34 @@ def test_128_presentation_contexts(all_of_them: Everybody) -> None:
     association.release()
     all_of_them.site.drain()
     assert all_of_them.pseudonym(one) in all_of_them.site.archived()
+
+
+def encoded(syntax: str) -> tuple[str, bytes]:
+    """A new instance in ``syntax``; where that is a code stream it is one that nobody can read."""
+    one = fresh()
+    dataset = pydicom.dcmread(io.BytesIO(one.part10))
+    if syntax in NATIVE:
+        dataset.file_meta.TransferSyntaxUID = syntax
+    else:
+        dataset.file_meta.TransferSyntaxUID = RLE
+        dataset.PixelData = pydicom.encaps.encapsulate([b"no code stream", b"any"])
+        dataset["PixelData"].is_undefined_length = True
+    pydicom.dcmwrite(buffer := io.BytesIO(), dataset)
+    return one.sop_instance_uid, split(buffer.getvalue())[3]
+
+
+def test_every_transfer_syntax_is_taken_and_each_instance_accounted_for(all_of_them: Everybody) -> None:
+    site = all_of_them.site
+    archived, held = len(site.archived()), len(site.held())
+    with Modality(site.dimse_port, [(CT, [syntax]) for syntax in TRANSFER_SYNTAXES]) as modality:
+        assert list(modality.accepted.values()) == list(TRANSFER_SYNTAXES)
+        for number, syntax in enumerate(TRANSFER_SYNTAXES):
+            uid, data = encoded(syntax)
+            assert modality.store(CT, uid, data, context=2 * number + 1).status == 0, syntax
+        modality.release()
+    site.drain()
+    assert len(site.archived()) == archived + len(NATIVE)
+    assert len(site.held()) == held + len(TRANSFER_SYNTAXES) - len(NATIVE)
 
 
 def private(uid: str) -> Planted:
