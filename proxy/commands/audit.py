@@ -14,7 +14,7 @@ import click
 
 from proxy.audit.keys import AuditKey
 from proxy.audit.keys import witness as witness_signer
-from proxy.audit.notes import Verifier, joined
+from proxy.audit.notes import COSIGNS, BadNote, Verifier, joined
 from proxy.audit.sink_file import segments
 from proxy.audit.verify import ANY, Result, read_anchors, verify_folder
 from proxy.audit.verify_notes import Keys
@@ -141,7 +141,10 @@ def _keys(path: Path) -> Keys:
 
 def _verifier(path: Path) -> Verifier:
     try:
-        return Verifier.read(path.read_text(encoding="ascii"))
+        found = Verifier.read(path.read_text(encoding="ascii"))
+        if found.kind != COSIGNS:
+            raise BadNote("this is the key of a log, not of a witness")
+        return found
     except ValueError as error:
         raise click.BadParameter(f"{path}: {error}", param_hint="--witness") from None
 
