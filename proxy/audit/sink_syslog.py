@@ -1,8 +1,11 @@
 """Syslog receivers as outlets: RFC 5424 messages over TLS (RFC 5425) and over UDP (RFC 5426). Blocking.
 
-Syslog has no acknowledgement. Over TLS one is made of the end of a connection: after our close_notify the receiver
-closes, and TCP closes in order (no reset) only where everything was read. So a connection is ended now and then, and
-what was sent on one that ended otherwise is sent again. UDP promises nothing, and nothing is promised of it.
+Syslog has no acknowledgement. Over TLS one is made of the end of a connection: a receiver that answers our close_notify
+with its own has read all that came before. So a connection is ended now and then, and what was sent on one that ended
+otherwise is sent again. UDP promises nothing, and nothing is promised of it.
+
+Some receivers close without that answer (rsyslog with GnuTLS), as does a process that is killed: which kind it is is
+found out with an empty connection first. Of those, TCP must end in order, and somebody must still listen.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ class SyslogTls(_Syslog):
         """``tls``: asked anew for each connection, so that it may change; ``patience``: seconds for each step."""
         super().__init__(host, port, form, sender, most)
         self._tls, self._patience = tls, patience
+        self._answers: bool | None = None
 
     def send(self, lines: Sequence[Line]) -> None:
         """As `Outlet.send`."""
@@ -72,47 +76,55 @@ class SyslogTls(_Syslog):
                 connection.sendall(data[:_CHUNK])
                 data = data[_CHUNK:]
         except OSError as error:
+            self._answers = None
             raise SinkDown(_code(error)) from None
 
     def confirm(self) -> None:
         """As `Outlet.confirm`: the connection ends, and the next `send` makes another."""
         found = self._socket
-        if not isinstance(found, ssl.SSLSocket):
+        if found is None:
             raise SinkDown("closed")
         try:
-            _end(found)
+            answered = _ended(found)
+            self.close()
+            if not answered and self._answers:
+                raise ConnectionAbortedError
+            if not answered:
+                _ended(self._opened())
         except OSError as error:
+            self._answers = None
             raise SinkDown(_code(error)) from None
         finally:
             self.close()
 
     def _connected(self) -> socket.socket:
-        if self._socket is None:
-            plain = socket.create_connection(self._address, self._patience)
-            try:
-                self._socket = self._tls.wrap_socket(plain, server_hostname=self._address[0])
-            except OSError:
-                plain.close()
-                raise
+        if self._answers is None:
+            self._answers = _ended(self._opened())
+            self.close()
+        return self._socket or self._opened()
+
+    def _opened(self) -> socket.socket:
+        plain = socket.create_connection(self._address, self._patience)
+        try:
+            self._socket = self._tls.wrap_socket(plain, server_hostname=self._address[0])
+        except OSError:
+            plain.close()
+            raise
         return self._socket
 
 
-def _end(connection: ssl.SSLSocket) -> None:
-    """End TLS from our side and wait for the other. OSError unless that ended in order, too."""
+def _ended(connection: socket.socket) -> bool:
+    """End TLS from our side and wait for the other: whether it answered, or TCP just ended. OSError for a reset."""
+    assert isinstance(connection, ssl.SSLSocket)
     try:
-        plain = connection.unwrap()
+        connection.unwrap().close()
     except ssl.SSLEOFError:
-        return  # closed without a word of TLS, but in order: a reset is a ConnectionResetError
+        return False
     except OSError as error:
         if error.errno in (0, None) and not isinstance(error, ssl.SSLError | TimeoutError):
-            return  # the same, as older versions of OpenSSL tell it
+            return False  # the same, as older versions of OpenSSL tell it
         raise
-    try:
-        plain.shutdown(socket.SHUT_WR)
-        while plain.recv(_CHUNK):
-            continue
-    finally:
-        plain.close()
+    return True
 
 
 class SyslogUdp(_Syslog):

@@ -125,6 +125,28 @@ def test_what_was_read_is_confirmed(tmp_path: Path, receiver, serve) -> None:
     assert [int(each.partition(b'sequenceId="')[2].partition(b'"')[0]) for each in found] == list(range(1, 301))
 
 
+def test_who_has_answered_before_must_answer(tmp_path: Path, receiver) -> None:
+    """A process that is killed after it has read ends TCP in order, too."""
+    serving = iter([politely, without_a_word])
+    to = sink(tmp_path, receiver(lambda *connection: next(serving)(*connection)).port)
+    with pytest.raises(SinkDown, match="connection"):
+        send_and_confirm(to, 50)
+
+
+def test_who_never_answers_must_still_be_there(tmp_path: Path, receiver) -> None:
+    there = receiver(lambda *connection: serving(*connection))
+    seen: list[int] = []
+
+    def serving(connection: ssl.SSLSocket, got: list[bytes]) -> None:
+        seen.append(1)
+        if len(seen) == 2:  # the first was empty
+            there.listener.close()
+        without_a_word(connection, got)
+
+    with pytest.raises(SinkDown, match="refused"):
+        send_and_confirm(sink(tmp_path, there.port), 50)
+
+
 @pytest.mark.parametrize("serve", [reset, hang])
 def test_a_connection_that_breaks_off_confirms_nothing(tmp_path: Path, receiver, serve) -> None:
     to = sink(tmp_path, receiver(serve).port, patience=0.5)
