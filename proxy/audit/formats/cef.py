@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 
 from proxy import __version__
 from proxy.audit.formats.entry import Entry
@@ -37,7 +36,7 @@ def _value(text: str) -> str:
 
 
 def _extension(entry: Entry) -> Iterator[tuple[str, str]]:
-    yield "rt", _milliseconds(entry.time)
+    yield "rt", str(entry.microseconds // 1000 or "")
     yield "dvchost", entry.node
     yield "externalId", str(entry.seq)
     yield "outcome", entry.outcome
@@ -62,10 +61,3 @@ def _member(entry: Entry, name: str) -> str:
     shown = {f"object.{member}" for _, member in _CUSTOM}
     more = {key: value for key, value in entry.told.items() if key not in shown}
     return json.dumps(more, sort_keys=True, separators=(",", ":"))
-
-
-def _milliseconds(time: str) -> str:
-    try:
-        return str(round(datetime.fromisoformat(time).timestamp() * 1000))
-    except ValueError:
-        return ""

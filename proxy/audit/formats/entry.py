@@ -11,8 +11,10 @@ import ipaddress
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: members of a record that have a field of their own below
 _KNOWN = frozenset(
     "v seq ts node prev hash type outcome project peer behalf object reason policy_digest key_epoch counts".split()
@@ -75,6 +77,15 @@ class Entry:
             return ipaddress.ip_address(self.peer.get("address", ""))
         except ValueError:
             return None
+
+    @property
+    def microseconds(self) -> int:
+        """Since the epoch; 0 for what is no time."""
+        try:
+            since = datetime.fromisoformat(self.time) - _EPOCH
+        except (ValueError, TypeError):
+            return 0
+        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
     @property
     def brief(self) -> Entry:

@@ -6,7 +6,6 @@ Application Lifecycle (6002), changes are API Activity (6003) or Account Change 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from proxy import __version__
@@ -27,7 +26,7 @@ def render(entry: Entry) -> dict[str, Any]:
         "activity_id": activity,
         "activity_name": entry.type or "unknown",
         "type_uid": number * 100 + activity,
-        "time": _milliseconds(entry.time),
+        "time": entry.microseconds // 1000,
         "severity_id": 3 if entry.failed else 1,
         "status_id": 2 if entry.failed else 1,
         "metadata": {
@@ -68,10 +67,3 @@ def _about(entry: Entry, number: int) -> dict[str, Any]:
 
 def _unmapped(entry: Entry) -> dict[str, str]:
     return {"hash": entry.hash, "project": entry.project} | entry.told
-
-
-def _milliseconds(time: str) -> int:
-    try:
-        return round(datetime.fromisoformat(time).timestamp() * 1000)
-    except ValueError:
-        return 0

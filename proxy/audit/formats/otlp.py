@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
 from proxy import __version__
 from proxy.audit.formats.entry import Entry
 
 _INFO, _WARN = 9, 13  # SeverityNumber
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 
 
 def render(entry: Entry) -> dict[str, Any]:
     """One LogRecord. 64-bit integers are strings, as proto3 JSON has them."""
     return {
-        "timeUnixNano": _nanoseconds(entry.time),
+        "timeUnixNano": str(entry.microseconds * 1000),
         "severityNumber": _WARN if entry.failed else _INFO,
         "severityText": "WARN" if entry.failed else "INFO",
         "eventName": f"veil.audit.{entry.type}",
@@ -49,11 +47,3 @@ def _told(entry: Entry) -> Iterator[tuple[str, str]]:
 
 def _attribute(key: str, value: str) -> dict[str, Any]:
     return {"key": key, "value": {"stringValue": value}}
-
-
-def _nanoseconds(time: str) -> str:
-    try:
-        since = datetime.fromisoformat(time) - _EPOCH
-    except (ValueError, TypeError):
-        return "0"
-    return str((since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds) * 1000)
