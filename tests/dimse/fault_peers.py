@@ -246,7 +246,7 @@ def _mismatch(target: Target) -> None:
 
 def _silent_tls(target: Target) -> Iterator[socket.socket]:
     """Connections that never begin their handshake, and one that begins and stops."""
-    for n in range(100):
+    for n in range(target.silent // 4):
         peer = target.connect(target.tls)
         peer.sendall(CLIENT_HELLO[: 50 * (n % 2)])
         yield peer

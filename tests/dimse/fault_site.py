@@ -135,4 +135,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         uvloop.run(serve(Path(sys.argv[2])))  # as `veil serve` does
     else:
+        print("ready", flush=True)
         print(json.dumps(list(probes(int(sys.argv[2])))))

@@ -35,10 +35,12 @@ GROWTH = 64 << 20
 LATENCY = 0.250
 
 
-def _start(*arguments: object) -> subprocess.Popen[str]:
+def _start(*arguments: object, stderr: IO[str] | None = None) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
     command = [sys.executable, str(PROGRAM), *map(str, arguments)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment
+    )
 
 
 def _pipe(pipe: IO[str] | None) -> IO[str]:
@@ -65,6 +67,7 @@ class Site:
         """C-ECHO all the while; the seconds that each took are there at the end."""
         found: list[float] = []
         prober = _start("echo", self.port)
+        assert _pipe(prober.stdout).readline() == "ready\n"
         try:
             yield found
         finally:
@@ -93,13 +96,16 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("faults")
     keep(folder, "veil", leaf("veil"))
-    process = _start("serve", folder)
+    log = folder / "log"
+    with log.open("w") as errors:
+        process = _start("serve", folder, stderr=errors)
     site = Site(process)
     for _ in range(20):  # whatever is made at the first time
         assert echo(site.port)
     yield site
     process.communicate()
     assert process.returncode == 0
+    assert log.read_text() == ""  # nothing escaped
 
 
 def under(site: Site, names: Iterable[str], seconds: float, silent: int) -> dict[str, Any]:
