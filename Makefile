@@ -12,7 +12,7 @@ help:
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types, layers"
 	@echo "make bench   measure, print a table, write bench/results.json"
-	@echo "make soak    the long runs: 300 kills, 200 000 mutated data sets, 3 000 code streams, 20 000 requests, every canary, a fault at each call, 10 000 tamperings (hours)"
+	@echo "make soak    the long runs: 300 kills, 200 000 mutated data sets and DIMSE sessions, peers at fault, 3 000 code streams, 20 000 requests, every canary, a fault at each call, 10 000 tamperings (hours)"
 	@echo "make mutants break the gate and the profile on purpose and see whether a test notices"
 
 $(STAMP): pyproject.toml constraints.txt
