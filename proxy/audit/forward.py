@@ -6,7 +6,9 @@ where the receiver is known to have read, so a record may arrive twice and none 
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +27,13 @@ _SAVE = 1.0
 
 class SinkDown(VeilError):
     """The receiver did not take what it was sent. The text is a short code, never what the receiver said."""
+
+
+def break_off(connection: object) -> None:
+    """Let whatever waits on a socket fail, from any thread; nothing where there is none yet."""
+    if isinstance(connection, socket.socket):
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)  # not that of TLS, which would say goodbye first
 
 
 class Outlet(Protocol):

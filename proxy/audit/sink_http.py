@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 
 from proxy.audit.follow import Line
 from proxy.audit.formats.batches import body
-from proxy.audit.forward import SinkDown
+from proxy.audit.forward import SinkDown, break_off
 
 #: of an answer we read no more
 _ANSWER = 1 << 20
@@ -63,12 +62,7 @@ class HttpPush:
 
     def abort(self) -> None:
         """As `Outlet.abort`."""
-        connection = self._connection
-        if connection is not None and isinstance(connection.sock, socket.socket):
-            try:
-                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
-            except OSError:
-                return
+        break_off(getattr(self._connection, "sock", None))
 
     def close(self) -> None:
         """As `Outlet.close`."""

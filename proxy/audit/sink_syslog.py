@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from proxy.audit.follow import Line
 from proxy.audit.formats.entry import entry_of
 from proxy.audit.formats.syslog import counted, message
-from proxy.audit.forward import SinkDown
+from proxy.audit.forward import SinkDown, break_off
 
 _CHUNK = 1 << 16
 #: how long a receiver may take for a chunk, to accept a connection, to end one
@@ -34,6 +34,7 @@ class _Syslog:
         """``form``: see `formats.syslog.MESSAGES`; ``sender``: HOSTNAME; ``most``: bytes of a message."""
         self._address, self._form, self._sender, self._most = (host, port), form, sender, most
         self._socket: socket.socket | None = None
+        self._aborted = False
 
     def _messages(self, lines: Sequence[Line]) -> list[bytes]:
         entries = (entry_of(json.loads(line.data)) for line in lines)
@@ -41,11 +42,8 @@ class _Syslog:
 
     def abort(self) -> None:
         """As `Outlet.abort`."""
-        if (found := self._socket) is not None:
-            try:
-                socket.socket.shutdown(found, socket.SHUT_RDWR)
-            except OSError:
-                return
+        self._aborted = True
+        break_off(self._socket)
 
     def close(self) -> None:
         """As `Outlet.close`."""
@@ -77,6 +75,7 @@ class SyslogTls(_Syslog):
                 data = data[_CHUNK:]
         except OSError as error:
             self._answers = None
+            self.close()
             raise SinkDown(_code(error)) from None
 
     def confirm(self) -> None:
@@ -104,13 +103,17 @@ class SyslogTls(_Syslog):
         return self._socket or self._opened()
 
     def _opened(self) -> socket.socket:
+        if self._aborted:
+            raise ConnectionAbortedError
         plain = socket.create_connection(self._address, self._patience)
         try:
-            self._socket = self._tls.wrap_socket(plain, server_hostname=self._address[0])
+            made = self._tls.wrap_socket(plain, server_hostname=self._address[0], do_handshake_on_connect=False)
         except OSError:
             plain.close()
             raise
-        return self._socket
+        self._socket = made  # before the handshake, so that this can be broken off
+        made.do_handshake()
+        return made
 
 
 def _ended(connection: socket.socket) -> bool:

@@ -182,3 +182,18 @@ def test_udp_a_datagram_for_each(free_port) -> None:
         assert [b" CEF:0|Veil|" in each for each in found] == [True] * 3
         to.abort()
         to.close()
+
+
+def test_a_send_under_way_can_be_broken_off(tmp_path: Path, receiver) -> None:
+    to = sink(tmp_path, receiver(hang).port, patience=30.0)
+    failed = threading.Event()
+
+    def send() -> None:
+        with contextlib.suppress(SinkDown):
+            send_and_confirm(to, 20_000)
+        failed.set()
+
+    threading.Thread(target=send, daemon=True).start()
+    assert not failed.wait(1.0)
+    to.abort()
+    assert failed.wait(3.0)
