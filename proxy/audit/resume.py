@@ -41,6 +41,7 @@ def resume(sink: FileSink) -> Found:
     for path in reversed(paths):  # the newest segment may be empty: a crash right after rotation
         end = _read(path)
         if end.lines:
+            sink.ends_in(path)
             break
     if cut:
         file = {"kind": "audit-segment", "file": paths[-1].name}

@@ -7,6 +7,8 @@ the pages and a second fsync would lie. Nothing here knows what a record means, 
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -14,11 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from proxy.audit.ballast import Ballast
 from proxy.errors import AuditUnavailable
 
 SEGMENT = re.compile(r"audit-(\d{6,})\.jsonl")
 #: as the store: the supervisor starts us again, and what is on disk is read afresh
 _EX_SOFTWARE = 70
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def end_process(what: str) -> NoReturn:
@@ -48,6 +52,8 @@ class FileSink:
         self._size = 0
         self._number = 0
         self._torn = self._asked = False
+        self._ballast = Ballast(folder)
+        self._written = segment(folder, 1)
 
     def open(self) -> tuple[list[Path], int]:
         """Lock the folder, cut an unfinished last line off; returns the segments and how many bytes were cut."""
@@ -55,6 +61,7 @@ class FileSink:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(self._folder_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._ballast.reserve()
             known = segments(self._folder)
             if not known:
                 self._create(1)
@@ -68,8 +75,12 @@ class FileSink:
 
     @property
     def path(self) -> Path:
-        """The segment that was written last."""
-        return segment(self._folder, self._number)
+        """The segment that has the last record."""
+        return self._written
+
+    def ends_in(self, path: Path) -> None:
+        """What was found by whoever read the segments: newer ones than ``path`` are empty."""
+        self._written = path
 
     def append(self, lines: bytes) -> None:
         """Write whole ``lines`` and wait for the disk."""
@@ -78,28 +89,45 @@ class FileSink:
                 self._truncate(self._size)
             if self._size >= self._segment_bytes or (self._asked and self._size):
                 self.rotate()
-            self._write(lines)
+            self._write_or_make_room(lines)
         except OSError as error:
             self._torn = True  # part of the batch may be in the file; the next append removes it first
             raise AuditUnavailable(f"audit segment: {error.strerror}") from None
         self._sync(self._fd)
         self._size += len(lines)
+        self._written = segment(self._folder, self._number)
 
     def rotate(self) -> None:
         """Begin the next segment."""
         self._create(self._number + 1)
         self._asked = False
+        self._ballast.reserve()
 
     def rotate_soon(self) -> None:
         """From any thread: the next `append` begins the next segment, however little is in this one."""
         self._asked = True
 
     def close(self) -> None:
-        """Give the folder back."""
+        """Give the folder back, without the part of a batch that did not fit and was promised to nobody."""
+        if self._fd >= 0:
+            self._ballast.drop()
+            if self._torn:
+                with contextlib.suppress(OSError):
+                    self._truncate(self._size)
         for fd in (self._fd, self._folder_fd):
             if fd >= 0:
                 os.close(fd)
         self._fd = self._folder_fd = -1
+
+    def _write_or_make_room(self, lines: bytes) -> None:
+        """On a full disk the ballast goes, step by step."""
+        while True:
+            try:
+                return self._write(lines)
+            except OSError as error:
+                if error.errno not in _FULL or not self._ballast.give(len(lines)):
+                    raise
+                self._truncate(self._size)
 
     def _write(self, lines: bytes) -> None:
         view = memoryview(lines)
@@ -117,6 +145,7 @@ class FileSink:
         assert match is not None  # `segments` returns nothing else
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._replace(fd, int(match.group(1)), os.fstat(fd).st_size)
+        self._written = path
 
     def _replace(self, fd: int, number: int, size: int) -> None:
         if self._fd >= 0:

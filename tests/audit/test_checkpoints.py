@@ -101,6 +101,24 @@ async def test_another_key_is_recorded_and_signs_from_then_on(tmp_path: Path) ->
     assert f'"before":"{KEY.signer("veil").verifier.id.hex()}"' in sink_file.segments(tmp_path)[0].read_text()
 
 
+@pytest.mark.parametrize("damage", [False, True])
+async def test_what_a_crash_left_unsigned_is_signed_where_it_stands(tmp_path: Path, damage: bool) -> None:
+    log = AuditLog(tmp_path, "veil")
+    await log.open()
+    await log.record(*(AuditEvent("x") for _ in range(1100)))
+    await log.close()
+    path = sink_file.segments(tmp_path)[0]
+    if damage:
+        path.write_bytes(path.read_bytes().replace(b'"seq":7,', b'"seq":8,'))
+    else:
+        (tmp_path / "audit-000002.jsonl").touch(0o600)
+    log = AuditLog(tmp_path, "veil", key=KEY)
+    await log.open()
+    await log.close()
+    assert [p for p in verified(tmp_path).problems if p.file.endswith("notes")] == []
+    assert verified(tmp_path).ok is not damage
+
+
 @pytest.mark.parametrize("left", [1, 100, -60, -1])
 async def test_a_torn_checkpoint_is_cut_off(tmp_path: Path, left: int) -> None:
     await write(tmp_path, 2)
