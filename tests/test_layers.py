@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "dicomweb": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs", "handshakes"},
 }
 #: store, audit, archive and workers implement the protocols of these files, so they may name their types.
-PORTS = {"proxy.service.ports", "proxy.service.upstream", "proxy.service.callers"}
+PORTS = {"proxy.service.ports", "proxy.service.upstream", "proxy.service.callers", "proxy.service.people"}
 TOP = {
     "app",
     "admission",

@@ -6,10 +6,7 @@ request. A file that cannot be read lets nobody in.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,10 +17,9 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from proxy.errors import ConfigError
-from proxy.service.callers import CannotJudge, StoredToken, Verb
-from proxy.store.durable import Folder, write_all
+from proxy.service.callers import StoredToken, Verb
+from proxy.store.private_file import Reread, alone, publish, read_private
 
-_MOST_BYTES = 1 << 20
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _HEAD = (
     "# Static tokens of veil: made with `veil token new`, revoked with `veil token revoke`. Holds hashes, no token.\n"
@@ -66,31 +62,18 @@ def named(name: str) -> str:
 
 def load(path: Path) -> tuple[StoredToken, ...]:
     """What ``path`` holds; `ConfigError` for a file that others can read, or that is not as `save` writes it."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise ConfigError(str(path), error.strerror or "cannot be read", "veil token new makes one") from None
-    with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(str(path), "no regular file")
-        if status.st_mode & 0o077:
-            raise ConfigError(str(path), "others can read or change it", f"chmod 600 {path}")
-        text = file.read(_MOST_BYTES + 1)
-    return _parsed(path, text)
+    return _parsed(path, read_private(path, "veil token new makes one"))
 
 
 def _parsed(path: Path, text: bytes) -> tuple[StoredToken, ...]:
     try:
-        loaded = yaml.safe_load(text[:_MOST_BYTES])
+        loaded = yaml.safe_load(text)
         found = _Document.model_validate({} if loaded is None else loaded).tokens
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ConfigError(str(path), "not valid YAML") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}", first["msg"]) from None
-    if len(text) > _MOST_BYTES:
-        raise ConfigError(str(path), "too large")
     for what in ([each.name for each in found], [each.digest for each in found]):
         if len(set(what)) < len(what):
             raise ConfigError(str(path), "two tokens have one name, or one hash has two names")
@@ -112,23 +95,15 @@ def changing(path: Path) -> Iterator[list[StoredToken]]:
 
     Two who change it at the same time wait for each other. A file that is not there is empty.
     """
-    lock = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(path.parent):
         tokens = list(load(path)) if path.exists() else []
         yield tokens
         _save(path, tokens)
-    finally:
-        os.close(lock)
 
 
 def _save(path: Path, tokens: Sequence[StoredToken]) -> None:
     text = _HEAD + yaml.safe_dump({"tokens": [_plain(each) for each in tokens]}, sort_keys=False)
-    folder = Folder(path.parent, "tokens")
-    try:
-        folder.publish(path.name, lambda fd: write_all(fd, [text.encode()]))
-    finally:
-        folder.close()
+    publish(path, text)
 
 
 def _plain(token: StoredToken) -> dict[str, object]:
@@ -140,30 +115,9 @@ def _plain(token: StoredToken) -> dict[str, object]:
     return plain
 
 
-class TokensFile:
+class TokensFile(Reread[tuple[StoredToken, ...]]):
     """``path``, read again when it has changed."""
 
     def __init__(self, path: Path) -> None:
         """`ConfigError` as `load`."""
-        self._path = path
-        self._seen: tuple[int, ...] | None = None
-        self._tokens: tuple[StoredToken, ...] = ()
-        self._refresh()
-
-    def read(self) -> tuple[StoredToken, ...]:
-        """The tokens as they are now; `CannotJudge` while the file is not in order."""
-        try:
-            self._refresh()
-        except ConfigError:
-            raise CannotJudge("the tokens cannot be read") from None
-        return self._tokens
-
-    def _refresh(self) -> None:
-        try:
-            status = os.stat(self._path)
-            signature = (status.st_ino, status.st_mtime_ns, status.st_size, status.st_mode)
-        except OSError:
-            signature = None  # `load` says what is wrong
-        if signature is None or signature != self._seen:
-            self._tokens = load(self._path)
-            self._seen = signature
+        super().__init__(path, load, "tokens")

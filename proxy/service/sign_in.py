@@ -1,0 +1,116 @@
+"""Signing in with a password, staying in by a session, signing out. Decisions and records; no HTTP, no files.
+
+Attempts are limited by address and by name before any password is looked at. Wrong names and wrong passwords get the
+same answer after the same work. No record, no session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from proxy.service.callers import Caller, Unknown
+from proxy.service.events import denied
+from proxy.service.passwords import Passwords
+from proxy.service.people import Account, accounts_changed, caller_name, signed_in, signed_out, turned_away
+from proxy.service.ports import AuditTrail, Peer
+from proxy.service.rate import Rates
+from proxy.service.sessions import Sessions
+
+#: Attempts a second in the long run, and at once: of one address, for one name.
+BY_ADDRESS, BY_NAME = (0.5, 20), (0.1, 10)
+#: What is turned away for coming too often is recorded once in so many seconds of each address.
+_SILENCE_SECONDS = 60
+
+
+class TooOften(Exception):
+    """``wait``: seconds after which another attempt is looked at."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"too many attempts, wait {wait} s")
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody signed in."""
+
+    account: Account
+    caller: Caller
+
+
+class Desk:
+    """Where people sign in. ``read`` gives the accounts as they are now, and may raise `CannotJudge`."""
+
+    def __init__(
+        self,
+        read: Callable[[], Sequence[Account]],
+        sessions: Sessions,
+        passwords: Passwords,
+        audit: AuditTrail,
+        by_address: Rates | None = None,
+        by_name: Rates | None = None,
+    ) -> None:
+        self._read, self._sessions, self._passwords, self._audit = read, sessions, passwords, audit
+        self._by_address, self._by_name = by_address or Rates(*BY_ADDRESS), by_name or Rates(*BY_NAME)
+        self._said = Rates(1 / _SILENCE_SECONDS, 1)
+        self._recorded: tuple[Account, ...] = ()
+        self._changing = asyncio.Lock()
+
+    async def sign_in(self, name: str, password: str, peer: Peer) -> str:
+        """The id of a new session. `Unknown`: wrong name or password; `TooOften`."""
+        account = (await self._accounts()).get(name)
+        if account is not None:
+            peer = replace(peer, name=caller_name(account.name))
+        await self._in_time(name, peer)
+        if not await self._passwords.match(account.password if account else None, password) or account is None:
+            why = "wrong-name" if account is None else "wrong-password"
+            await self._audit.record(turned_away(peer, why))
+            raise Unknown(why)
+        await self._audit.record(signed_in(peer))
+        return self._sessions.begin(account.name, account.password)
+
+    async def guest(self, session_id: str, peer: Peer) -> Guest | None:
+        """Who is signed in with this session, with the roles of now; None for nobody (any more)."""
+        session, why = self._sessions.find(session_id)
+        if session is None:
+            return None
+        account = (await self._accounts()).get(session.name)
+        if not why and (account is None or account.password != session.password):
+            why = "account-changed"
+        if why or account is None:
+            self._sessions.end(session_id)
+            await self._audit.record(signed_out(replace(peer, name=caller_name(session.name)), why))
+            return None
+        return Guest(account, account.caller())
+
+    async def sign_out(self, session_id: str, peer: Peer) -> None:
+        """The session is over, also where that cannot be recorded."""
+        session, _ = self._sessions.find(session_id)
+        self._sessions.end(session_id)
+        if session is not None:
+            await self._audit.record(signed_out(replace(peer, name=caller_name(session.name))))
+
+    async def refuse(self, peer: Peer, why: str, project: str = "", verb: str = "") -> None:
+        """Record that a request was not served."""
+        await self._audit.record(denied(peer, why, project, verb))
+
+    async def _in_time(self, name: str, peer: Peer) -> None:
+        wait = self._by_address.take(peer.address)
+        wait = wait or self._by_name.take(hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest())
+        if wait:
+            if not self._said.take(peer.address):
+                await self._audit.record(turned_away(peer, "too-often"))
+            raise TooOften(wait)
+
+    async def _accounts(self) -> dict[str, Account]:
+        """By name. No record of who may sign in now, nobody is let in."""
+        if tuple(self._read()) != self._recorded:
+            async with self._changing:
+                now = tuple(self._read())
+                if now != self._recorded:
+                    await self._audit.record(accounts_changed(self._recorded, now))
+                    self._recorded = now
+        return {each.name: each for each in self._recorded}
