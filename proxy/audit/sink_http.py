@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from proxy.audit.follow import Line
 from proxy.audit.formats.batches import body
-from proxy.audit.forward import SinkDown, break_off
+from proxy.audit.forward import SinkDown, break_off, gently
 
 #: of an answer we read no more
 _ANSWER = 1 << 20
@@ -44,7 +44,7 @@ class HttpPush:
 
     def send(self, lines: Sequence[Line]) -> None:
         """As `Outlet.send`."""
-        made = body(self._form, [line.data for line in lines])
+        made = body(self._form, gently(lines))
         node = str(json.loads(lines[0].data).get("node", ""))
         numbers = f"{lines[0].seq}-{lines[-1].seq}"
         headers = self._headers | {

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from proxy.audit.follow import Line
 from proxy.audit.formats.entry import entry_of
 from proxy.audit.formats.syslog import counted, message
-from proxy.audit.forward import SinkDown, break_off
+from proxy.audit.forward import SinkDown, break_off, gently
 
 _CHUNK = 1 << 16
 #: how long a receiver may take for a chunk, to accept a connection, to end one
@@ -37,7 +37,7 @@ class _Syslog:
         self._aborted = False
 
     def _messages(self, lines: Sequence[Line]) -> list[bytes]:
-        entries = (entry_of(json.loads(line.data)) for line in lines)
+        entries = (entry_of(json.loads(line)) for line in gently(lines))
         return [message(entry, self._form, self._sender, self._most) for entry in entries]
 
     def abort(self) -> None:

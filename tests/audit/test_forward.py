@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from proxy.audit.follow import CursorFile, Line
-from proxy.audit.forward import Forwarder, SinkDown
+from proxy.audit.forward import Forwarder, SinkDown, gently
 from proxy.audit.trail import AuditLog
 from proxy.service.ports import AuditEvent
 
@@ -182,3 +183,26 @@ async def test_a_log_put_back_to_an_older_state_is_sent_whole(tmp_path: Path) ->
     assert outlet.got == list(range(1, log.position.seq + 1))
     sink.stop(2)
     await log.close()
+
+
+def test_a_sink_that_catches_up_lets_others_run() -> None:
+    """Between two records whoever waits for the interpreter gets it, however long a thread may keep it."""
+    done = threading.Event()
+
+    def render() -> None:
+        for _ in gently([Line(n, b"") for n in range(300)]):
+            sum(range(20_000))
+        done.set()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(10.0)
+    try:
+        thread = threading.Thread(target=render)
+        thread.start()
+        for _ in range(10):
+            time.sleep(0.0001)
+        early = not done.is_set()
+    finally:
+        sys.setswitchinterval(before)
+    thread.join()
+    assert early

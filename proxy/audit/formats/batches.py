@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,34 +33,37 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def _records(lines: Sequence[bytes]) -> Body:
+def _records(lines: Iterable[bytes]) -> Body:
     return Body("application/x-ndjson", b"".join(line + b"\n" for line in lines))
 
 
-def _texts(media_type: str, render: Callable[[Entry], str]) -> Callable[[Sequence[bytes]], Body]:
-    def make(lines: Sequence[bytes]) -> Body:
+def _texts(media_type: str, render: Callable[[Entry], str]) -> Callable[[Iterable[bytes]], Body]:
+    def make(lines: Iterable[bytes]) -> Body:
         return Body(media_type, "".join(f"{render(entry)}\n" for entry in _entries(lines)).encode())
 
     return make
 
 
-def _bundle(lines: Sequence[bytes]) -> Body:
+def _bundle(lines: Iterable[bytes]) -> Body:
     """A batch of updates to ids that are the records' hashes: whoever sends it again changes nothing."""
-    found = [fhir.render(entry) for entry in _entries(lines)]
-    entries = [{"resource": r, "request": {"method": "PUT", "url": f"AuditEvent/{r['id']}"}} for r in found]
-    bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
-    return Body("application/fhir+json", _json(bundle).encode())
+    entries = ",".join(map(_update, _entries(lines)))
+    return Body("application/fhir+json", f'{{"resourceType":"Bundle","type":"batch","entry":[{entries}]}}'.encode())
 
 
-def _export(lines: Sequence[bytes]) -> Body:
+def _update(entry: Entry) -> str:
+    found = fhir.render(entry)
+    return _json({"resource": found, "request": {"method": "PUT", "url": f"AuditEvent/{found['id']}"}})
+
+
+def _export(lines: Iterable[bytes]) -> Body:
     return Body("application/json", _json(otlp.request(_entries(lines))).encode())
 
 
-def _entries(lines: Sequence[bytes]) -> list[Entry]:
-    return [entry_of(json.loads(line)) for line in lines]
+def _entries(lines: Iterable[bytes]) -> Iterator[Entry]:
+    return (entry_of(json.loads(line)) for line in lines)
 
 
-_BODIES: dict[str, Callable[[Sequence[bytes]], Body]] = {
+_BODIES: dict[str, Callable[[Iterable[bytes]], Body]] = {
     "json": _records,
     "cef": _texts("text/plain; charset=utf-8", cef.render),
     "ocsf": _texts("application/x-ndjson", ocsf_text),
@@ -69,6 +72,6 @@ _BODIES: dict[str, Callable[[Sequence[bytes]], Body]] = {
 }
 
 
-def body(form: str, lines: Sequence[bytes]) -> Body:
+def body(form: str, lines: Iterable[bytes]) -> Body:
     """The request body of ``lines`` of the log in ``form``."""
     return _BODIES[form](lines)
