@@ -105,6 +105,9 @@ def transform(
     report = _report(instance, original, elements, walk, policy, pixels)
     head = encode_head(pixels.syntax.uid, original.sop_class_uid, report.sop_instance_uid)
     chunks, work = _chunks(head, elements, instance, pixels)
+    if subject.issuer != _PER_STUDY and report.patient_id == subject.patient_id:
+        whose = text_of(instance.root, PATIENT_ID, charset_of(instance.root))
+        original = replace(original, issuer=subject.issuer, patient_id=whose)
     return Deidentified(chunks, original, report, work)
 
 

@@ -34,12 +34,15 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The sender's own identifiers. Only for answers to that sender; never logged, audited or stored in clear."""
+    """The sender's own identifiers. For answers to that sender and the drawers; never logged or stored in clear."""
 
     sop_class_uid: str
     sop_instance_uid: str
     study_instance_uid: str
     series_instance_uid: str
+    #: the patient's, where the pseudonymous Patient ID of the instance stands for this one and for no other
+    issuer: str = field(default="", compare=False)
+    patient_id: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return "Original(<phi>)"

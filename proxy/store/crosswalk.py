@@ -71,19 +71,19 @@ class Crosswalk:
         plain = original.encode("utf-8") + b"\0"
         plain += bytes(-len(plain) % _PAD)
         nonce = secrets.token_bytes(_NONCE)
-        sealed = nonce + self._aead.encrypt(nonce, plain, _bound(key))
+        sealed = nonce + self._aead.encrypt(nonce, plain, bound(key))
         names = {"project": key.project, "key_epoch": key.epoch, "kind": key.kind, "pseudonym": key.pseudonym}
         return {**names, "sealed": sealed}
 
     def _open(self, key: Key, sealed: bytes) -> str:
         try:
-            plain = self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound(key))
+            plain = self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound(key))
         except (InvalidTag, ValueError):
             raise SealBroken("a row of the crosswalk was altered, or another key sealed it") from None
         return plain.rstrip(b"\0").decode("utf-8")
 
 
-def _bound(key: Key) -> bytes:
+def bound(key: Key) -> bytes:
     """The associated data of a row: unambiguous, because every part carries its length."""
     parts = (key.project, str(key.epoch), key.kind, key.pseudonym)
     return b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)

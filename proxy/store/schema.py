@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 #: The newest migration. Kept here so that an up-to-date database opens without importing alembic.
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -98,4 +98,33 @@ commitment_report = sa.Table(
     sa.Column("last_code", sa.Text, nullable=False),
     sa.CheckConstraint("state IN ('waiting', 'owed', 'reported', 'given_up')", name="state"),
     sa.Index("ix_commitment_report_due", "state", "due_at"),
+)
+
+#: The crosswalk's identity drawer: one entry a patient, sealed to security officers (see `proxy.store.identities`).
+identity = sa.Table(
+    "identity",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("pseudonym", sa.Text, primary_key=True),
+    sa.Column("key_epoch", sa.Integer, nullable=False),
+    sa.Column("officers", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+#: Requests of officers to read one entry, as they signed them. ``approval``: as the second officer signed it, or "".
+reidentification = sa.Table(
+    "reidentification",
+    metadata,
+    sa.Column("request", sa.Text, primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("requester", sa.Text, nullable=False),
+    sa.Column("statement", sa.Text, nullable=False),
+    sa.Column("signature", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("asked_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double, nullable=False),
+    sa.Column("approver", sa.Text, nullable=False),
+    sa.Column("approval", sa.Text, nullable=False),
+    sa.CheckConstraint("state IN ('asked', 'approved', 'revealed')", name="state"),
+    sa.Index("ix_reidentification_requester", "project", "requester", "asked_at"),
 )
