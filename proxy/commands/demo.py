@@ -33,6 +33,7 @@ _LOOK = "CT_small.dcm"
 _SITE = """\
 version: 1
 node_key_file: keys/node.key
+audit: {key_file: keys/audit.key}
 dimse: {port: 0}
 http: {port: 0}
 destinations:
