@@ -208,6 +208,7 @@ class App:
             hops=make_hops(config),
             request_seconds=config.http.request_seconds,
             tls=self.certificates.get("http.tls"),
+            reading=self.sinks.reading,
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()

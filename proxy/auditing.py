@@ -9,6 +9,7 @@ from typing import Any
 
 from proxy.audit.forward import Forwarder, Outlet
 from proxy.audit.live import LiveStream
+from proxy.audit.lookup import Lookup
 from proxy.audit.retention import Retention
 from proxy.audit.sink_http import HttpPush
 from proxy.audit.sink_syslog import SyslogTls, SyslogUdp
@@ -19,6 +20,7 @@ from proxy.config_audit import HttpSink, SyslogSink
 from proxy.errors import VeilError
 from proxy.logs import get_logger
 from proxy.reading import authorization
+from proxy.service.audit_reading import AuditReading
 from proxy.service.ports import AuditEvent
 
 #: seconds that a stop waits for sinks to send what there is
@@ -36,6 +38,7 @@ class AuditSinks:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._notices: set[asyncio.Task[None]] = set()
         self.live = LiveStream(root / "audit", self._durable)
+        self.reading = AuditReading(Lookup(root / "audit", self._durable), self.live, log)
         self._sinks = [
             Forwarder(s.name, root / "audit", root / "audit-sinks", self._durable, _outlet(s, certificates), self._told)
             for s in audit.others

@@ -11,13 +11,14 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from proxy.audit.chain import MAX_LINE
 from proxy.audit.sink_file import SEGMENT, segments
 
 #: bytes that are read through rather than halved
 _NEAR = 1 << 16
+K = TypeVar("K", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Follower:
         found: list[Line] = []
         start, last = 0, self.cursor.seq
         while len(found) < most and (end := data.find(b"\n", start)) >= 0:
-            seq = _number(data[start:end])
+            seq = seq_of(data[start:end])
             if seq > bound:
                 break
             if seq:
@@ -108,7 +109,7 @@ def number_of(segment: Path) -> int:
     return int(match.group(1)) if match else 0
 
 
-def _number(line: bytes) -> int:
+def seq_of(line: bytes) -> int:
     """The number of a record; 0 for what is none."""
     try:
         seq = json.loads(line)["seq"]
@@ -123,26 +124,29 @@ def cursor_after(folder: Path, seq: int) -> Cursor:
     for path in reversed(segments(folder)):
         cursor = Cursor(number_of(path), 0, seq)
         with path.open("rb") as file:
-            if not 0 < _number(file.readline(MAX_LINE)) <= seq:
+            if not 0 < seq_of(file.readline(MAX_LINE)) <= seq:
                 continue
-            return Cursor(cursor.segment, _offset(file, seq, path.stat().st_size), seq)
+            return Cursor(cursor.segment, offset_after(file, path.stat().st_size, seq_of, seq), seq)
     return cursor
 
 
-def _offset(file: BinaryIO, seq: int, size: int) -> int:
-    """After which byte record ``seq`` ends. The file's first record is not after it."""
-    low, high = 0, size
+def offset_after(file: BinaryIO, size: int, key: Callable[[bytes], K], last: K) -> int:
+    """After which byte the lines end whose ``key`` is up to ``last``; that of no record is 0 or "".
+
+    The file's first line is not after it.
+    """
+    low, high, none = 0, size, type(last)()
     while high - low > _NEAR:
         middle = (low + high) // 2
         file.seek(middle)
         file.readline(MAX_LINE)
         at = file.tell()
-        if at < high and 0 < _number(file.readline(MAX_LINE)) <= seq:
+        if at < high and none < key(file.readline(MAX_LINE)) <= last:
             low = at
         else:
             high = middle
     file.seek(low)
-    while (line := file.readline(MAX_LINE)).endswith(b"\n") and _number(line) <= seq:
+    while (line := file.readline(MAX_LINE)).endswith(b"\n") and key(line) <= last:
         low += len(line)
     return low
 

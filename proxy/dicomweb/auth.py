@@ -18,7 +18,7 @@ from proxy.dicomweb.middleware import Handler
 from proxy.dicomweb.projects import CALLER, no_such_project, peer
 from proxy.dicomweb.status import Refused
 from proxy.logs import get_logger
-from proxy.service.callers import ANYBODY, CERTIFICATE, Caller, Callers, CannotJudge, Unknown, Verb, scope_of
+from proxy.service.callers import ANYBODY, CERTIFICATE, EVERY, Caller, Callers, CannotJudge, Unknown, Verb, scope_of
 from proxy.service.events import denied
 from proxy.service.ports import AuditTrail
 from proxy.service.rate import Rates
@@ -117,6 +117,17 @@ class Access:
             return await handler(request)
 
         return guarded
+
+    async def where(self, request: web.Request, verb: Verb) -> frozenset[str] | None:
+        """For what is no project's: in which projects the caller may ``verb``; None for every one of the site."""
+        grants = request[CALLER].grants
+        if verb in grants.get(EVERY, ()):
+            return None
+        found = frozenset(project for project, verbs in grants.items() if verb in verbs)
+        if not found:
+            await self._audit.record(denied(peer(request), "insufficient-scope", "", verb))
+            raise _insufficient(scope_of(EVERY, verb))
+        return found
 
     async def _known(self, request: web.Request) -> Caller:
         if self._callers is None:

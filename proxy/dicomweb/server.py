@@ -10,6 +10,7 @@ from typing import cast
 
 from aiohttp import web
 
+from proxy.dicomweb.audit_events import AuditEvents
 from proxy.dicomweb.auth import Access, Guard, expectation
 from proxy.dicomweb.bulk import BulkData
 from proxy.dicomweb.capabilities import Capabilities
@@ -30,6 +31,7 @@ from proxy.dicomweb.viewer import Build, Viewer
 from proxy.dicomweb.wado import Revision, Source, Wado
 from proxy.dicomweb.wado_uri import WadoUri
 from proxy.handshakes import Listening, listen
+from proxy.service.audit_reading import AuditReading
 from proxy.service.commitment import Commitment
 from proxy.service.ports import AuditTrail
 from proxy.service.render import Render, Renderer
@@ -68,12 +70,13 @@ class DicomwebServer:
         hops: Hops | None = None,
         request_seconds: float = 3600.0,
         tls: ssl.SSLContext | None = None,
+        reading: AuditReading | None = None,
     ) -> None:
         """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS).
 
         ``commitment``: project → who answers requests for storage commitment; ``viewer``: OHIF.
         ``access``: who may ask, everybody by default; ``hops``: our reverse proxies, none by default.
-        ``tls``: what is spoken on the port, instead of plain HTTP.
+        ``tls``: what is spoken on the port, instead of plain HTTP. ``reading``: the audit log, for known callers only.
         """
         self._host, self.port, self._tls = host, port, tls
         self._in_flight, self._idle = InFlight(), Idle()
@@ -94,6 +97,8 @@ class DicomwebServer:
         named = Projects(projects, public_url)
         Health(readiness).add_to(app)
         Viewer(viewer, projects, named).add_to(app)
+        if reading is not None and access.asks:
+            AuditEvents(reading, access, named).add_to(app)
         self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)
         source, render = Source(named, retrieve, revision), Render(renderer, audit)
         handlers = _reading(Qido(named, search), source, render) | {"store": self.stow.store}

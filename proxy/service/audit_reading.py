@@ -1,0 +1,52 @@
+"""The use case *read the audit log*: pages of the past, and what comes from now on. Each read is a record itself.
+
+The log is read from its files and never waits for a reader. Who has the grant for some projects sees their records
+only; records of the site itself, and of projects that are no more, need the grant for every project.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from proxy.audit.follow import seq_of
+from proxy.audit.live import LiveStream, Subscription
+from proxy.audit.lookup import Lookup, Page, Question
+from proxy.audit.selection import Selection
+from proxy.service.events import for_whom, who
+from proxy.service.ports import AuditEvent, AuditTrail, Peer
+
+#: projects whose records somebody may see; None: the whole log
+Visible = frozenset[str] | None
+
+
+class AuditReading:
+    """Reads the log for those who may: whether they may is decided before."""
+
+    def __init__(self, lookup: Lookup, live: LiveStream, audit: AuditTrail) -> None:
+        self._lookup, self._live, self._audit = lookup, live, audit
+
+    async def page(self, question: Question, visible: Visible, peer: Peer) -> Page:
+        """What was asked for. `AuditUnavailable` where that cannot be recorded: then nothing is shown."""
+        question = replace(question, selection=question.selection.may_see(visible))
+        page = await asyncio.to_thread(self._lookup.page, question)
+        ends = {"first": seq_of(page.lines[0]), "last": seq_of(page.lines[-1])} if page.lines else {}
+        await self._audit.record(read("page", question.selection, peer, ends, {"records": len(page.lines)}))
+        return page
+
+    async def follow(self, selection: Selection, after: int | None, peer: Peer) -> Subscription:
+        """Every record after number ``after``, or from now on; the reader picks. `AuditUnavailable` as `page`.
+
+        A number that the log has not reached means now: the log was put back to an older state.
+        """
+        last = self._lookup.last
+        await self._audit.record(read("stream", selection, peer, {"after": last if after is None else after}, {}))
+        return await self._live.subscribe(last if after is None else min(after, last))
+
+
+def read(how: str, selection: Selection, peer: Peer, ends: dict[str, int], counts: dict[str, int]) -> AuditEvent:
+    """The record of a read: by what was asked, never for which values; anything can stand there."""
+    about = {"kind": "audit", "how": how, "keys": selection.asked(), **ends}
+    seen = selection.visible or selection.projects
+    project = next(iter(seen)) if len(seen) == 1 and selection.visible is not None else ""
+    return AuditEvent("audit-read", project=project, peer=who(peer), object=about, counts=counts, behalf=for_whom(peer))
