@@ -179,9 +179,12 @@ def test_audit_verify_finds_an_edited_byte_and_a_cut_tail(site: Site, tmp_path: 
     edited = site.veil("audit", "verify", str(copy))
     assert edited.returncode == 1
     line = raw[:place].count(b"\n") + 1
-    assert f"{log.name}:{line}: " in edited.stdout
+    assert f"{log.name}:{line} (record {line}): " in edited.stdout
 
     log.write_bytes(b"".join(raw.splitlines(keepends=True)[:-2]))
+    assert site.veil("audit", "verify", str(copy)).returncode == 1, "the checkpoints say that there was more"
+    for notes in copy.glob("*.notes"):
+        notes.unlink()
     assert site.veil("audit", "verify", str(copy)).returncode == 0, "a chain alone cannot show its own end"
     cut = site.veil("audit", "verify", str(copy), "--anchor", anchor)
     assert cut.returncode == 1
