@@ -135,7 +135,8 @@ class Exchange:
                     self.stream.abort("timeout")
                     raise AssociationLost("timeout")
             try:
-                response = await asyncio.wait_for(queue.get(), left)
+                async with asyncio.timeout(left):  # `wait_for` may lose a cancellation (Python 3.11)
+                    response = await queue.get()
                 self._keep_up(queue, queue.qsize() <= _MOST_AHEAD // 2)
             except TimeoutError:
                 continue  # something may have been heard meanwhile

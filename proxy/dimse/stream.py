@@ -125,7 +125,9 @@ class Stream(asyncio.BufferedProtocol):
         while (room := self._room) is not None:
             waiting = self._unsent()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(room), self._patience.room or self._patience.idle)
+                # `wait_for` may lose a cancellation (Python 3.11)
+                async with asyncio.timeout(self._patience.room or self._patience.idle):
+                    await asyncio.shield(room)
                 return
             if self._unsent() >= waiting:
                 self._user.ended("timeout")
