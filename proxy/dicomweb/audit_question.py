@@ -53,9 +53,14 @@ def selection_of(query: MultiMapping[str]) -> Selection:
 def number(query: MultiMapping[str], name: str) -> int | None:
     """A number of a record, or of records; None where it is not there."""
     text = _once(query, name, "")
-    if text and not _NUMBER.fullmatch(text):
+    return number_in(text, name) if text else None
+
+
+def number_in(text: str, name: str) -> int:
+    """The number that ``text`` is."""
+    if not _NUMBER.fullmatch(text):
         raise _bad(f"{name} is a number")
-    return int(text) if text else None
+    return int(text)
 
 
 def going_on(query: MultiMapping[str], following: Question) -> list[tuple[str, str]]:

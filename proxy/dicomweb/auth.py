@@ -129,6 +129,11 @@ class Access:
             raise _insufficient(scope_of(EVERY, verb))
         return found
 
+    async def again(self, request: web.Request, verb: Verb) -> frozenset[str] | None:
+        """`where`, as it is by now: for an answer that goes on."""
+        request[CALLER] = await self._known(request)
+        return await self.where(request, verb)
+
     async def _known(self, request: web.Request) -> Caller:
         if self._callers is None:
             return ANYBODY

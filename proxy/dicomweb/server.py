@@ -11,6 +11,7 @@ from typing import cast
 from aiohttp import web
 
 from proxy.dicomweb.audit_events import AuditEvents
+from proxy.dicomweb.audit_stream import AuditStream
 from proxy.dicomweb.auth import Access, Guard, expectation
 from proxy.dicomweb.bulk import BulkData
 from proxy.dicomweb.capabilities import Capabilities
@@ -80,6 +81,7 @@ class DicomwebServer:
         """
         self._host, self.port, self._tls = host, port, tls
         self._in_flight, self._idle = InFlight(), Idle()
+        self._streams: list[AuditStream] = []
         cors = Cors(origins)
         access, hops = access or Access(None, audit, projects), hops or Hops()
         app = web.Application(
@@ -99,6 +101,8 @@ class DicomwebServer:
         Viewer(viewer, projects, named).add_to(app)
         if reading is not None and access.asks:
             AuditEvents(reading, access, named).add_to(app)
+            self._streams.append(AuditStream(reading, access))
+            self._streams[0].add_to(app)
         self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)
         source, render = Source(named, retrieve, revision), Render(renderer, audit)
         handlers = _reading(Qido(named, search), source, render) | {"store": self.stow.store}
@@ -136,6 +140,8 @@ class DicomwebServer:
         if self._listening is not None:
             self._listening.close()
             self._listening = None
+        for stream in self._streams:
+            stream.close()
         await self._in_flight.drained(grace)
         await self._runner.cleanup()
 

@@ -34,14 +34,15 @@ class AuditReading:
         await self._audit.record(read("page", question.selection, peer, ends, {"records": len(page.lines)}))
         return page
 
-    async def follow(self, selection: Selection, after: int | None, peer: Peer) -> Subscription:
-        """Every record after number ``after``, or from now on; the reader picks. `AuditUnavailable` as `page`.
+    async def follow(self, selection: Selection, after: int | None, peer: Peer) -> tuple[Subscription, int]:
+        """Every record after number ``after``, or from now on, and that number; the reader picks.
 
-        A number that the log has not reached means now: the log was put back to an older state.
+        A number that the log has not reached means now: the log was put back to an older state. Raises as `page`.
         """
         last = self._lookup.last
-        await self._audit.record(read("stream", selection, peer, {"after": last if after is None else after}, {}))
-        return await self._live.subscribe(last if after is None else min(after, last))
+        start = last if after is None else min(after, last)
+        await self._audit.record(read("stream", selection, peer, {"after": start}, {}))
+        return await self._live.subscribe(start), start
 
 
 def read(how: str, selection: Selection, peer: Peer, ends: dict[str, int], counts: dict[str, int]) -> AuditEvent:

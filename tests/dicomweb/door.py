@@ -49,6 +49,7 @@ class Door:
             Retrieve(site.archive, site.audit), site.audit, ready, 1 << 20, 1 << 24, access=access, hops=hops, **more,
         )  # fmt: skip
         await server.start()
+        self.server = server
         self.root = f"http://127.0.0.1:{server.port}"
         yield self
         await server.stop(1.0)
