@@ -1,4 +1,4 @@
-"""``veil audit verify | witness | pubkey | hash``: see offline that the audit stream is whole, and search in it.
+"""``veil audit verify | witness | pubkey | hash | tail``: see offline that the audit stream is whole, and search in it.
 
 `verify` and `witness` need a copy of the folder and public keys, and nothing else of a site.
 """
@@ -19,6 +19,7 @@ from proxy.audit.sink_file import segments
 from proxy.audit.verify import ANY, Result, read_anchors, verify_folder
 from proxy.audit.verify_notes import Keys
 from proxy.audit.witness import Witness
+from proxy.commands.audit_tail import tail
 from proxy.commands.options import config_option
 from proxy.config import Config, load_config
 from proxy.errors import ConfigError
@@ -34,6 +35,9 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.group("audit")
 def audit() -> None:
     """The audit stream: verify it offline, witness it, search it."""
+
+
+audit.add_command(tail)
 
 
 @audit.command("verify")
