@@ -28,6 +28,7 @@ from proxy.deid.dictionary import register
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
+from proxy.desk import make_console
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.moving import Reception
 from proxy.errors import ConfigError, VeilError
@@ -209,6 +210,7 @@ class App:
             request_seconds=config.http.request_seconds,
             tls=self.certificates.get("http.tls"),
             reading=self.sinks.reading,
+            console=make_console(config, self.audit, self.status, self.quarantine.list),
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()

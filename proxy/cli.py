@@ -37,6 +37,7 @@ VERBS = {
     "decrypt": "decrypt",
     "viewer": "viewer",
     "token": "token",
+    "user": "user",
     "certs": "certs",
 }
 

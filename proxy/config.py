@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from proxy.config_audit import Audit, audit_at
 from proxy.config_clinical import ClinicalSystem, CommitmentReports, clinical, clinical_at, reports_at
+from proxy.config_console import Console
 from proxy.config_destinations import Destination, EncryptOriginals, destination_at
 from proxy.config_listening import Dimse, Http, dimse_at, exposed, http_at
 from proxy.config_moves import MoveDestinations, moves, moves_at
@@ -85,6 +86,7 @@ class Config(Strict):
     limits: Limits = Limits()
     workers: Workers = Workers()
     audit: Audit = Audit()
+    console: Console = Console()
     destinations: dict[Name, Destination] = Field(min_length=1)
     upstreams: dict[Name, Source] = Field(default_factory=dict)
     move_destinations: MoveDestinations = Field(default_factory=dict)

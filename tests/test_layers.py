@@ -11,7 +11,19 @@ ROOT = Path(__file__).parent.parent / "proxy"
 
 #: room → rooms it may import besides itself. Siblings are absent on purpose.
 #: the parts of veil.yaml; each may import those before it
-CONFIG = ("types", "tls", "audit", "auth", "destinations", "upstreams", "moves", "clinical", "peers", "listening")
+CONFIG = (
+    "types",
+    "tls",
+    "audit",
+    "auth",
+    "destinations",
+    "upstreams",
+    "moves",
+    "clinical",
+    "peers",
+    "listening",
+    "console",
+)
 BELOW_SERVICE = {"errors", "deid", "wire"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
@@ -28,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "handshakes": {"errors"},
     "logs": {"errors"},
     "dimse": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs", "handshakes"},
+    "console": BELOW_SERVICE | {"service", "logs"},
     "dicomweb": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs", "handshakes"},
 }
 #: store, audit, archive and workers implement the protocols of these files, so they may name their types.
@@ -42,6 +55,7 @@ TOP = {
     "cli",
     "commands",
     "control",
+    "desk",
     "site",
     "listening",
     "notebook",

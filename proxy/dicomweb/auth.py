@@ -25,6 +25,8 @@ from proxy.service.rate import Rates
 
 #: Resources (aiohttp's canonical paths) that hold no data and are there for everybody.
 OPEN = frozenset({"/livez", "/readyz", "/viewer", "/viewer/{path}"})
+#: Asks people who they are by itself, and takes no tokens.
+CONSOLE = "/console"
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 #: Failures a second, and at once, that one address may have where no rate is configured: each is a record.
 _STRANGERS = (10.0, 100)
@@ -91,7 +93,7 @@ class Access:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Everything that is not `OPEN` passes here, also what no route serves."""
         resource = request.match_info.route.resource
-        if resource is not None and resource.canonical in OPEN:
+        if resource is not None and _open(resource.canonical):
             return await handler(request)
         caller = await self._known(request)
         _in_time(self._rates, caller.name or address(request))
@@ -161,6 +163,10 @@ class Access:
             if callers.claims(token):
                 return await callers.caller(token)
         raise Unknown("unknown-token")
+
+
+def _open(path: str) -> bool:
+    return path in OPEN or path == CONSOLE or path.startswith(CONSOLE + "/")
 
 
 def _in_time(rates: Rates | None, key: str) -> None:

@@ -34,12 +34,15 @@ class Projects:
 
     def base(self, request: web.Request) -> str:
         """The public URL of the project, without a slash at the end."""
-        origin = self._public_url or _origin(request)
-        return f"{origin}/dicomweb/{request.match_info['project']}"
+        return f"{self.root(request)}/dicomweb/{request.match_info['project']}"
 
     def prefix(self, request: web.Request) -> str:
         """The path before all of ours in public URLs, without a slash at the end; mostly ""."""
-        return urlsplit(self._public_url or _origin(request)).path.rstrip("/")
+        return urlsplit(self.root(request)).path.rstrip("/")
+
+    def root(self, request: web.Request) -> str:
+        """The public URL above all of ours, without a slash at the end."""
+        return self._public_url or _origin(request)
 
 
 def no_such_project() -> Refused:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from proxy.dicomweb.audit_events import AuditEvents
 from proxy.dicomweb.audit_stream import AuditStream
-from proxy.dicomweb.auth import Access, Guard, expectation
+from proxy.dicomweb.auth import CONSOLE, Access, Guard, expectation
 from proxy.dicomweb.bulk import BulkData
 from proxy.dicomweb.capabilities import Capabilities
 from proxy.dicomweb.commitment import StorageCommitment
@@ -72,12 +72,14 @@ class DicomwebServer:
         request_seconds: float = 3600.0,
         tls: ssl.SSLContext | None = None,
         reading: AuditReading | None = None,
+        console: web.Application | None = None,
     ) -> None:
         """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS).
 
         ``commitment``: project → who answers requests for storage commitment; ``viewer``: OHIF.
         ``access``: who may ask, everybody by default; ``hops``: our reverse proxies, none by default.
         ``tls``: what is spoken on the port, instead of plain HTTP. ``reading``: the audit log, for known callers only.
+        ``console``: pages for people.
         """
         self._host, self.port, self._tls = host, port, tls
         self._in_flight, self._idle = InFlight(), Idle()
@@ -103,6 +105,8 @@ class DicomwebServer:
             AuditEvents(reading, access, named).add_to(app)
             self._streams.append(AuditStream(reading, access))
             self._streams[0].add_to(app)
+        if console is not None:
+            app.add_subapp(CONSOLE, console)
         self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)
         source, render = Source(named, retrieve, revision), Render(renderer, audit)
         handlers = _reading(Qido(named, search), source, render) | {"store": self.stow.store}

@@ -21,6 +21,8 @@ from proxy.service.sessions import Sessions
 
 #: Attempts a second in the long run, and at once: of one address, for one name.
 BY_ADDRESS, BY_NAME = (0.5, 20), (0.1, 10)
+#: Refused requests of one address: each is a record.
+REFUSED = (10.0, 100)
 #: What is turned away for coming too often is recorded once in so many seconds of each address.
 _SILENCE_SECONDS = 60
 
@@ -55,7 +57,7 @@ class Desk:
     ) -> None:
         self._read, self._sessions, self._passwords, self._audit = read, sessions, passwords, audit
         self._by_address, self._by_name = by_address or Rates(*BY_ADDRESS), by_name or Rates(*BY_NAME)
-        self._said = Rates(1 / _SILENCE_SECONDS, 1)
+        self._strangers, self._said = Rates(*REFUSED), Rates(1 / _SILENCE_SECONDS, 1)
         self._recorded: tuple[Account, ...] = ()
         self._changing = asyncio.Lock()
 
@@ -94,7 +96,10 @@ class Desk:
             await self._audit.record(signed_out(replace(peer, name=caller_name(session.name))))
 
     async def refuse(self, peer: Peer, why: str, project: str = "", verb: str = "") -> None:
-        """Record that a request was not served."""
+        """Record that a request was not served; `TooOften`: it was not even recorded."""
+        wait = self._strangers.take(peer.address)
+        if wait:
+            raise TooOften(wait)
         await self._audit.record(denied(peer, why, project, verb))
 
     async def _in_time(self, name: str, peer: Peer) -> None:

@@ -138,3 +138,16 @@ async def test_accounts_that_cannot_be_read_let_nobody_in() -> None:
         await place.desk.sign_in("alice", SECRET, HERE)
     with pytest.raises(CannotJudge):
         await place.desk.guest(mine, HERE)
+
+
+async def test_refusals_are_recorded_as_long_as_they_are_few() -> None:
+    place = Place()
+
+    async def often() -> None:
+        for _ in range(200):
+            await place.desk.refuse(HERE, "form-token")
+
+    with pytest.raises(TooOften):
+        await often()
+    assert place.said()[0] == ("denied", "failure", "", "form-token")
+    assert 100 <= len(place.events) < 120

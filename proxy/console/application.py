@@ -1,0 +1,143 @@
+"""The routes of the console: who may see which page, forms, sign-in and sign-out. An application of aiohttp's own.
+
+Every refusal is a page, and one that turns somebody away is a record. What is not foreseen goes on to the server, which
+logs it and shows nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from proxy.console.overview import Overview, Running
+from proxy.console.pages import STATIC, Pages, moved
+from proxy.console.refusal import Refusal
+from proxy.console.visitor import Cookie, Forms, Visits, new_cookie
+from proxy.errors import Unavailable
+from proxy.service.callers import Unknown
+from proxy.service.ports import Peer
+from proxy.service.sign_in import Desk, Guest, TooOften
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_WRONG = "The name or the password is wrong."
+_AWAY = "Nobody can be signed in or out right now: the accounts or the audit log cannot be used. Try again later."
+
+
+class Console:
+    """``application`` is to be mounted at `visitor.PLACE`."""
+
+    def __init__(self, desk: Desk, running: Running, visits: Visits) -> None:
+        self._desk, self._visits, self._overview = desk, visits, Overview(running)
+        self._pages, self._forms = Pages(), Forms(visits)
+        self._session, self._before = Cookie("veil-session", visits), Cookie("veil-form", visits)
+        self.application = web.Application(middlewares=[self._refusals])
+        self.application.router.add_get("", self._overviewed)
+        self.application.router.add_get("/", self._overviewed)
+        for name in STATIC:
+            self.application.router.add_get(f"/{name}", self._pages.file)
+        self.application.router.add_get("/sign-in", self._ask)
+        self.application.router.add_post("/sign-in", self._sign_in)
+        self.application.router.add_post("/sign-out", self._sign_out)
+        self.application.router.add_get("/{path:.*}", self._nothing)
+
+    async def _overviewed(self, request: web.Request) -> web.StreamResponse:
+        guest = await self._guest(request)
+        if guest is None:
+            return self._to_sign_in(request)
+        seen = await self._overview.seen_by(guest.caller)
+        return self._page(request, "overview", guest, **seen)
+
+    async def _nothing(self, request: web.Request) -> web.StreamResponse:
+        if await self._guest(request) is None:
+            return self._to_sign_in(request)
+        raise Refusal(HTTPStatus.NOT_FOUND, "no-such-page", "There is no such page.")
+
+    async def _ask(self, request: web.Request) -> web.StreamResponse:
+        if await self._guest(request) is not None:
+            return moved(self._visits.at(request))
+        return self._form(request)
+
+    async def _sign_in(self, request: web.Request) -> web.StreamResponse:
+        form = await self._forms.read(request, self._before.read(request))
+        try:
+            made = await self._desk.sign_in(form.get("name", ""), form.get("password", ""), self._visits.peer(request))
+        except Unknown:
+            return self._form(request, _WRONG, HTTPStatus.UNAUTHORIZED)
+        except TooOften as often:
+            words = f"Too many attempts. The next one counts in {often.wait} seconds."
+            response = self._form(request, words, HTTPStatus.TOO_MANY_REQUESTS)
+            response.headers["Retry-After"] = str(often.wait)
+            return response
+        response = moved(self._visits.at(request))
+        if old := self._session.read(request):
+            await self._desk.sign_out(old, self._visits.peer(request))
+        self._session.set(request, response, made)
+        self._before.drop(request, response)
+        return response
+
+    async def _sign_out(self, request: web.Request) -> web.StreamResponse:
+        session = self._session.read(request)
+        await self._forms.read(request, session)
+        await self._desk.sign_out(session, self._visits.peer(request))
+        response = self._to_sign_in(request)
+        self._session.drop(request, response)
+        response.headers["Clear-Site-Data"] = '"cache"'
+        return response
+
+    async def _guest(self, request: web.Request) -> Guest | None:
+        session = self._session.read(request)
+        return await self._desk.guest(session, self._visits.peer(request)) if session else None
+
+    def _to_sign_in(self, request: web.Request) -> web.Response:
+        return moved(self._visits.at(request) + "/sign-in")
+
+    def _form(self, request: web.Request, problem: str = "", status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+        """The sign-in page, with a cookie for its form."""
+        cookie = self._before.read(request) or new_cookie()
+        token, at = self._forms.token(cookie), self._visits.at(request)
+        response = self._pages.page("sign_in", status, at=at, guest=None, problem=problem, token=token)
+        self._before.set(request, response, cookie)
+        return response
+
+    def _page(self, request: web.Request, name: str, guest: Guest, **values: Any) -> web.Response:
+        token = self._forms.token(self._session.read(request))
+        return self._pages.page(name, at=self._visits.at(request), guest=guest.account, token=token, **values)
+
+    @web.middleware
+    async def _refusals(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return self._refused(request, await self._recorded(request, refusal))
+        except web.HTTPException as error:
+            status = HTTPStatus(error.status)
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return self._refused(request, Refusal(status, "", f"{status.phrase}.", allow))
+        except Unavailable:
+            return self._refused(request, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "", _AWAY, {"Retry-After": "5"}))
+
+    async def _recorded(self, request: web.Request, refusal: Refusal) -> Refusal:
+        if not refusal.recorded:
+            return refusal
+        try:
+            await self._desk.refuse(await self._peer(request), refusal.code)
+        except TooOften as often:
+            wait = {"Retry-After": str(often.wait)}
+            return Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too-often", "Too many requests.", wait)
+        except Unavailable:
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "", _AWAY, {"Retry-After": "5"})
+        return refusal
+
+    async def _peer(self, request: web.Request) -> Peer:
+        guest, peer = await self._guest(request), self._visits.peer(request)
+        return replace(peer, name=guest.caller.name) if guest is not None else peer
+
+    def _refused(self, request: web.Request, refusal: Refusal) -> web.Response:
+        at = self._visits.at(request)
+        response = self._pages.page("refused", refusal.status, at=at, guest=None, words=refusal.words)
+        response.headers.update(refusal.headers)
+        return response

@@ -1,0 +1,91 @@
+"""What is running: health, queue by destination and state, what is held by reason and project, where the audit stands.
+
+Everybody sees what belongs to their projects. Where the audit log stands is for who may audit. Counts and codes only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.service.callers import EVERY, Caller, Verb
+from proxy.service.ports import HeldInstance
+
+STATES = ("waiting", "in_flight", "delivered", "failed")
+#: Counting takes as long as there are entries, so who reloads is shown what was counted so many seconds ago.
+_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The running proxy. ``status`` as `App.status`; ``position``: number and hash of the last audit record."""
+
+    status: Callable[[], Awaitable[Mapping[str, Any]]]
+    held: Callable[[], Awaitable[Sequence[HeldInstance]]]
+    position: Callable[[], tuple[int, str]]
+    projects: Mapping[str, Sequence[str]]  # project → destinations
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was found at one moment."""
+
+    status: Mapping[str, Any]
+    held: Mapping[tuple[str, str], int]  # project and reason
+
+
+class Overview:
+    """Rows for the page, as far as somebody may see them."""
+
+    def __init__(self, running: Running, clock: Callable[[], float] = time.monotonic) -> None:
+        self._running, self._clock = running, clock
+        self._counting = asyncio.Lock()
+        self._found: tuple[float, Counted] | None = None
+
+    async def seen_by(self, caller: Caller) -> dict[str, Any]:
+        """The values of the template."""
+        found = await self._counted()
+        projects = [name for name in self._running.projects if caller.sees(name)]
+        status, everything = found.status, caller.sees(EVERY)
+        return {
+            "ready": status["ready"],
+            "checks": sorted(status["checks"].items()),
+            "projects": projects,
+            "states": STATES,
+            "destinations": [_destination(name, status) for name in self._destinations(projects)],
+            "held": sorted((p, r, n) for (p, r), n in found.held.items() if p in projects or (everything and not p)),
+            "audit": self._audit(caller, status) if self._audits(caller) else None,
+        }
+
+    def _destinations(self, projects: Sequence[str]) -> list[str]:
+        return sorted({name for project in projects for name in self._running.projects[project]})
+
+    def _audits(self, caller: Caller) -> bool:
+        return any(Verb.AUDIT in caller.verbs(name) for name in self._running.projects)
+
+    def _audit(self, caller: Caller, status: Mapping[str, Any]) -> dict[str, Any]:
+        seq, digest = self._running.position()
+        sinks = sorted(status.get("audit_sinks", {}).items())
+        return {"seq": seq, "hash": digest, "writing": status["checks"]["audit"], "sinks": sinks}
+
+    async def _counted(self) -> Counted:
+        async with self._counting:
+            now = self._clock()
+            if self._found is None or now - self._found[0] >= _SECONDS:
+                held = Counter((entry.project, str(entry.reason)) for entry in await self._running.held())
+                self._found = (now, Counted(await self._running.status(), held))
+            return self._found[1]
+
+
+def _destination(name: str, status: Mapping[str, Any]) -> dict[str, Any]:
+    rows, lane = status["queue"].get(name, {}), status["destinations"].get(name, {})
+    return {
+        "name": name,
+        "counts": [rows.get(state, 0) for state in STATES],
+        "state": str(lane.get("state", "")),
+        "last": lane.get("last_code") or "",
+    }

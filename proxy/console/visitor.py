@@ -1,0 +1,122 @@
+"""What a request tells of who is there: address, the public URL that it came by, cookies, and forms of its own.
+
+A form counts only with a token that is bound to its cookie and with an Origin that is ours. Tokens and cookies are not
+logged, recorded or put into a URL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from proxy.console.refusal import Refusal
+from proxy.service.ports import Peer
+
+PLACE = "/console"
+#: Bytes of a form; ours are small.
+_MOST = 16_384
+_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """How requests are read: ``address`` of the client, ``root``: the URL above all of ours, as clients see it."""
+
+    address: Callable[[web.Request], str]
+    root: Callable[[web.Request], str]
+
+    def peer(self, request: web.Request) -> Peer:
+        """For the audit trail."""
+        return Peer("console", self.address(request))
+
+    def at(self, request: web.Request) -> str:
+        """The path of the console in public URLs, without a slash at the end."""
+        return urlsplit(self.root(request)).path.rstrip("/") + PLACE
+
+    def encrypted(self, request: web.Request) -> bool:
+        """Whether the browser speaks TLS, to us or to a reverse proxy of ours."""
+        return self.root(request).startswith("https:")
+
+    def same_origin(self, request: web.Request) -> bool:
+        """Whether a page of ours asks. A browser says so with every form (Origin, RFC 6454 7.3)."""
+        said = request.headers.getall("Origin", [])
+        return len(said) == 1 and _origin(said[0]) == _origin(self.root(request)) is not None
+
+
+class Cookie:
+    """A cookie of 256 random bits that scripts cannot read and other sites' requests do not carry."""
+
+    def __init__(self, name: str, visits: Visits) -> None:
+        self._name, self._visits = name, visits
+
+    def read(self, request: web.Request) -> str:
+        """Its value; "" where there is none, or none of ours."""
+        value = request.cookies.get(self._full_name(request), "")
+        return value if _ID.fullmatch(value) else ""
+
+    def set(self, request: web.Request, response: web.StreamResponse, value: str) -> None:
+        """Until the browser ends. Over TLS the name makes sure that no other host has set it (RFC 6265bis __Host-)."""
+        secure = self._visits.encrypted(request)
+        response.set_cookie(
+            self._full_name(request), value, path="/", httponly=True, samesite="Strict", secure=secure or None
+        )
+
+    def drop(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Have the browser forget it."""
+        secure = self._visits.encrypted(request)
+        response.del_cookie(self._full_name(request), path="/", httponly=True, samesite="Strict", secure=secure or None)
+
+    def _full_name(self, request: web.Request) -> str:
+        return ("__Host-" if self._visits.encrypted(request) else "") + self._name
+
+
+class Forms:
+    """Makes the tokens of forms and asks for them. The key lives as long as the process."""
+
+    def __init__(self, visits: Visits) -> None:
+        self._visits, self._key = visits, secrets.token_bytes(32)
+
+    def token(self, cookie: str) -> str:
+        """For forms of a page that is shown to the holder of ``cookie``."""
+        return hmac.new(self._key, cookie.encode(), hashlib.sha256).hexdigest()
+
+    async def read(self, request: web.Request, cookie: str) -> dict[str, str]:
+        """The fields of the form. `Refusal` (403) where the token or the origin is not ours."""
+        if not self._visits.same_origin(request):
+            raise Refusal(HTTPStatus.FORBIDDEN, "foreign-origin", "This form was not sent by a page of this console.")
+        if request.content_type != "application/x-www-form-urlencoded":
+            raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "no-form", "This is no form.")
+        try:
+            form = await request.clone(client_max_size=_MOST).post()
+        except (ValueError, LookupError):  # not UTF-8, or a charset that nobody has
+            raise Refusal(HTTPStatus.BAD_REQUEST, "no-form", "The form cannot be read.") from None
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        said = fields.pop("token", "").encode("utf-8", "surrogatepass")
+        if not cookie or not hmac.compare_digest(said, self.token(cookie).encode()):
+            raise Refusal(
+                HTTPStatus.FORBIDDEN, "form-token", "The form is too old. Go back, reload the page, try again."
+            )
+        return fields
+
+
+def new_cookie() -> str:
+    """A value that nobody has."""
+    return secrets.token_urlsafe(32)
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and port else None

@@ -1,0 +1,37 @@
+"""The console, made of veil.yaml and a running proxy. Only wires."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from proxy.audit.trail import AuditLog
+from proxy.config import Config
+from proxy.console.application import Console
+from proxy.console.overview import Running
+from proxy.console.visitor import Visits
+from proxy.dicomweb.forwarded import address
+from proxy.dicomweb.projects import Projects
+from proxy.service.passwords import Passwords
+from proxy.service.ports import HeldInstance
+from proxy.service.sessions import Sessions
+from proxy.service.sign_in import Desk
+from proxy.store.accounts import FILE, AccountsFile
+
+
+def make_console(
+    config: Config,
+    audit: AuditLog,
+    status: Callable[[], Awaitable[Mapping[str, Any]]],
+    held: Callable[[], Awaitable[Sequence[HeldInstance]]],
+) -> web.Application | None:
+    """The application below /console; None where it is off. `ConfigError` for accounts that cannot be read."""
+    if not config.console.enabled:
+        return None
+    sessions = Sessions(config.console.idle_minutes * 60, config.console.session_hours * 3600)
+    desk = Desk(AccountsFile(config.data_dir / FILE).read, sessions, Passwords(), audit)
+    projects = {name: project.destinations for name, project in config.projects.items()}
+    running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects)
+    return Console(desk, running, Visits(address, Projects({}, config.http.public_url).root)).application
