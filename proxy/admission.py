@@ -19,6 +19,8 @@ from proxy.service.peers import Admission
 from proxy.service.ports import AuditTrail
 from proxy.service.rate import Rates
 from proxy.service.static_tokens import StaticCallers
+from proxy.store.accounts import FILE
+from proxy.store.accounts import load as accounts
 from proxy.store.tokens import TokensFile, load
 
 
@@ -79,12 +81,14 @@ def _keys(oidc: Oidc) -> Jwks:
 
 
 def check_callers(config: Config) -> None:
-    """`ConfigError` where a start would find tokens or keys that cannot be read."""
+    """`ConfigError` where a start would find tokens, keys or accounts that cannot be read."""
     auth = config.http.auth
     if auth is not None and auth.tokens_file is not None:
         load(auth.tokens_file)
     if auth is not None and auth.oidc is not None:
         _keys(auth.oidc)
+    if config.console.enabled:
+        accounts(config.data_dir / FILE)
 
 
 def make_hops(config: Config) -> Hops:

@@ -14,6 +14,7 @@ from proxy.commands import demo, demo_table
 from proxy.config import Config, Project
 from proxy.config_auth import Admission, Auth, Oidc
 from proxy.config_clinical import ClinicalSystem, CommitmentReports, Requester
+from proxy.config_console import Console
 from proxy.config_destinations import DicomwebDestination, DimseDestination
 from proxy.config_moves import MoveDestination
 from proxy.config_peers import Peer
@@ -85,6 +86,14 @@ def test_the_administration_page_explains_every_setting_of_modalities(model: typ
 def test_the_administration_page_explains_every_setting_of_workstations() -> None:
     explained = set(re.findall(r"`([a-z_]+)`", ADMINISTRATION.split("## Workstations")[1].split("\n## ")[0]))
     assert _settings(MoveDestination) - explained == set()
+
+
+def test_the_administration_page_explains_every_setting_of_the_console() -> None:
+    explained = set(re.findall(r"`([a-z_]+)`", ADMINISTRATION.split("## People")[1].split("\n## ")[0]))
+    assert _settings(Console) - explained == set()
+    assert (
+        _settings(Console) - set(re.findall(r"([a-z_]+): ", TEMPLATE.split("# console: ")[1].split("\n")[0])) == set()
+    )
 
 
 def test_the_commented_site_names_every_limit() -> None:
