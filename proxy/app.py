@@ -32,6 +32,7 @@ from proxy.desk import make_console
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.moving import Reception
 from proxy.errors import ConfigError, VeilError
+from proxy.identity import load_drawers, make_identity
 from proxy.listening import make_dimse, routes
 from proxy.querying import make_queries
 from proxy.reading import Parts, Readers
@@ -166,9 +167,9 @@ class App:
         wide = {n: d.associations for n, d in config.destinations.items() if isinstance(d, ApplicationEntity)}
         self.deliver = Deliver(self.queue, self.spool, self.audit, senders, more=wide)
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
-        self.ingest = Ingest(
-            self.judge, self.spool, self.queue, self.quarantine, self.audit, routes, self.deliver.notify
-        )
+        identifying, reidentify = make_identity(self.database, self.audit, load_drawers(config))
+        known = self.deliver.notify, identifying.remember
+        self.ingest = Ingest(self.judge, self.spool, self.queue, self.quarantine, self.audit, routes, *known)
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
         parts = Parts(config, self.archive, self.audit, self.database, self.judge, gate, self.certificates)
         self.readers = Readers(parts, self.policies)
@@ -176,7 +177,7 @@ class App:
         self.commitment = Commitment(requests, self.queue, self.audit, lambda project: self.policies[project])
         store = CommitmentReports(self.database, requests)
         self.clinical = Clinical(config, self.commitment, store, self.audit, self.certificates)
-        self.operator = Operator(replay, self.quarantine, self.status, self.requeue, self.reload)
+        self.operator = Operator(replay, self.quarantine, self.status, self.requeue, self.reload, reidentify)
         stack.push_async_callback(self._stop_deliver)
 
     async def _open_servers(self) -> None:

@@ -35,6 +35,7 @@ VERBS = {
     "pixels": "pixels",
     "deface": "deface",
     "decrypt": "decrypt",
+    "reidentify": "reidentify",
     "viewer": "viewer",
     "token": "token",
     "user": "user",

@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from proxy.config_audit import Audit, audit_at
 from proxy.config_clinical import ClinicalSystem, CommitmentReports, clinical, clinical_at, reports_at
 from proxy.config_console import Console
-from proxy.config_destinations import Destination, EncryptOriginals, destination_at
+from proxy.config_destinations import Destination, EncryptOriginals, IdentityDrawer, destination_at
 from proxy.config_listening import Dimse, Http, dimse_at, exposed, http_at
 from proxy.config_moves import MoveDestinations, moves, moves_at
 from proxy.config_peers import Peer, peers
@@ -65,6 +65,7 @@ class Project(Strict):
     clinical: Name | None = None
     date_shift_days: Annotated[int, Field(ge=1, le=36500)] = 365
     encrypt_originals: EncryptOriginals | None = None
+    identity_drawer: IdentityDrawer | None = None
     identity: Literal["optional", "required"] = "optional"
     destinations: list[Name] = Field(min_length=1)
     move_destinations: list[AeTitle] = Field(default_factory=list)
@@ -159,6 +160,9 @@ def _project(project: Project, base: Path) -> Project:
     if project.encrypt_originals is not None:
         files = [base / each for each in project.encrypt_originals.certificates]
         update["encrypt_originals"] = EncryptOriginals(certificates=files)
+    if project.identity_drawer is not None:
+        people = {name: base / each for name, each in project.identity_drawer.officers.items()}
+        update["identity_drawer"] = project.identity_drawer.model_copy(update={"officers": people})
     return project.model_copy(update=update)
 
 

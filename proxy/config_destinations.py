@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from proxy.config_tls import ClientTls, placed
-from proxy.config_types import AeTitle, HttpUrl, Seconds, Strict
+from proxy.config_types import AeTitle, HttpUrl, Name, Seconds, Strict
 
 
 class ApplicationEntity(Strict):
@@ -30,6 +30,14 @@ class EncryptOriginals(Strict):
     """Original values go along, encrypted to each of these certificates (PEM); only their owners can read them."""
 
     certificates: list[Path] = Field(min_length=1)
+
+
+class IdentityDrawer(Strict):
+    """Whose an instance was is kept for these officers (certificates in PEM, P-256), of whom any two can read it."""
+
+    officers: dict[Name, Path] = Field(min_length=2, max_length=16)
+    requests_per_day: Annotated[int, Field(ge=1, le=100)] = 5
+    hours: Annotated[int, Field(ge=1, le=168)] = 24
 
 
 class ArchiveDestination(Strict):

@@ -18,6 +18,8 @@ from aiohttp import web
 
 from proxy.errors import Unavailable, VeilError
 from proxy.service.ports import HeldInstance, Quarantine
+from proxy.service.reidentify import Reidentify
+from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message
 from proxy.service.replay import Replay
 
 _NAME = "control.sock"
@@ -49,14 +51,24 @@ class Operator:
         status: Status,
         requeue: Callable[[str], Awaitable[int]],
         reload: Callable[[], Awaitable[dict[str, str]]],
+        reidentify: Reidentify,
     ) -> None:
         """``requeue`` lets the failed rows of a destination wait again; KeyError for an unknown one."""
         self._replay, self._quarantine, self._status = replay, quarantine, status
-        self._requeue, self._reload = requeue, reload
+        self._requeue, self._reload, self._reidentify = requeue, reload, reidentify
 
     async def reload(self) -> dict[str, str]:
         """Take the rules and profiles as they are on disk now; project → policy digest."""
         return await self._reload()
+
+    async def reidentifications(self) -> list[dict[str, Any]]:
+        """Requests of officers, and how they stand."""
+        return await self._reidentify.requests()
+
+    async def reidentify(self, step: str, message: Message) -> Any:
+        """A signed request, approval or call for the value; KeyError for another step."""
+        steps = {REQUEST: self._reidentify.request, APPROVE: self._reidentify.approve, REVEAL: self._reidentify.reveal}
+        return await steps[step](message)
 
     async def status(self) -> dict[str, Any]:
         """Queue and destinations."""
@@ -100,6 +112,8 @@ class ControlServer:
                 web.post("/quarantine/{id}/purge", self._post_purge),
                 web.post("/destinations/{name}/retry", self._post_retry),
                 web.post("/rules/reload", self._post_reload),
+                web.get("/reidentify", self._get_reidentifications),
+                web.post("/reidentify/{step}", self._post_reidentify),
             ]
         )
         (self._folder / _NAME).unlink(missing_ok=True)
@@ -134,6 +148,14 @@ class ControlServer:
 
     async def _post_retry(self, request: web.Request) -> web.Response:
         return web.json_response(await self._operator.retry(request.match_info["name"]))
+
+    async def _get_reidentifications(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._operator.reidentifications())
+
+    async def _post_reidentify(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        message = Message(str(form.get("statement", "")), str(form.get("signature", "")))
+        return web.json_response(await self._operator.reidentify(request.match_info["step"], message))
 
     async def _post_reload(self, request: web.Request) -> web.Response:
         return web.json_response(await self._operator.reload())
@@ -185,8 +207,17 @@ class ControlClient:
         """See `Operator.reload`."""
         return await self._call("POST", "/rules/reload")
 
-    async def _call(self, verb: str, path: str) -> Any:
-        async with self._session.request(verb, "http://veil" + path) as answer:
+    async def reidentifications(self) -> Any:
+        """See `Operator.reidentifications`."""
+        return await self._call("GET", "/reidentify")
+
+    async def reidentify(self, step: str, message: Message) -> Any:
+        """See `Operator.reidentify`."""
+        form = {"statement": message.statement, "signature": message.signature}
+        return await self._call("POST", f"/reidentify/{step}", form)
+
+    async def _call(self, verb: str, path: str, form: dict[str, str] | None = None) -> Any:
+        async with self._session.request(verb, "http://veil" + path, data=form) as answer:
             body = await answer.json()
             if answer.status == 404:
                 raise KeyError(path)

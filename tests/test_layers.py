@@ -51,6 +51,7 @@ TOP = {
     "auditing",
     "certificates",
     "clinical",
+    "identity",
     "reading",
     "cli",
     "commands",

@@ -10,6 +10,7 @@ from proxy.admission import check_callers
 from proxy.certificates import check_certificates
 from proxy.commands.options import config_option
 from proxy.config import load_config
+from proxy.identity import load_drawers
 from proxy.site import key_values, load_policies, make_viewer
 
 
@@ -22,6 +23,7 @@ def check(config_path: Path) -> None:
     if config.audit.key_file is None:
         click.echo("audit.key_file: none, so no checkpoint of the audit stream is signed; see docs/audit.md")
     check_callers(config)
+    load_drawers(config)
     for line in check_certificates(config):
         click.echo(line)
     if (build := make_viewer(config)) is not None:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydicom import dcmread
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset, FileDataset
@@ -23,6 +22,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from proxy.commands.private_key import read_private_key
 from proxy.deid.encrypted_open import open_envelope
 from proxy.deid.encrypted_recipients import read_recipients
 from proxy.deid.explained import place
@@ -88,15 +88,7 @@ def _originals(instance: Dataset, key: RSAPrivateKey, key_id: bytes | None) -> D
 
 
 def _private_key(path: Path) -> RSAPrivateKey:
-    data = path.read_bytes()
-    try:
-        try:
-            key = load_pem_private_key(data, None)
-        except TypeError:  # it is encrypted itself
-            password = click.prompt("passphrase of the key", hide_input=True, err=True)
-            key = load_pem_private_key(data, password.encode())
-    except (TypeError, ValueError):
-        raise click.ClickException(f"{path}: not a private key in PEM, or another passphrase") from None
+    key = read_private_key(path)
     if not isinstance(key, RSAPrivateKey):
         raise click.ClickException(f"{path}: not an RSA key")
     return key

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from proxy.deid.types import Claimed, Original, Report
 from proxy.errors import MALFORMED_REASONS, AuditUnavailable, InstanceHeld, Reason, Unavailable
@@ -51,6 +51,10 @@ def _nobody(destinations: Sequence[str]) -> None:
     """Nobody waits for new rows."""
 
 
+async def _forgotten(project: str, report: Report, original: Original) -> None:
+    """There is no identity drawer."""
+
+
 class Ingest:
     """Receives instances for ``projects``."""
 
@@ -63,10 +67,15 @@ class Ingest:
         audit: AuditTrail,
         projects: Mapping[str, ProjectRoute],
         notify: Callable[[Sequence[str]], None] = _nobody,
+        remember: Callable[[str, Report, Original], Awaitable[None]] = _forgotten,
     ) -> None:
-        """``notify`` is told the destinations that have a new row; it must not block."""
+        """``notify`` is told the destinations that have a new row; it must not block.
+
+        ``remember`` keeps, durably, whose a released instance was, where a project wants that.
+        """
         self._deidentifier, self._spool, self._queue = deidentifier, spool, queue
-        self._quarantine, self._audit, self._projects, self._notify = quarantine, audit, projects, notify
+        self._quarantine, self._audit, self._projects = quarantine, audit, projects
+        self._notify, self._remember = notify, remember
 
     async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
         """Judge, store and record one Part 10 instance; raises `Unavailable` when no promise can be made.
@@ -108,7 +117,7 @@ class Ingest:
         record = self._audit.record(received, events.released(project, peer, item, verdict.report, verdict.original))
         try:
             # Two disks' worth of waiting at once: neither can be followed by anything but the row, which needs both
-            await _both(self._spool.settle(placed), record)
+            await _both(self._spool.settle(placed), record, self._remember(project, verdict.report, verdict.original))
             await self._queue.enqueue(project, destinations, item, verdict.report)
         except Unavailable:
             # nothing refers to it; it must not fill the disk while a sender retries
@@ -145,7 +154,7 @@ class Ingest:
             return
 
 
-async def _both(*waits: Coroutine[Any, Any, None]) -> None:
+async def _both(*waits: Awaitable[None]) -> None:
     """Wait for all of ``waits``, also where one fails; then raise the first error."""
     for error in await asyncio.gather(*waits, return_exceptions=True):
         if error is not None:

@@ -1,0 +1,69 @@
+"""The audit events of *reidentify*: who asked, who approved, what was handed out, what was refused. Never the value.
+
+A pseudonym is recorded only once there is an entry of that name: anything else is what somebody typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.service.ports import AuditEvent
+from proxy.store.reidentifications import Asked
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known so far of an attempt. ``officer``: whose signature was good."""
+
+    project: str = ""
+    officer: str = ""
+    request: str = ""
+    patients: int = 0
+    object: dict[str, Any] = field(default_factory=dict)
+
+    def about(self, asked: Asked, said: Mapping[str, Any]) -> None:
+        """It is about this request, which ``said`` was."""
+        self.request = asked.request
+        self.object = {
+            "patient_id": said["pseudonyms"][0],
+            "purpose": said["purpose"],
+            "ticket": said["ticket"],
+            "requester": asked.requester,
+        }
+        if asked.approver:
+            self.object["approver"] = asked.approver
+
+
+def asked(asked: Asked, said: Mapping[str, Any], known: Known, told: Sequence[str]) -> AuditEvent:
+    """An officer asks. ``told``: the officers whom this record is for."""
+    signed = {"statement": asked.statement, "signature": asked.signature}
+    return _event("reidentification-asked", known, {"hours": said["hours"], "officers": list(told), **signed})
+
+
+def approved(known: Known) -> AuditEvent:
+    """A second officer approves; written before it counts."""
+    return _event("reidentification-approved", known, {"approver": known.officer})
+
+
+def revealed(known: Known) -> AuditEvent:
+    """The second share is about to be handed to the requester."""
+    return _event("reidentification-revealed", known, {})
+
+
+def refused(action: str, why: str, known: Known) -> AuditEvent:
+    """An attempt that came to nothing."""
+    counts = {"patients": known.patients} if known.patients else {}
+    return _event("reidentification-refused", known, {"action": action}, why, counts)
+
+
+def _event(
+    event: str, known: Known, more: Mapping[str, Any], why: str = "", counts: Mapping[str, int] | None = None
+) -> AuditEvent:
+    peer = {"transport": "cli"} | ({"caller": f"officer:{known.officer}"} if known.officer else {})
+    about = {"kind": "reidentification", **known.object, **more}
+    if known.request:
+        about["request"] = known.request
+    outcome = "failure" if why else "success"
+    return AuditEvent(event, outcome, known.project, peer, about, why, counts=counts or {})
