@@ -43,3 +43,16 @@ async def test_who_reloads_does_not_make_it_count_again(place: Any) -> None:
         for _ in range(5):
             assert (await person.get())[0] == 200
     assert place.counted == 1
+
+
+async def test_what_a_destination_says_is_text(place: Any, monkeypatch: Any) -> None:
+    said = {"pacs": {"state": "paused", "last_code": '<script>"&'}}
+    status = await place.status() | {"destinations": said}
+    monkeypatch.setattr(place, "status", lambda: _given(status))
+    text = await seen(place, "viewer")
+    assert "<script" not in text
+    assert "&lt;script&gt;&#34;&amp;" in text
+
+
+async def _given(status: Any) -> Any:
+    return status
