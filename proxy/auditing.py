@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from proxy.audit.alerts import Rule
 from proxy.audit.forward import Forwarder, Outlet
 from proxy.audit.live import LiveStream
 from proxy.audit.lookup import Lookup
 from proxy.audit.retention import Retention
+from proxy.audit.selection import Selection
 from proxy.audit.sink_http import HttpPush
 from proxy.audit.sink_syslog import SyslogTls, SyslogUdp
 from proxy.audit.trail import AuditLog
 from proxy.certificates import Certificates
 from proxy.config import Config
-from proxy.config_audit import HttpSink, SyslogSink
+from proxy.config_audit import AlertRule, HttpSink, SyslogSink
 from proxy.errors import VeilError
 from proxy.logs import get_logger
 from proxy.reading import authorization
+from proxy.service.alerting import Alerting
 from proxy.service.audit_reading import AuditReading
 from proxy.service.ports import AuditEvent
 
 #: seconds that a stop waits for sinks to send what there is
 _DRAIN = 3.0
 _NOBODY = 1 << 62
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class AuditSinks:
@@ -44,21 +49,22 @@ class AuditSinks:
             for s in audit.others
         ]
         self._retention = Retention(root / "audit", log, audit.retention_days, audit.legal_hold, self._passed)
-        self._sweeping: asyncio.Task[None] | None = None
+        self._alerting = Alerting([_rule(each) for each in audit.alerts], self.live, log)
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to send and to sweep."""
         self._loop = asyncio.get_running_loop()
         for sink in self._sinks:
             sink.start()
-        self._sweeping = asyncio.create_task(self._retention.run())
+        self._tasks = [asyncio.create_task(work.run()) for work in (self._retention, self._alerting)]
 
     async def stop(self) -> None:
         """Send what there is, for a few seconds; what is left is sent after the next start."""
         self.live.close()
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.wait([self._sweeping])
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(asyncio.to_thread(sink.stop, _DRAIN) for sink in self._sinks))
 
     def status(self) -> dict[str, dict[str, Any]]:
@@ -92,6 +98,17 @@ class AuditSinks:
             await self._log.record(AuditEvent(event, outcome, object=about, reason=code))
         except VeilError:
             return  # the sink of record fails, which everybody is told
+
+
+def _rule(rule: AlertRule) -> Rule:
+    outcomes = frozenset({rule.outcome} if rule.outcome else ())
+    meant = Selection(frozenset(rule.types), outcomes, frozenset(rule.projects), frozenset(rule.reasons))
+    found = Rule(rule.name, meant, rule.count, rule.seconds, rule.by or "")
+    if rule.hours is None:
+        return found
+    hours = rule.hours
+    days = frozenset(_DAYS.index(day) for day in hours.days)
+    return replace(found, quiet=(hours.start, hours.until), days=days, zone=ZoneInfo(hours.zone))
 
 
 def _outlet(sink: SyslogSink | HttpSink, certificates: Certificates) -> Outlet:

@@ -6,10 +6,12 @@ Models only; `proxy.config` puts them into the document, `proxy.auditing` makes 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from proxy.config_tls import ClientTls, placed
 from proxy.config_types import HttpUrl, Name, Seconds, Strict
@@ -70,6 +72,37 @@ Sink = Annotated[
 ]
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("no such time zone; one is called like Europe/Berlin") from None
+    return name
+
+
+class Hours(Strict):
+    """Times at which nobody should be there: from one time of day to the other, and on whole days."""
+
+    start: Annotated[time, Field(alias="from")] = time(19)
+    until: time = time(7)
+    days: frozenset[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = frozenset({"sat", "sun"})
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+
+class AlertRule(Strict):
+    """``count`` records of ``types`` within ``seconds`` are an alert."""
+
+    name: Name
+    types: list[Name] = Field(min_length=1)
+    outcome: Literal["success", "failure"] | None = None
+    projects: list[str] = Field(default_factory=list)
+    reasons: list[str] = Field(default_factory=list)
+    count: Annotated[int, Field(ge=1, le=100_000)] = 1
+    seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
+    by: Literal["peer", "project"] | None = None
+    hours: Hours | None = None
+
+
 class Audit(Strict):
     """The file sink is the source of truth; the others read from it. Without a key no checkpoint is signed."""
 
@@ -79,12 +112,15 @@ class Audit(Strict):
     segment_mib: Annotated[int, Field(ge=1, le=1024)] = 64
     retention_days: Annotated[int, Field(ge=1)] | None = None
     legal_hold: bool = False
+    alerts: list[AlertRule] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _of_record(self) -> Audit:
         if self.sinks.count("file") != 1:
             raise ValueError("sinks: file must be one of them, once: it is the source of truth, and the others read it")
         names = [sink.name for sink in self.others]
+        if len({rule.name for rule in self.alerts}) != len(self.alerts):
+            raise ValueError("alerts: two of them have the same name")
         if len(set(names)) != len(names):
             raise ValueError("sinks: two of them have the same name; each keeps its place in the log under its name")
         return self

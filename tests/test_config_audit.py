@@ -12,6 +12,7 @@ from proxy.certificates import every_tls
 from proxy.commands.init import write_site
 from proxy.config import Config, load_config
 from proxy.errors import ConfigError
+from proxy.service.known_peers import UNMET
 
 SYSLOG = {"type": "syslog", "host": "siem.example.org"}
 HTTP = {"type": "http", "url": "https://siem.example.org/audit"}
@@ -66,3 +67,41 @@ def test_in_clear_there_is_no_tls(tmp_path: Path) -> None:
 def test_what_is_wrong_is_one_line(tmp_path: Path, audit: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load(tmp_path, **audit)
+
+
+NIGHT = {"name": "night", "types": ["retrieved"], "hours": {"from": "19:00", "until": "07:00", "zone": "Europe/Berlin"}}
+
+
+def test_alert_rules(tmp_path: Path) -> None:
+    burst = {"name": "burst", "types": ["held"], "count": 50, "seconds": 600, "by": "project"}
+    rules = load(tmp_path, alerts=[burst, NIGHT]).audit.alerts
+    assert [(rule.name, rule.count, rule.seconds, rule.by) for rule in rules] == [
+        ("burst", 50, 600, "project"), ("night", 1, 60, None),
+    ]  # fmt: skip
+    assert rules[1].hours is not None
+    assert (rules[1].hours.start.hour, rules[1].hours.until.hour, sorted(rules[1].hours.days)) == (
+        19, 7, ["sat", "sun"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ([NIGHT, NIGHT], "same name"),
+        ([NIGHT | {"hours": {"zone": "Mars/Olympus"}}], "time zone"),
+        ([NIGHT | {"types": []}], "types"),
+        ([NIGHT | {"counts": 3}], "counts"),
+    ],
+)
+def test_alert_rules_that_are_none(tmp_path: Path, rules: list[Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(tmp_path, alerts=rules)
+
+
+def test_the_alerts_of_the_administration_page_are_rules(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "administration.md").read_text(encoding="utf-8")
+    block = page.split("### Alerts")[1].split("```yaml\n")[1].split("```")[0]
+    rules = yaml.safe_load(block)["audit"]["alerts"]
+    assert [rule.name for rule in load(tmp_path, alerts=rules).audit.alerts] == [rule["name"] for rule in rules]
+    assert rules[1]["reasons"] == ["unknown-calling-ae", "wrong-address"]
+    assert set(rules[1]["reasons"]) < set(UNMET)
