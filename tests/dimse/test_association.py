@@ -41,6 +41,8 @@ async def test_who_gives_up_in_the_middle_of_a_file_leaves_no_half_message(
     file.write_bytes(bytes(32 << 20))
     server = await serve()
     association = await connect(to(server.port), [CT])
+    for peer in server._associated:
+        peer.stream.rest(True)  # who reads nothing
     asked = asyncio.create_task(association.ask(association.contexts[3], store_rq(1), File(file, 0)))
     while not association.stream._room:  # the way is full
         await asyncio.sleep(0)
