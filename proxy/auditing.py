@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import asdict, replace
+from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -108,7 +109,9 @@ def _rule(rule: AlertRule) -> Rule:
         return found
     hours = rule.hours
     days = frozenset(_DAYS.index(day) for day in hours.days)
-    return replace(found, quiet=(hours.start, hours.until), days=days, zone=ZoneInfo(hours.zone))
+    return replace(
+        found, quiet=(hours.start, hours.until), days=days, zone=UTC if hours.zone == "UTC" else ZoneInfo(hours.zone)
+    )
 
 
 def _outlet(sink: SyslogSink | HttpSink, certificates: Certificates) -> Outlet:
@@ -117,7 +120,8 @@ def _outlet(sink: SyslogSink | HttpSink, certificates: Certificates) -> Outlet:
         headers = dict(sink.headers)
         if sink.authorization_file is not None:
             headers["Authorization"] = authorization(sink.authorization_file)
-        return HttpPush(sink.url, sink.format, headers, tls, sink.batch, sink.timeout_seconds)
+        told = Selection(frozenset(sink.types))
+        return HttpPush(sink.url, sink.format, headers, tls, sink.batch, sink.timeout_seconds, told)
     sender = socket.gethostname()
     if sink.transport == "udp":
         return SyslogUdp(sink.host, sink.port, sink.format, sender, sink.max_bytes)

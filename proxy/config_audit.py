@@ -45,6 +45,7 @@ class HttpSink(Strict):
     format: Literal["json", "fhir", "cef", "ocsf", "otlp"] = "json"
     headers: dict[str, str] = Field(default_factory=dict)
     authorization_file: Path | None = None
+    types: list[Name] = Field(default_factory=list)
     batch: Annotated[int, Field(ge=1, le=5000)] = 500
     timeout_seconds: Seconds = 30.0
     tls: ClientTls = ClientTls()
@@ -74,7 +75,8 @@ Sink = Annotated[
 
 def _zone(name: str) -> str:
     try:
-        ZoneInfo(name)
+        if name != "UTC":  # which is there on machines without a table of zones, too
+            ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError):
         raise ValueError("no such time zone; one is called like Europe/Berlin") from None
     return name

@@ -11,6 +11,7 @@ import yaml
 from proxy.certificates import every_tls
 from proxy.commands.init import write_site
 from proxy.config import Config, load_config
+from proxy.config_audit import HttpSink
 from proxy.errors import ConfigError
 from proxy.service.known_peers import UNMET
 
@@ -105,3 +106,9 @@ def test_the_alerts_of_the_administration_page_are_rules(tmp_path: Path) -> None
     assert [rule.name for rule in load(tmp_path, alerts=rules).audit.alerts] == [rule["name"] for rule in rules]
     assert rules[1]["reasons"] == ["unknown-calling-ae", "wrong-address"]
     assert set(rules[1]["reasons"]) < set(UNMET)
+
+
+def test_a_sink_of_alerts_only(tmp_path: Path) -> None:
+    (pager,) = load(tmp_path, sinks=["file", HTTP | {"types": ["alert"]}]).audit.others
+    assert isinstance(pager, HttpSink)
+    assert pager.types == ["alert"]

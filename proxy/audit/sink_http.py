@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from proxy.audit.follow import Line
 from proxy.audit.formats.batches import body
 from proxy.audit.forward import SinkDown, break_off, gently
+from proxy.audit.selection import EVERYTHING, Selection
 
 #: of an answer we read no more
 _ANSWER = 1 << 20
@@ -34,16 +35,25 @@ class HttpPush:
         tls: ssl.SSLContext | None = None,
         batch: int = 500,
         patience: float = 30.0,
+        selection: Selection = EVERYTHING,
     ) -> None:
-        """``form``: see `formats.batches`; ``tls``: of an https URL; ``patience``: seconds for each step."""
+        """``form``: see `formats.batches`; ``tls``: of an https URL; ``patience``: seconds for each step.
+
+        ``selection``: the records that the receiver is told of.
+        """
         self.batch = batch
         self._url, self._form, self._headers = urlsplit(url), form, dict(headers)
         self._tls, self._patience = tls, patience
         self._connection: http.client.HTTPConnection | None = None
+        self._selection, self._meant = selection, selection.test()
         self.rejected = 0
 
     def send(self, lines: Sequence[Line]) -> None:
         """As `Outlet.send`."""
+        if self._selection != EVERYTHING:
+            lines = [line for line in lines if self._meant(line.data)]
+        if not lines:
+            return
         made = body(self._form, gently(lines))
         node = str(json.loads(lines[0].data).get("node", ""))
         numbers = f"{lines[0].seq}-{lines[-1].seq}"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from proxy.audit.follow import Line
 from proxy.audit.forward import Forwarder, SinkDown
+from proxy.audit.selection import Selection
 from proxy.audit.sink_http import HttpPush
 from proxy.audit.trail import AuditLog
 from proxy.service.ports import AuditEvent
@@ -46,6 +47,21 @@ def collector(answer: Answer, got: list[tuple[dict[str, str], bytes]]) -> type[Q
             self.wfile.write(body)
 
     return Collector
+
+
+def test_a_webhook_is_told_of_what_it_wants_only() -> None:
+    got: list[tuple[dict[str, str], bytes]] = []
+    wanted = json.loads(LINES[2].data)["type"]
+    expected = [line for line in LINES if json.loads(line.data)["type"] == wanted]
+    assert 0 < len(expected) < len(LINES)
+    with serving(collector(lambda n: (204, None), got)) as port:
+        to = HttpPush(f"http://127.0.0.1:{port}/", "json", {}, selection=Selection(frozenset({wanted})))
+        to.send(LINES)
+        to.send([line for line in LINES if line not in expected])
+        to.close()
+    ((headers, body),) = got
+    assert body.splitlines() == [line.data for line in expected]
+    assert headers["Veil-Audit-Sequence"] == f"{expected[0].seq}-{expected[-1].seq}"
 
 
 def test_a_request_names_its_records(tmp_path: Path) -> None:
