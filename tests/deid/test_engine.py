@@ -476,6 +476,16 @@ def test_original_and_report(make: ModuleType) -> None:
     assert "4711" not in repr(report)
 
 
+def test_the_original_says_whose_the_pseudonym_is_and_nobodys_where_it_is_a_studys(make: ModuleType) -> None:
+    ds = make.dataset(IssuerOfPatientID="HOSP")
+    original = make.run(make.encode(ds), make.policy())[0].original
+    assert (original.issuer, original.patient_id) == ("HOSP", "4711")
+    assert "4711" not in repr(original) + str(original)
+    ds.PatientID = ""
+    original = make.run(make.encode(ds), make.policy(blank_patient_id="per-study"))[0].original
+    assert (original.issuer, original.patient_id) == ("", "")
+
+
 def test_the_sender_of_a_held_instance_can_be_answered(make: ModuleType) -> None:
     ds = make.dataset(BurnedInAnnotation="YES")
     original = identify(memoryview(make.encode(ds)), make.policy())

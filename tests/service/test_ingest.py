@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.deid.types import Claimed
+from proxy.deid.types import Claimed, Original, Report
 from proxy.errors import (
     MALFORMED_REASONS,
     AuditUnavailable,
@@ -74,6 +74,23 @@ async def test_a_released_instance_is_stored_recorded_queued_in_that_order(site:
     assert [row["destination"] for row in site.queue.rows.values()] == ["archive", "pacs"]
     await asyncio.sleep(0)
     assert site.woken == [("archive", "pacs")]
+
+
+async def test_whose_it_was_is_kept_before_the_row_and_nothing_is_promised_where_that_fails(site: Site) -> None:
+    async def remember(project: str, report: Report, original: Original) -> None:
+        assert (project, report, original) == ("research", REPORT, ORIGINAL)
+        await site.world.happen("remember")
+
+    site.ingest._remember = remember
+    await site.receive()
+    assert sorted(site.world.calls) == sorted([*GOOD, "remember"])
+    assert site.world.calls[-1] == "enqueue"
+    site.queue.rows.clear()
+    site.world.faults["remember"] = [Unavailable("x")]
+    with pytest.raises(Unavailable):
+        await site.receive()
+    assert not site.queue.rows
+    assert not site.spool.files
 
 
 async def test_what_the_records_say(site: Site) -> None:
