@@ -46,11 +46,15 @@ def test_callers_of_a_running_site(make_site: Callable[..., Site]) -> None:
     status, _ = ask(site, "POST", PATH, sender, multipart([fresh().part10]))
     assert status == 200
     site.drain()
-    reader = make_token(site, "reader", "research:search")
+    reader = make_token(site, "reader", "research:search", "research:audit")
     status, found = ask(site, "GET", PATH, reader)
     assert (status, len(json.loads(found))) == (200, 1)
     assert ask(site, "GET", PATH, sender)[0] == 403
     assert ask(site, "GET", "/dicomweb/other/studies", reader)[0] == 404
+    log = "/audit/events?accept=application/json&type=released&type=started"
+    status, found = ask(site, "GET", log, reader)
+    assert (status, [each["type"] for each in json.loads(found)["records"]]) == (200, ["released"])
+    assert ask(site, "GET", log, sender)[0] == 403
     assert site.veil("token", "revoke", "reader", "-c", str(site.config)).returncode == 0
     assert ask(site, "GET", PATH, reader)[0] == 401
     assert site.stop() == 0

@@ -101,6 +101,7 @@ KINDS = {
     "configuration": _CONFIGURED,
     "certificates": _CONFIGURED,
     "key": _CONFIGURED,
+    "audit-read": Kind("110101", "R", "", "", APPLICATION, ocsf=(6003, 2)),
     "audit": Kind("110113", "E", "110135", ocsf=(6003, 99)),
     "reidentify": _REIDENTIFIED,
     "reidentified": _REIDENTIFIED,

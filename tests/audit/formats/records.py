@@ -50,6 +50,10 @@ EVENTS = [
     AuditEvent("rules-reloaded", object={"kind": "rules", "policies": {"research": {"before": "a", "after": "b"}}}),
     AuditEvent("audit-key", object={"kind": "audit-key", "id": "00"}),
     AuditEvent("audit-removed", object={"kind": "audit-segment", "file": "audit-000001.jsonl", "last": 9}),
+    AuditEvent(
+        "audit-read", peer=PEER, object={"kind": "audit", "how": "page", "keys": ["types"]}, counts={"records": 3}
+    ),
+    AuditEvent("alert", "failure", peer=PEER, object={"kind": "alert", "rule": "burst"}, reason="alert-burst"),
     AuditEvent("audit-sink-down", "failure", object={"kind": "audit-sink", "name": "siem"}, reason="timeout"),
     AuditEvent("clock-step", counts={"milliseconds": -3000}),
     AuditEvent("reidentify-approved", project="research", peer=PEER | {"caller": "user:ann"}, object={"kind": "x"}),
