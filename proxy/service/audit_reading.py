@@ -25,11 +25,13 @@ class AuditReading:
 
     def __init__(self, lookup: Lookup, live: LiveStream, audit: AuditTrail) -> None:
         self._lookup, self._live, self._audit = lookup, live, audit
+        self._turn = asyncio.Lock()  # one page at a time: many would take the processor from those who send
 
     async def page(self, question: Question, visible: Visible, peer: Peer) -> Page:
         """What was asked for. `AuditUnavailable` where that cannot be recorded: then nothing is shown."""
         question = replace(question, selection=question.selection.may_see(visible))
-        page = await asyncio.to_thread(self._lookup.page, question)
+        async with self._turn:
+            page = await asyncio.to_thread(self._lookup.page, question)
         ends = {"first": seq_of(page.lines[0]), "last": seq_of(page.lines[-1])} if page.lines else {}
         await self._audit.record(read("page", question.selection, peer, ends, {"records": len(page.lines)}))
         return page
