@@ -18,7 +18,17 @@ from typing import Literal
 from proxy.deid.types import Claimed, Original, Report
 from proxy.errors import MALFORMED_REASONS, AuditUnavailable, InstanceHeld, Reason, Unavailable
 from proxy.service import events
-from proxy.service.ports import AuditTrail, Deidentifier, DeliveryQueue, Held, Peer, Quarantine, Released, Spool
+from proxy.service.ports import (
+    AuditTrail,
+    Deidentifier,
+    DeliveryQueue,
+    Held,
+    Peer,
+    Quarantine,
+    Released,
+    Spool,
+    SpoolItem,
+)
 from proxy.workers.arena import Arena
 
 Answer = Literal["accept", "refuse"]
@@ -113,11 +123,10 @@ class Ingest:
         destinations = self._projects[project].destinations
         placed = await self._spool.place(verdict.release, verdict.chunks, arena)
         item = placed.item
-        received = events.received(project, peer, arena.size)
-        record = self._audit.record(received, events.released(project, peer, item, verdict.report, verdict.original))
+        record = self._record(project, arena, peer, verdict, item)
         try:
-            # Two disks' worth of waiting at once: neither can be followed by anything but the row, which needs both
-            await _both(self._spool.settle(placed), record, self._remember(project, verdict.report, verdict.original))
+            # all this waiting at once: nothing can follow any of it but the row, which needs it all
+            await _all(self._spool.settle(placed), record, self._remember(project, verdict.report, verdict.original))
             await self._queue.enqueue(project, destinations, item, verdict.report)
         except Unavailable:
             # nothing refers to it; it must not fill the disk while a sender retries
@@ -126,6 +135,10 @@ class Ingest:
         # scheduled, not called: what waits for rows can no longer change this outcome
         asyncio.get_running_loop().call_soon(self._notify, destinations)
         return Outcome(True, None, verdict.original, verdict.report, verdict.milliseconds, "accept")
+
+    async def _record(self, project: str, arena: Arena, peer: Peer, verdict: Released, item: SpoolItem) -> None:
+        received = events.received(project, peer, arena.size)
+        await self._audit.record(received, events.released(project, peer, item, verdict.report, verdict.original))
 
     async def _hold(self, project: str, arena: Arena, claimed: Claimed, peer: Peer, held: Held) -> Outcome:
         entry = await self._quarantine.seal(arena, project, peer, claimed, held.reason, held.detail)
@@ -154,7 +167,7 @@ class Ingest:
             return
 
 
-async def _both(*waits: Awaitable[None]) -> None:
+async def _all(*waits: Awaitable[None]) -> None:
     """Wait for all of ``waits``, also where one fails; then raise the first error."""
     for error in await asyncio.gather(*waits, return_exceptions=True):
         if error is not None:
