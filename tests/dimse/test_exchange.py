@@ -63,7 +63,7 @@ async def test_who_is_slow_holds_up_the_peer_and_has_every_answer(association: A
                 await asyncio.sleep(0.002)
             taken.append(int.from_bytes(answer.data[:4], "little"))
     assert taken == [*range(MATCHES), 0]
-    assert most == exchange._MOST_AHEAD
+    assert exchange._MOST_AHEAD // 2 < most <= exchange._MOST_AHEAD
 
 
 async def test_who_stops_listening_holds_up_nobody_else(association: Association) -> None:

@@ -66,7 +66,8 @@ def test_an_officer_signs_in_sees_the_overview_and_signs_out(seen: tuple[Site, B
         web.shoot(f"console-sign-in-{scheme}")
         web.page.goto(f"http://127.0.0.1:{site.http_port}/console")
         assert web.page.url.endswith("/console/sign-in")
-    assert web.failed == []
+    # who leaves a page breaks off what it was still fetching
+    assert [what for what in web.failed if not what.endswith("net::ERR_ABORTED")] == []
     assert {url.split("/")[2] for url in web.asked} == {f"127.0.0.1:{site.http_port}"}
 
 
