@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -34,9 +35,13 @@ class Browser:
     def watch(self) -> None:
         """Listen from now on."""
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("requestfailed", lambda request: self.failed.append(f"{request.url}: {request.failure}"))
+        self.page.on("requestfailed", self._broken)
         self.page.on("pageerror", lambda error: self.failed.append(f"error in the page: {error}"))
         self.page.on("console", lambda said: self.failed.append(said.text) if said.type == "error" else None)
+
+    def _broken(self, request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page's own doing: it was left, or wants something else by now
+            self.failed.append(f"{request.url}: {request.failure}")
 
     def picture(self) -> np.ndarray:
         """What is drawn on the first viewport's canvas: rows, columns, RGB."""

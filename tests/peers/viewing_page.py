@@ -74,7 +74,7 @@ class Viewing:
     def check(self) -> None:
         """Of what was asked since the last time: none failed, none went elsewhere, no answer held what was planted."""
         self.browser.page.wait_for_load_state("networkidle")
-        assert self.browser.failed == []
+        assert self.browser.failed == [], self.browser.failed
         here = (f"http://127.0.0.1:{self.heard.port}/", "blob:http://127.0.0.1:", "data:")
         assert [url for url in self.browser.asked if not url.startswith(here)] == []
         assert [(each.status, each.path) for each in self.heard.exchanges if each.status >= 400] == []
