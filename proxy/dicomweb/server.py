@@ -45,6 +45,17 @@ _CUT_SECONDS = 2.0
 _HANDSHAKE_SECONDS = 10.0
 
 
+def _runner(app: web.Application) -> web.AppRunner:
+    return web.AppRunner(
+        app,
+        access_log=None,  # URLs hold what people typed; the audit trail is the record
+        logger=_mute(),
+        auto_decompress=False,  # a compressed body is refused, not inflated
+        shutdown_timeout=_CUT_SECONDS,
+        handler_cancellation=True,  # nobody fetches from a PACS for a reader who has gone
+    )
+
+
 class DicomwebServer:
     """DICOMweb below ``/dicomweb/<path>`` for each of ``projects`` (URL path → project name), and the health routes."""
 
@@ -86,17 +97,10 @@ class DicomwebServer:
         self._streams: list[AuditStream] = []
         cors = Cors(origins)
         access, hops = access or Access(None, audit, projects), hops or Hops()
-        app = web.Application(
-            middlewares=[
-                errors,
-                self._in_flight.middleware,
-                self._idle.middleware,
-                Deadline(request_seconds).middleware,
-                cors.middleware,
-                hops.middleware,
-                access.middleware,
-            ]
-        )
+        deadline = Deadline(request_seconds)
+        # the outermost first
+        layers = (self._in_flight, self._idle, deadline, cors, hops, access)
+        app = web.Application(middlewares=[errors, *(layer.middleware for layer in layers)])
         app.on_response_prepare.extend((fixed_headers, cors.mark))
         named = Projects(projects, public_url)
         Health(readiness).add_to(app)
@@ -113,14 +117,7 @@ class DicomwebServer:
         promises = StorageCommitment(named, commitment or {})
         handlers |= {"openapi": OpenApi(named, access.asks).serve, "ask": promises.ask, "asked": promises.result}
         add_resources(app, handlers, Capabilities(named), access.asking)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,  # URLs hold what people typed; the audit trail is the record
-            logger=_mute(),
-            auto_decompress=False,  # a compressed body is refused, not inflated
-            shutdown_timeout=_CUT_SECONDS,
-            handler_cancellation=True,  # nobody fetches from a PACS for a reader who has gone
-        )
+        self._runner = _runner(app)
         self._listening: asyncio.Server | Listening | None = None
 
     async def start(self) -> None:

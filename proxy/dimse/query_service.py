@@ -7,6 +7,7 @@ DICOMweb and here alike.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -44,7 +45,7 @@ class Question:
     peer: Peer
 
 
-class QueryRetrieve(Service):
+class QueryRetrieve(Service, ABC):
     """One operation, in all information models that it is of."""
 
     def __init__(self, models: Mapping[str, Model], field: int, verb: Verb, audit: AuditTrail) -> None:
@@ -76,8 +77,9 @@ class QueryRetrieve(Service):
     #: the status of what cannot be had just now
     _trouble = OUT_OF_RESOURCES
 
+    @abstractmethod
     async def _answer(self, question: Question) -> None:
-        raise NotImplementedError
+        """Send every response to ``question``; `Refused`, `Cancelled` or a `VeilError` becomes the last one."""
 
     async def _question(self, message: Message) -> Question:
         association, abstract = acceptor_of(message), message.context.abstract

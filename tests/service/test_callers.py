@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from unittest.mock import AsyncMock
 
 import pytest
 
 from proxy.errors import AuditUnavailable
 from proxy.service.callers import ANYBODY, Caller, Unknown, Verb, grants_of, scope_of
-from proxy.service.ports import AuditEvent
 from proxy.service.rate import Rates
 from proxy.service.static_tokens import StaticCallers, StoredToken, digest_of, new_token
+from tests.service.trail import Trail
 
 
 def test_grants_add_up_and_nothing_else_is_granted() -> None:
@@ -44,18 +44,6 @@ async def test_a_static_token_is_known_whole_or_not_at_all() -> None:
     for wrong in (token[:-1], token + "A", swapped, token.upper(), digest_of(token), "veil_", "veil_" + "ä" * 43):
         with pytest.raises(Unknown):
             await callers.caller(wrong)
-
-
-@dataclass
-class Trail:
-    events: list[AuditEvent] = field(default_factory=list)
-    broken: bool = False
-
-    async def record(self, *events: AuditEvent) -> None:
-        await asyncio.sleep(0)
-        if self.broken:
-            raise AuditUnavailable("no sink")
-        self.events += events
 
 
 async def test_who_may_call_is_recorded_before_anybody_is_let_in() -> None:

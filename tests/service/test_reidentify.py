@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,14 @@ from proxy.store.identities import Identities, entry_of
 from proxy.store.officers import opened, sign
 from proxy.store.reidentifications import Reidentifications
 from tests.security_officers import Person, person
+from tests.service import trail
 
 ANNA, BEN, CLEO, MALLORY = (person(name) for name in ("anna", "ben", "cleo", "mallory"))
 P1 = "YNWP0844VBQ198DA8"
 PLANTED = "ZQXIDENT1"
 
 
-@dataclass
-class Trail:
-    events: list[AuditEvent] = field(default_factory=list)
-    broken: bool = False
-
-    async def record(self, *events: AuditEvent) -> None:
-        await asyncio.sleep(0)
-        if self.broken:
-            raise AuditUnavailable("no sink")
-        self.events += events
-
+class Trail(trail.Trail):
     def told(self) -> list[tuple[str, str]]:
         return [(event.type.removeprefix("reidentification-"), event.reason) for event in self.events]
 
