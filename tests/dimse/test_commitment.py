@@ -176,6 +176,15 @@ async def ask(site: Site, modality: Modality, *uids: str, wait: bool = False) ->
     return await asyncio.to_thread(work)
 
 
+async def ask_and_leave(site: Site, modality: Modality) -> None:
+    """The result is there when the association is gone: as long as it is not, it would go there."""
+    site.states["1.2.1"] = frozenset({"waiting"})
+    assert await ask(site, modality, "1.2.1") == 0
+    await site.until("waiting")
+    site.states["1.2.1"] = frozenset({"delivered"})
+    site.reports.wake()
+
+
 async def test_the_result_comes_on_the_association_that_asked(site: Site, modality: Modality) -> None:
     assert await ask(site, modality, "1.2.1", wait=True) == 0
     await site.until(REPORTED)
@@ -198,11 +207,7 @@ async def test_what_was_never_here_has_failed(site: Site, modality: Modality) ->
 
 
 async def test_later_it_comes_on_an_association_of_ours(site: Site, modality: Modality) -> None:
-    site.states["1.2.1"] = frozenset({"waiting"})
-    assert await ask(site, modality, "1.2.1") == 0
-    await site.until("waiting")
-    site.states["1.2.1"] = frozenset({"delivered"})
-    site.reports.wake()
+    await ask_and_leave(site, modality)
     await site.until(REPORTED)
     ((way, kind, _),) = modality.reports
     assert (way, kind, modality.callers) == ("there", 1, ["VEIL"]), "as whom it was asked"
@@ -217,7 +222,7 @@ async def test_who_says_that_we_may_not_be_the_scp_is_sent_nothing(database: Dat
     )
     site = Site(database, address(server.server_address[1]))
     await site.start()
-    assert await ask(site, modality, "1.2.1") == 0
+    await ask_and_leave(site, modality)
     await site.until("owed")
     await site.stop()
     server.shutdown()
@@ -249,7 +254,7 @@ async def test_a_restart_loses_no_result(database: Database, modality: Modality)
 async def test_a_requester_that_is_away_is_told_later(database: Database, modality: Modality) -> None:
     site = Site(database, address(9))
     await site.start()
-    assert await ask(site, modality, "1.2.1") == 0
+    await ask_and_leave(site, modality)
     await site.until("owed")
     async with asyncio.timeout(10):
         while (await site.reports.status())["away"] != ["CT1"]:
