@@ -10,7 +10,7 @@ from aiohttp import web
 from proxy.audit.trail import AuditLog
 from proxy.config import Config
 from proxy.console.application import Console
-from proxy.console.overview import Running
+from proxy.console.overview import Overview, Running
 from proxy.console.visitor import Visits
 from proxy.dicomweb.forwarded import address
 from proxy.dicomweb.projects import Projects
@@ -34,4 +34,5 @@ def make_console(
     desk = Desk(AccountsFile(config.data_dir / FILE).read, sessions, Passwords(), audit)
     projects = {name: project.destinations for name, project in config.projects.items()}
     running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects)
-    return Console(desk, running, Visits(address, Projects({}, config.http.public_url).root)).application
+    parts = [Overview(running)]
+    return Console(desk, Visits(address, Projects({}, config.http.public_url).root), parts).application

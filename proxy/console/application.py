@@ -1,4 +1,4 @@
-"""The routes of the console: who may see which page, forms, sign-in and sign-out. An application of aiohttp's own.
+"""The routes of the console: who may see which page, sign-in and sign-out. An application of aiohttp's own.
 
 Every refusal is a page, and one that turns somebody away is a record. What is not foreseen goes on to the server, which
 logs it and shows nothing of it.
@@ -6,14 +6,13 @@ logs it and shows nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 
-from proxy.console.overview import Overview, Running
+from proxy.console.frame import SMALL, Part, Route, Visit
 from proxy.console.pages import STATIC, Pages, moved
 from proxy.console.refusal import Refusal
 from proxy.console.visitor import Cookie, Forms, Visits, new_cookie
@@ -22,34 +21,49 @@ from proxy.service.callers import Unknown
 from proxy.service.ports import Peer
 from proxy.service.sign_in import Desk, Guest, TooOften
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _WRONG = "The name or the password is wrong."
-_AWAY = "Nobody can be signed in or out right now: the accounts or the audit log cannot be used. Try again later."
+_AWAY = "This cannot be done right now: the accounts, the store or the audit log cannot be used. Try again later."
 
 
 class Console:
-    """``application`` is to be mounted at `visitor.PLACE`."""
+    """``application`` is to be mounted at `visitor.PLACE`; the first of ``parts`` has its first page."""
 
-    def __init__(self, desk: Desk, running: Running, visits: Visits) -> None:
-        self._desk, self._visits, self._overview = desk, visits, Overview(running)
+    def __init__(self, desk: Desk, visits: Visits, parts: Sequence[Part]) -> None:
+        self._desk, self._visits = desk, visits
         self._pages, self._forms = Pages(), Forms(visits)
         self._session, self._before = Cookie("veil-session", visits), Cookie("veil-form", visits)
+        self._entries = [entry for part in parts for entry in part.entries]
         self.application = web.Application(middlewares=[self._refusals])
-        self.application.router.add_get("", self._overviewed)
-        self.application.router.add_get("/", self._overviewed)
+        router = self.application.router
+        for route in (route for part in parts for route in part.routes):
+            router.add_route(route.method, route.path, self._answer(route))
+            if not route.path:
+                router.add_route(route.method, "/", self._answer(route))
         for name in STATIC:
-            self.application.router.add_get(f"/{name}", self._pages.file)
-        self.application.router.add_get("/sign-in", self._ask)
-        self.application.router.add_post("/sign-in", self._sign_in)
-        self.application.router.add_post("/sign-out", self._sign_out)
-        self.application.router.add_get("/{path:.*}", self._nothing)
+            router.add_get(f"/{name}", self._pages.file)
+        router.add_get("/sign-in", self._ask)
+        router.add_post("/sign-in", self._sign_in)
+        router.add_post("/sign-out", self._sign_out)
+        router.add_get("/{path:.*}", self._nothing)
 
-    async def _overviewed(self, request: web.Request) -> web.StreamResponse:
-        guest = await self._guest(request)
-        if guest is None:
-            return self._to_sign_in(request)
-        seen = await self._overview.seen_by(guest.caller)
-        return self._page(request, "overview", guest, **seen)
+    def _answer(self, route: Route) -> _Answer:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            guest = await self._guest(request)
+            if guest is None:
+                return self._to_sign_in(request)
+            if not route.may(guest.caller):
+                raise Refusal(HTTPStatus.FORBIDDEN, "role", "Your role does not allow this.")
+            session = self._session.read(request)
+            form: Mapping[str, str] = {}
+            files: Mapping[str, bytes] = {}
+            if request.method == "POST":
+                form, files = await self._forms.read(request, session, route.most, route.files)
+            peer = replace(self._visits.peer(request), name=guest.caller.name)
+            at, token = self._visits.at(request), self._forms.token(session)
+            return await route.handler(Visit(request, guest, peer, at, token, self._pages, self._entries, form, files))
+
+        return answer
 
     async def _nothing(self, request: web.Request) -> web.StreamResponse:
         if await self._guest(request) is None:
@@ -62,7 +76,7 @@ class Console:
         return self._form(request)
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
-        form = await self._forms.read(request, self._before.read(request))
+        form, _ = await self._forms.read(request, self._before.read(request), SMALL)
         try:
             made = await self._desk.sign_in(form.get("name", ""), form.get("password", ""), self._visits.peer(request))
         except Unknown:
@@ -81,7 +95,7 @@ class Console:
 
     async def _sign_out(self, request: web.Request) -> web.StreamResponse:
         session = self._session.read(request)
-        await self._forms.read(request, session)
+        await self._forms.read(request, session, SMALL)
         await self._desk.sign_out(session, self._visits.peer(request))
         response = self._to_sign_in(request)
         self._session.drop(request, response)
@@ -103,12 +117,8 @@ class Console:
         self._before.set(request, response, cookie)
         return response
 
-    def _page(self, request: web.Request, name: str, guest: Guest, **values: Any) -> web.Response:
-        token = self._forms.token(self._session.read(request))
-        return self._pages.page(name, at=self._visits.at(request), guest=guest.account, token=token, **values)
-
     @web.middleware
-    async def _refusals(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _refusals(self, request: web.Request, handler: _Answer) -> web.StreamResponse:
         try:
             return await handler(request)
         except Refusal as refusal:
@@ -124,7 +134,7 @@ class Console:
         if not refusal.recorded:
             return refusal
         try:
-            await self._desk.refuse(await self._peer(request), refusal.code)
+            await self._desk.refuse(await self._peer(request), refusal.code, refusal.project, refusal.verb)
         except TooOften as often:
             wait = {"Retry-After": str(often.wait)}
             return Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too-often", "Too many requests.", wait)

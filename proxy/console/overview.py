@@ -12,6 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import web
+
+from proxy.console.frame import Entry, Route, Visit, anybody
 from proxy.service.callers import EVERY, Caller, Verb
 from proxy.service.ports import HeldInstance
 
@@ -39,12 +42,22 @@ class Counted:
 
 
 class Overview:
-    """Rows for the page, as far as somebody may see them."""
+    """The first page: rows as far as somebody may see them."""
+
+    entries = (Entry("", "Overview", anybody),)
 
     def __init__(self, running: Running, clock: Callable[[], float] = time.monotonic) -> None:
         self._running, self._clock = running, clock
         self._counting = asyncio.Lock()
         self._found: tuple[float, Counted] | None = None
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """See `Part`."""
+        return (Route("GET", "", self._shown, anybody),)
+
+    async def _shown(self, visit: Visit) -> web.StreamResponse:
+        return visit.page("overview", **await self.seen_by(visit.caller))
 
     async def seen_by(self, caller: Caller) -> dict[str, Any]:
         """The values of the template."""

@@ -7,11 +7,21 @@ from http import HTTPStatus
 
 
 class Refusal(Exception):
-    """``code`` goes to the audit trail where that is to be recorded; ``words`` are shown."""
+    """``code`` goes to the audit trail where that is to be recorded, with project and verb; ``words`` are shown."""
 
-    def __init__(self, status: HTTPStatus, code: str, words: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        words: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        project: str = "",
+        verb: str = "",
+    ) -> None:
         super().__init__(code)
         self.status, self.code, self.words, self.headers = status, code, words, dict(headers or {})
+        self.project, self.verb = project, verb
 
     @property
     def recorded(self) -> bool:

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from proxy.console.refusal import Refusal
 from proxy.service.ports import Peer
 
 PLACE = "/console"
-#: Bytes of a form; ours are small.
-_MOST = 16_384
 _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 _PORTS = {"http": 80, "https": 443}
 
@@ -89,23 +87,49 @@ class Forms:
         """For forms of a page that is shown to the holder of ``cookie``."""
         return hmac.new(self._key, cookie.encode(), hashlib.sha256).hexdigest()
 
-    async def read(self, request: web.Request, cookie: str) -> dict[str, str]:
-        """The fields of the form. `Refusal` (403) where the token or the origin is not ours."""
+    async def read(
+        self, request: web.Request, cookie: str, most: int, files: bool = False
+    ) -> tuple[dict[str, str], dict[str, bytes]]:
+        """Fields and files of a form of up to ``most`` bytes. `Refusal` (403): token or origin is not ours.
+
+        Files are kept in memory: they may be somebody's images.
+        """
         if not self._visits.same_origin(request):
             raise Refusal(HTTPStatus.FORBIDDEN, "foreign-origin", "This form was not sent by a page of this console.")
-        if request.content_type != "application/x-www-form-urlencoded":
+        if request.content_type != ("multipart/form-data" if files else "application/x-www-form-urlencoded"):
             raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "no-form", "This is no form.")
         try:
-            form = await request.clone(client_max_size=_MOST).post()
-        except (ValueError, LookupError):  # not UTF-8, or a charset that nobody has
+            fields, brought = await self._uploaded(request, most) if files else (await self._sent(request, most), {})
+        except (ValueError, LookupError):  # not UTF-8, a charset that nobody has, or no parts
             raise Refusal(HTTPStatus.BAD_REQUEST, "no-form", "The form cannot be read.") from None
-        fields = {name: value for name, value in form.items() if isinstance(value, str)}
         said = fields.pop("token", "").encode("utf-8", "surrogatepass")
         if not cookie or not hmac.compare_digest(said, self.token(cookie).encode()):
             raise Refusal(
                 HTTPStatus.FORBIDDEN, "form-token", "The form is too old. Go back, reload the page, try again."
             )
-        return fields
+        return fields, brought
+
+    async def _sent(self, request: web.Request, most: int) -> dict[str, str]:
+        form = await request.clone(client_max_size=most).post()
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+    async def _uploaded(self, request: web.Request, most: int) -> tuple[dict[str, str], dict[str, bytes]]:
+        fields: dict[str, str] = {}
+        files: dict[str, bytes] = {}
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader) or not part.name:
+                raise ValueError("a part that no form of ours has")
+            value = bytearray()
+            while chunk := await part.read_chunk(1 << 16):
+                most -= len(chunk)
+                if most < 0:
+                    raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "", "The file is too large.")
+                value += chunk
+            if part.filename is None:
+                fields[part.name] = value.decode()
+            else:
+                files[part.name] = bytes(value)
+        return fields, files
 
 
 def new_cookie() -> str:

@@ -25,6 +25,7 @@ class Verb(StrEnum):
     SEARCH = "search"
     RETRIEVE = "retrieve"
     STORE = "store"
+    OPERATE = "operate"
     AUDIT = "audit"
     REIDENTIFY = "reidentify"
     ADMIN = "admin"

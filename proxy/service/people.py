@@ -25,7 +25,7 @@ class Role(StrEnum):
 _READ = frozenset({Verb.SEARCH, Verb.RETRIEVE})
 VERBS: Mapping[Role, frozenset[Verb]] = {
     Role.VIEWER: _READ,
-    Role.OPERATOR: _READ | {Verb.STORE},
+    Role.OPERATOR: _READ | {Verb.STORE, Verb.OPERATE},
     Role.OFFICER: _READ | {Verb.AUDIT, Verb.REIDENTIFY},
     Role.ADMINISTRATOR: frozenset(Verb) - {Verb.REIDENTIFY},
 }

@@ -14,7 +14,8 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from proxy.console.application import Console
-from proxy.console.overview import Running
+from proxy.console.frame import Part
+from proxy.console.overview import Overview, Running
 from proxy.console.visitor import Visits
 from proxy.dicomweb.forwarded import Hops, address
 from proxy.dicomweb.middleware import errors, fixed_headers
@@ -51,6 +52,7 @@ class Place:
         self.accounts = [Account(role, {where: frozenset({Role(role)})}, hashed) for role, where in roles.items()]
         self.held = [held("research"), held("research"), held("other", Reason.FACE), held("")]
         self.counted = 0
+        self.parts: list[Part] = []
         self.hops = Hops()
 
     async def record(self, *events: AuditEvent) -> None:
@@ -76,7 +78,7 @@ class Place:
         app = web.Application(middlewares=[errors, self.hops.middleware])
         app.on_response_prepare.append(fixed_headers)
         visits = Visits(address, Projects({}, self.public_url).root)
-        app.add_subapp("/console", Console(desk, running, visits).application)
+        app.add_subapp("/console", Console(desk, visits, [Overview(running), *self.parts]).application)
         runner = web.AppRunner(app)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

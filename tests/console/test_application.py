@@ -168,7 +168,9 @@ async def test_pages_reach_nothing_but_this_console(place: Any) -> None:
         pages += [await person.get(), await person.get("/nothing"), await person.get("/console.css")]
         assert [status for status, _, _ in pages] == [200, 200, 404, 200]
         for _, text, headers in pages:
-            assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self';")
+            assert headers["Content-Security-Policy"].startswith(
+                "default-src 'none'; script-src 'self'; style-src 'self';"
+            )
             assert "unsafe" not in headers["Content-Security-Policy"]
             assert headers["X-Content-Type-Options"] == "nosniff"
             assert headers["Referrer-Policy"] == "same-origin"

@@ -2,70 +2,45 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.peers.browser import Browser, browser
+from tests.peers.browser import Browser
+from tests.peers.console_walk import console_site, look, sign_in, visit
 from tests.system.harness import Site
 from tests.system.planting import fresh
 from tests.system.stow import stow
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180), pytest.mark.filterwarnings("ignore::UserWarning")]
-SECRET = "correct horse battery"
-
-
-def add(site: Site, name: str, role: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "proxy.cli", "user", "add", name, "--role", role, "--stdin", "-c", str(site.config)],
-        input=SECRET + "\n",
-        text=True,
-        check=True,
-        capture_output=True,
-    )
 
 
 @pytest.fixture(scope="module")
 def seen(program: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Browser]]:
-    with ExitStack() as stack:
-        site = Site(tmp_path_factory.mktemp("console") / "site", {"console.enabled": True})
-        site.secrets.add(SECRET)
-        stack.callback(site.end)
-        add(site, "anna", "research:officer")
+    with console_site(tmp_path_factory.mktemp("console"), program("chromium"), {"anna": "research:officer"}) as made:
+        site, _ = made
         site.start()
         stow(site.http_port, fresh().part10)
         site.drain()
-        yield site, stack.enter_context(browser(program("chromium")))
+        yield made
         assert site.stop() == 0
         assert site.exposed() == []
 
 
-def sign_in(site: Site, seen: Browser, password: str) -> None:
-    seen.page.goto(f"http://127.0.0.1:{site.http_port}/console")
-    seen.page.get_by_label("Name").fill("anna")
-    seen.page.get_by_label("Password").fill(password)
-    seen.page.keyboard.press("Enter")
-
-
 def test_an_officer_signs_in_sees_the_overview_and_signs_out(seen: tuple[Site, Browser]) -> None:
     site, web = seen
-    for scheme in ("light", "dark"):
-        web.page.emulate_media(color_scheme=scheme)
-        sign_in(site, web, SECRET)
-        web.page.get_by_role("heading", name="Overview").wait_for()
-        row = web.page.get_by_role("row", name="archive")
-        assert row.get_by_role("cell").all_inner_texts()[:4] == ["0", "0", "1", "0"]
-        assert "Signed in as anna" in web.page.inner_text("header")
-        web.shoot(f"console-overview-{scheme}")
-        web.page.get_by_role("button", name="Sign out").click()
-        web.page.get_by_role("heading", name="Sign in").wait_for()
-        web.shoot(f"console-sign-in-{scheme}")
-        web.page.goto(f"http://127.0.0.1:{site.http_port}/console")
-        assert web.page.url.endswith("/console/sign-in")
+    sign_in(site, web, "anna")
+    web.page.get_by_role("heading", name="Overview").wait_for()
+    row = web.page.get_by_role("row", name="archive")
+    assert row.get_by_role("cell").all_inner_texts()[:4] == ["0", "0", "1", "0"]
+    assert "Signed in as anna" in web.page.inner_text("header")
+    look(web, "overview")
+    web.page.get_by_role("button", name="Sign out").click()
+    web.page.get_by_role("heading", name="Sign in").wait_for()
+    look(web, "sign-in")
+    visit(site, web)
+    assert web.page.url.endswith("/console/sign-in")
     # who leaves a page breaks off what it was still fetching
     assert [what for what in web.failed if not what.endswith("net::ERR_ABORTED")] == []
     assert {url.split("/")[2] for url in web.asked} == {f"127.0.0.1:{site.http_port}"}
@@ -73,7 +48,7 @@ def test_an_officer_signs_in_sees_the_overview_and_signs_out(seen: tuple[Site, B
 
 def test_a_wrong_password_is_told_to_screen_readers_too(seen: tuple[Site, Browser]) -> None:
     site, web = seen
-    sign_in(site, web, "wrong horse battery")
+    sign_in(site, web, "anna", "wrong horse battery")
     assert "wrong" in web.page.get_by_role("alert").inner_text()
     assert web.page.get_by_label("Password").input_value() == ""
     assert web.page.locator(":focus").get_attribute("id") == "name"
@@ -82,7 +57,7 @@ def test_a_wrong_password_is_told_to_screen_readers_too(seen: tuple[Site, Browse
 
 def test_a_form_whose_token_is_not_the_sessions_is_refused(seen: tuple[Site, Browser]) -> None:
     site, web = seen
-    sign_in(site, web, SECRET)
+    sign_in(site, web, "anna")
     web.page.get_by_role("heading", name="Overview").wait_for()
     web.page.locator("input[name=token]").evaluate("field => field.value = '0'.repeat(64)")
     with web.page.expect_navigation() as answered:
