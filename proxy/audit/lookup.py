@@ -95,6 +95,12 @@ class Lookup:
         return cursor
 
 
+def newest_first(folder: Path, last: int) -> Iterator[bytes]:
+    """Records as they stand in the log of ``folder``, from number ``last`` back to the first."""
+    if last > 0:
+        yield from _backwards(folder, Cursor(0), cursor_after(folder, last))
+
+
 def _next(question: Question, seq: int) -> Question:
     return replace(question, after=seq) if question.oldest else replace(question, before=seq)
 
