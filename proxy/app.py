@@ -6,7 +6,6 @@ servers. Stop order is the reverse: servers drain first, audit closes last.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import gc
 import secrets
@@ -24,26 +23,26 @@ from proxy.clinical import Clinical
 from proxy.config import Config
 from proxy.config_destinations import ApplicationEntity
 from proxy.control import ControlServer, Operator
-from proxy.deid.dictionary import register
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
 from proxy.desk import make_console
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.moving import Reception
-from proxy.errors import ConfigError, VeilError
+from proxy.errors import ConfigError
 from proxy.identity import load_drawers, make_identity
 from proxy.listening import make_dimse, routes
 from proxy.querying import make_queries
 from proxy.reading import Parts, Readers
+from proxy.ruling import Ruling
 from proxy.service.commitment import Commitment
 from proxy.service.decoding import Decoding
 from proxy.service.deliver import Deliver
 from proxy.service.events import requeued
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
-from proxy.service.ports import AuditEvent, Peer
+from proxy.service.ports import Peer
 from proxy.service.replay import Replay
-from proxy.site import audit_key, key_values, load_policies, make_pool, make_sender, make_viewer, started, stopped
+from proxy.site import audit_key, key_values, make_sender, make_viewer, started, stopped
 from proxy.store.commitment_reports import CommitmentReports
 from proxy.store.commitments import Commitments
 from proxy.store.database import Database
@@ -51,12 +50,13 @@ from proxy.store.keys import check_key, load_key
 from proxy.store.lock import DataLock
 from proxy.store.quarantine import QuarantineFolder
 from proxy.store.queue import Queue
-from proxy.store.rulebook import load_tables
 from proxy.store.spool import DiskSpool
 from proxy.workers.arena import Arena
 from proxy.workers.rotation import Rotation
 
 Observer = Callable[[Peer, Outcome], None]
+#: who may open the control socket, or signal the process
+_OPERATOR = Peer("cli")
 
 
 @contextmanager
@@ -82,11 +82,6 @@ class _Watched:
         return outcome
 
 
-def _rules(event: str, before: Mapping[str, Policy], after: Mapping[str, Policy], why: str = "") -> AuditEvent:
-    digests = {n: {"before": before[n].digest, "after": after[n].digest} for n in after}
-    return AuditEvent(event, "failure" if why else "success", object={"kind": "rules", "policies": digests}, reason=why)
-
-
 class App:
     """One running proxy. `start` either brings everything up or takes everything down again."""
 
@@ -96,7 +91,6 @@ class App:
         self._observe = observe
         self._stack = AsyncExitStack()
         self._drain = 60.0
-        self._reloading = asyncio.Lock()
 
     async def start(self, servers: bool = True) -> None:
         """Start in the order of the file's head; any failure undoes what was started and is raised.
@@ -120,9 +114,8 @@ class App:
 
     async def _open_store(self) -> None:
         config, root, stack = self.config, self.config.data_dir, self._stack
-        self._tables = load_tables()
-        register(self._tables)  # the archive reads attributes that pydicom's dictionary lacks
-        self.policies = load_policies(config, self._tables)
+        self._gate_key = secrets.token_bytes(32)
+        self.ruling = Ruling(config, self._gate_key)
         lock = DataLock(root)
         lock.acquire()
         stack.callback(lock.release)
@@ -138,7 +131,6 @@ class App:
         self.sinks = AuditSinks(config, self.audit, self.certificates)
         self.sinks.start()
         stack.push_async_callback(self.sinks.stop)
-        self._gate_key = secrets.token_bytes(32)
         self.spool = DiskSpool(root / "spool", Gate(self._gate_key), config.limits.spool_bytes)
         stack.callback(self.spool.close)
         node_key = load_key(config.node_key_file)
@@ -153,7 +145,7 @@ class App:
         config, stack = self.config, self._stack
         self.queue = await Queue.open(self.database, self.spool.remove)
         await self.spool.sweep(await self.queue.referenced())
-        pool = make_pool(config, self.policies, self._gate_key, self._tables)
+        pool = self.ruling.pool()
         self.judge = Rotation(pool, started=servers)
         stack.push_async_callback(self.judge.close)
         if servers:
@@ -211,7 +203,7 @@ class App:
             request_seconds=config.http.request_seconds,
             tls=self.certificates.get("http.tls"),
             reading=self.sinks.reading,
-            console=make_console(config, self.audit, self.status, self.quarantine.list),
+            console=make_console(config, self.audit, self.status, self.quarantine.list, self.sinks),
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()
@@ -256,31 +248,15 @@ class App:
         found |= {"commitment": await self.clinical.reports.status(), "audit_sinks": self.sinks.status()}
         return found | await self.readiness()
 
-    async def reload(self) -> dict[str, str]:
-        """Take certificates, rules and profiles as they are on disk now; project → policy digest.
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """Those in force."""
+        return self.ruling.policies
 
-        All or nothing: `ConfigError` or `WorkersUnavailable` leaves the old rules in force. Either way it is audited.
-        Instances under way are finished under the rules they began with. veil.yaml itself is not read again.
-        """
-        async with self._reloading:
-            await self.certificates.renew()
-            try:
-                tables = load_tables()
-                policies = load_policies(self.config, tables)
-                pool = make_pool(self.config, policies, self._gate_key, tables)
-                await pool.start()
-            except VeilError as error:
-                await self.audit.record(_rules("rules-refused", self.policies, self.policies, str(error)[:300]))
-                raise
-            try:
-                await self.audit.record(_rules("rules-reloaded", self.policies, policies))
-            except BaseException:
-                await pool.close()
-                raise
-            self.policies = policies
-            self.readers.replace_policies(policies)
-            await self.judge.replace(pool)
-            return {name: policy.digest for name, policy in policies.items()}
+    async def reload(self, peer: Peer = _OPERATOR) -> dict[str, str]:
+        """Take certificates, rules and profiles as they are on disk now: see `Ruling.reload`."""
+        await self.certificates.renew()
+        return await self.ruling.reload(self.audit, self.judge, self.readers.replace_policies, peer)
 
     async def requeue(self, destination: str) -> int:
         """Let what ``destination`` rejected for good wait again; KeyError for an unknown one."""

@@ -20,7 +20,7 @@ from proxy.audit.keys import AuditKey
 from proxy.audit.trail import AuditLog
 from proxy.config import Config, Project
 from proxy.config_destinations import ArchiveDestination, Destination, DicomwebDestination
-from proxy.control import connect
+from proxy.control_client import connect
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.pseudonym import key_check_value
 from proxy.deid.tables import Tables
@@ -43,31 +43,37 @@ from proxy.store.spool import DiskSpool
 from proxy.workers.pool import WorkerPool
 
 
-def load_policies(config: Config, tables: Tables | None = None) -> dict[str, Policy]:
-    """Compile each project's policy; `ConfigError` for a key, profile or rules file that is wrong."""
-    tables = tables or load_tables()
+def load_specs(config: Config) -> dict[str, PolicySpec]:
+    """What each project asks for; `ConfigError` for a key, profile or rules file that cannot be read."""
     bounds = config.limits
     limits = Limits(bounds.nesting_depth, bounds.elements, bounds.inflated_bytes, bounds.inflate_ratio)
     profiles = {n: load_profile(project.profile, site=config.profiles_dir) for n, project in config.projects.items()}
     return {
-        name: compile_policy(
-            tables,
-            PolicySpec(
-                project=name,
-                profile=profiles[name],
-                pixel_rules=load_pixel_rules(profiles[name], site=config.pixel_rules_dir),
-                root_key=load_key(project.key_file),
-                key_epoch=project.key_epoch,
-                patient_id_prefix=project.patient_id_prefix,
-                blank_patient_id=project.blank_patient_id,
-                uninspected_pixels=project.uninspected_pixels,
-                date_shift_days=project.date_shift_days,
-                encrypt_to=_certificates(project),
-                limits=limits,
-            ),
+        name: PolicySpec(
+            project=name,
+            profile=profiles[name],
+            pixel_rules=load_pixel_rules(profiles[name], site=config.pixel_rules_dir),
+            root_key=load_key(project.key_file),
+            key_epoch=project.key_epoch,
+            patient_id_prefix=project.patient_id_prefix,
+            blank_patient_id=project.blank_patient_id,
+            uninspected_pixels=project.uninspected_pixels,
+            date_shift_days=project.date_shift_days,
+            encrypt_to=_certificates(project),
+            limits=limits,
         )
         for name, project in config.projects.items()
     }
+
+
+def compile_policies(specs: Mapping[str, PolicySpec], tables: Tables) -> dict[str, Policy]:
+    """The policies of ``specs``; `ConfigError` for a word that is wrong."""
+    return {name: compile_policy(tables, spec) for name, spec in specs.items()}
+
+
+def load_policies(config: Config, tables: Tables | None = None) -> dict[str, Policy]:
+    """Each project's policy; `ConfigError` for a key, profile or rules file that is wrong."""
+    return compile_policies(load_specs(config), tables or load_tables())
 
 
 def _certificates(project: Project) -> tuple[str, ...]:

@@ -61,6 +61,7 @@ TOP = {
     "listening",
     "notebook",
     "querying",
+    "ruling",
     "__init__",
 }
 

@@ -7,12 +7,14 @@ quarantine entry.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from proxy.deid.types import Original, Report
 from proxy.errors import Reason
 from proxy.service.callers import StoredToken, scopes_of
 from proxy.service.ports import AuditEvent, Concealed, HeldInstance, Peer, QueueRow, SpoolItem
+
+if TYPE_CHECKING:
+    from proxy.deid.types import Original, Report
 
 
 def who(peer: Peer) -> dict[str, str]:
@@ -135,6 +137,13 @@ def certificates_changed(now: Mapping[str, str], why: str = "") -> AuditEvent:
     """TLS is made of other files than before, or (``why``) was not: place in veil.yaml → SHA-256 of our certificate."""
     event, outcome = ("certificates-refused", "failure") if why else ("certificates-reloaded", "success")
     return AuditEvent(event, outcome, object={"kind": "certificates", "sha256": dict(now)}, reason=why)
+
+
+def rules_changed(peer: Peer, before: Mapping[str, str], now: Mapping[str, str], why: str = "") -> AuditEvent:
+    """``peer`` has other rules taken, or (``why``) they were refused: project → policy digest."""
+    event, outcome = ("rules-refused", "failure") if why else ("rules-reloaded", "success")
+    digests = {name: {"before": before[name], "after": now[name]} for name in now}
+    return AuditEvent(event, outcome, peer=who(peer), object={"kind": "rules", "policies": digests}, reason=why)
 
 
 def _entry(entry: HeldInstance) -> dict[str, Any]:

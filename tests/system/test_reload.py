@@ -51,6 +51,7 @@ def test_a_changed_profile_is_taken_and_audited(make_site: Make) -> None:
     assert before != after
     (changed,) = [r for r in records(site) if r["type"] == "rules-reloaded"]
     assert changed["object"]["policies"]["research"] == {"before": before, "after": after}
+    assert changed["peer"] == {"transport": "cli"}
     assert after[:16] in done.stdout
     has_kvp = {"KVP" in dcmread(path, stop_before_pixels=True) for path in site.archived().values()}
     assert has_kvp == {True, False}
