@@ -1,28 +1,24 @@
 """The operator's socket of a running proxy: ``data_dir/control.sock``, 0600, HTTP over a Unix socket.
 
 Who may open the file may operate the proxy; there is no other door. It carries quarantine entries without PHI,
-never the instances. `call` is the client half that the verbs use.
+never the instances. The client half is `proxy.control_client`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 
-from proxy.errors import Unavailable, VeilError
+from proxy.control_client import NAME, short_path
+from proxy.errors import VeilError
 from proxy.service.ports import HeldInstance, Quarantine
 from proxy.service.reidentify import Reidentify
 from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message
 from proxy.service.replay import Replay
-
-_NAME = "control.sock"
 
 
 def plain(entry: HeldInstance) -> dict[str, Any]:
@@ -116,8 +112,8 @@ class ControlServer:
                 web.post("/reidentify/{step}", self._post_reidentify),
             ]
         )
-        (self._folder / _NAME).unlink(missing_ok=True)
-        self._dir, path = _short(self._folder)
+        (self._folder / NAME).unlink(missing_ok=True)
+        self._dir, path = short_path(self._folder)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         before = os.umask(0o177)
@@ -130,7 +126,7 @@ class ControlServer:
         """Close and remove the socket."""
         if self._runner is not None:
             await self._runner.cleanup()
-            (self._folder / _NAME).unlink(missing_ok=True)
+            (self._folder / NAME).unlink(missing_ok=True)
             os.close(self._dir)
             self._runner = None
 
@@ -169,77 +165,3 @@ async def _errors(request: web.Request, handler: Callable[[web.Request], Awaitab
         return web.json_response({"error": "no such entry"}, status=404)
     except VeilError as error:
         return web.json_response({"error": str(error)}, status=503)
-
-
-def _short(folder: Path) -> tuple[int, str]:
-    # sun_path holds 108 bytes; a descriptor of the folder makes any path short
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    return descriptor, f"/proc/self/fd/{descriptor}/{_NAME}"
-
-
-class ControlClient:
-    """A running proxy seen from a verb; the methods are those of `Operator`."""
-
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
-
-    async def status(self) -> Any:
-        """Queue and destinations."""
-        return await self._call("GET", "/status")
-
-    async def entries(self) -> Any:
-        """See `Operator.entries`."""
-        return await self._call("GET", "/quarantine")
-
-    async def replay(self, entry_id: str) -> Any:
-        """See `Operator.replay`."""
-        return await self._call("POST", f"/quarantine/{entry_id}/replay")
-
-    async def purge(self, entry_id: str) -> Any:
-        """See `Operator.purge`."""
-        return await self._call("POST", f"/quarantine/{entry_id}/purge")
-
-    async def retry(self, destination: str) -> Any:
-        """See `Operator.retry`."""
-        return await self._call("POST", f"/destinations/{destination}/retry")
-
-    async def reload(self) -> Any:
-        """See `Operator.reload`."""
-        return await self._call("POST", "/rules/reload")
-
-    async def reidentifications(self) -> Any:
-        """See `Operator.reidentifications`."""
-        return await self._call("GET", "/reidentify")
-
-    async def reidentify(self, step: str, message: Message) -> Any:
-        """See `Operator.reidentify`."""
-        form = {"statement": message.statement, "signature": message.signature}
-        return await self._call("POST", f"/reidentify/{step}", form)
-
-    async def _call(self, verb: str, path: str, form: dict[str, str] | None = None) -> Any:
-        async with self._session.request(verb, "http://veil" + path, data=form) as answer:
-            body = await answer.json()
-            if answer.status == 404:
-                raise KeyError(path)
-            if answer.status != 200:
-                raise Unavailable(str(body.get("error", answer.status)))
-            return body
-
-
-@asynccontextmanager
-async def connect(folder: Path) -> AsyncIterator[ControlClient | None]:
-    """A client of the proxy that runs on ``folder``; None when none runs."""
-    if not (folder / _NAME).exists():
-        yield None
-        return
-    descriptor, path = _short(folder)
-    try:
-        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(path)) as session:
-            client = ControlClient(session)
-            alive = False
-            with contextlib.suppress(aiohttp.ClientConnectionError):
-                await client.status()
-                alive = True
-            yield client if alive else None
-    finally:
-        os.close(descriptor)

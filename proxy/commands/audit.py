@@ -23,7 +23,6 @@ from proxy.commands.audit_tail import tail
 from proxy.commands.options import config_option
 from proxy.config import Config, load_config
 from proxy.errors import ConfigError
-from proxy.site import audit_key
 from proxy.store.keys import create_key, load_key
 
 #: below so many bytes of log, other processes are not worth their start
@@ -130,6 +129,8 @@ def hash_value(value: str, config_path: Path) -> None:
 
 
 def _key(config: Config) -> AuditKey:
+    from proxy.site import audit_key  # the whole proxy, which nobody waits for who verifies a copy
+
     key = audit_key(config)
     if key is None:
         raise ConfigError("audit.key_file", "this site has none", "make one with: veil audit new-key FILE")

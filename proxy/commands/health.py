@@ -12,7 +12,7 @@ import click
 
 from proxy.commands.options import config_option
 from proxy.config import load_config
-from proxy.control import connect
+from proxy.control_client import connect
 from proxy.errors import Unavailable
 
 #: what a server may be bound to, and where it is reached from here

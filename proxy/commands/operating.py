@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from proxy.app import App
 from proxy.config import Config, load_config
-from proxy.control import ControlClient, Operator, connect
+from proxy.control_client import ControlClient, connect
+
+if TYPE_CHECKING:
+    from proxy.control import Operator
 
 
 def ask(config_path: Path, verb: str, *subject: str) -> Any:
@@ -34,6 +36,8 @@ async def _operator(config: Config) -> AsyncIterator[ControlClient | Operator]:
         if client is not None:
             yield client
             return
+    from proxy.app import App
+
     app = App(config)
     await app.start(servers=False)
     try:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proxy.commands.private_key import read_private_key
-from proxy.control import ControlClient, connect
+from proxy.control_client import ControlClient, connect
 from proxy.service.reidentify_words import APPROVE, PURPOSES, REQUEST, REVEAL, Message, read, sealed_for, written
 from proxy.store.crosswalk import Key, bound
 from proxy.store.identities import Entry, entry_of

@@ -9,7 +9,7 @@ import click
 
 from proxy.commands.options import config_option
 from proxy.config import load_config
-from proxy.control import connect
+from proxy.control_client import connect
 from proxy.errors import Unavailable
 
 

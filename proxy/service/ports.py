@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from proxy.deid.types import Chunk, Claimed, Original, Report
-from proxy.deid.verify import Release
 from proxy.errors import Reason
 from proxy.workers.arena import Arena as Arena  # adapters take it from here: they may not import a sibling room
+
+if TYPE_CHECKING:  # the engine takes a second to import, which a verb that reads the audit log need not wait
+    from proxy.deid.types import Chunk, Claimed, Original, Report
+    from proxy.deid.verify import Release
 
 
 @dataclass(frozen=True, slots=True)
