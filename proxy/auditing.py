@@ -26,6 +26,7 @@ from proxy.logs import get_logger
 from proxy.reading import authorization
 from proxy.service.alerting import Alerting
 from proxy.service.audit_reading import AuditReading
+from proxy.service.flow import Flow
 from proxy.service.ports import AuditEvent
 
 #: seconds that a stop waits for sinks to send what there is
@@ -51,6 +52,8 @@ class AuditSinks:
         ]
         self._retention = Retention(root / "audit", log, audit.retention_days, audit.legal_hold, self._passed)
         self._alerting = Alerting([_rule(each) for each in audit.alerts], self.live, log)
+        self.flow = Flow(root / "audit", self._durable, self.live)
+        self._runs = [self._retention.run, self._alerting.run, *([self.flow.run] if config.console.enabled else [])]
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -58,7 +61,7 @@ class AuditSinks:
         self._loop = asyncio.get_running_loop()
         for sink in self._sinks:
             sink.start()
-        self._tasks = [asyncio.create_task(work.run()) for work in (self._retention, self._alerting)]
+        self._tasks = [asyncio.create_task(run()) for run in self._runs]
 
     async def stop(self) -> None:
         """Send what there is, for a few seconds; what is left is sent after the next start."""

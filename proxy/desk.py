@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from proxy.audit.trail import AuditLog
+from proxy.auditing import AuditSinks
 from proxy.config import Config
 from proxy.console.application import Console
 from proxy.console.overview import Overview, Running
@@ -26,6 +27,7 @@ def make_console(
     audit: AuditLog,
     status: Callable[[], Awaitable[Mapping[str, Any]]],
     held: Callable[[], Awaitable[Sequence[HeldInstance]]],
+    sinks: AuditSinks,
 ) -> web.Application | None:
     """The application below /console; None where it is off. `ConfigError` for accounts that cannot be read."""
     if not config.console.enabled:
@@ -33,6 +35,6 @@ def make_console(
     sessions = Sessions(config.console.idle_minutes * 60, config.console.session_hours * 3600)
     desk = Desk(AccountsFile(config.data_dir / FILE).read, sessions, Passwords(), audit)
     projects = {name: project.destinations for name, project in config.projects.items()}
-    running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects)
+    running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects, sinks.flow.window)
     parts = [Overview(running)]
     return Console(desk, Visits(address, Projects({}, config.http.public_url).root), parts).application

@@ -9,6 +9,8 @@ import aiohttp
 import pytest
 
 from proxy.admission import check_callers, make_access, make_callers
+from proxy.auditing import AuditSinks
+from proxy.certificates import Certificates
 from proxy.commands.init import write_site
 from proxy.config import Config, load_config
 from proxy.desk import make_console
@@ -38,6 +40,11 @@ def site(folder: Path, console: str, tokens: bool) -> Config:
     return load_config(path)
 
 
+def console(config: Config, audit: Any) -> Any:
+    sinks = AuditSinks(config, audit, Certificates({}, audit))
+    return make_console(config, audit, nothing, nothing, sinks)
+
+
 async def nothing() -> Any:
     raise AssertionError("nobody has signed in")
 
@@ -49,7 +56,7 @@ async def serving(config: Config) -> AsyncIterator[str]:
     access = make_access(config, audit, make_callers(config, audit))
     server = DicomwebServer(
         "127.0.0.1", 0, None, {"research": "research"}, absent, absent, absent, audit, nothing, 1 << 20, 1 << 24,
-        access=access, console=make_console(config, audit, nothing, nothing),
+        access=access, console=console(config, audit),
     )  # fmt: skip
     await server.start()
     try:
@@ -87,7 +94,7 @@ async def test_accounts_that_others_can_read_stop_the_start_and_the_check(tmp_pa
     (config.data_dir / FILE).chmod(0o644)
     audit: Any = Audit()
     with pytest.raises(ConfigError, match="others can read"):
-        make_console(config, audit, nothing, nothing)
+        console(config, audit)
     with pytest.raises(ConfigError, match="others can read"):
         check_callers(config)
 

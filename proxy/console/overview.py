@@ -1,4 +1,4 @@
-"""What is running: health, queue by destination and state, what is held by reason and project, where the audit stands.
+"""What is running: health, what went in and out, queue by destination and state, what is held, where the audit stands.
 
 Everybody sees what belongs to their projects. Where the audit log stands is for who may audit. Counts and codes only.
 """
@@ -15,7 +15,9 @@ from typing import Any
 from aiohttp import web
 
 from proxy.console.frame import Entry, Route, Visit, anybody
+from proxy.console.overview_flow import SPANS, flow_seen
 from proxy.service.callers import EVERY, Caller, Verb
+from proxy.service.flow import Window
 from proxy.service.ports import HeldInstance
 
 STATES = ("waiting", "in_flight", "delivered", "failed")
@@ -25,12 +27,16 @@ _SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The running proxy. ``status`` as `App.status`; ``position``: number and hash of the last audit record."""
+    """The running proxy. ``status`` as `App.status`; ``position``: number and hash of the last audit record.
+
+    ``flow``: what went in and out, in so many last steps of so many minutes.
+    """
 
     status: Callable[[], Awaitable[Mapping[str, Any]]]
     held: Callable[[], Awaitable[Sequence[HeldInstance]]]
     position: Callable[[], tuple[int, str]]
     projects: Mapping[str, Sequence[str]]  # project → destinations
+    flow: Callable[[int, int], Window]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +63,30 @@ class Overview:
         return (Route("GET", "", self._shown, anybody),)
 
     async def _shown(self, visit: Visit) -> web.StreamResponse:
-        return visit.page("overview", **await self.seen_by(visit.caller))
+        asked = visit.request.query.get("span", "")
+        return visit.page("overview", **await self.seen_by(visit.caller, asked if asked in SPANS else "day"))
 
-    async def seen_by(self, caller: Caller) -> dict[str, Any]:
-        """The values of the template."""
+    async def seen_by(self, caller: Caller, span: str) -> dict[str, Any]:
+        """The values of the template; ``span``: one of `SPANS`."""
         found = await self._counted()
         projects = [name for name in self._running.projects if caller.sees(name)]
         status, everything = found.status, caller.sees(EVERY)
+        destinations = self._destinations(projects)
+        minutes, steps, words = SPANS[span]
+        held = sorted((p, r, n) for (p, r), n in found.held.items() if p in projects or (everything and not p))
+        rows = [_destination(name, status) for name in destinations]
         return {
+            "flow": flow_seen(self._running.flow(minutes, steps), caller, projects, destinations),
+            "span": span,
+            "spans": [(name, said) for name, (_, _, said) in SPANS.items()],
+            "within": words,
+            "now": [(words, sum(counts)) for words, counts in _now(rows, held).items()],
             "ready": status["ready"],
             "checks": sorted(status["checks"].items()),
             "projects": projects,
             "states": STATES,
-            "destinations": [_destination(name, status) for name in self._destinations(projects)],
-            "held": sorted((p, r, n) for (p, r), n in found.held.items() if p in projects or (everything and not p)),
+            "destinations": rows,
+            "held": held,
             "audit": self._audit(caller, status) if self._audits(caller) else None,
         }
 
@@ -92,6 +108,12 @@ class Overview:
                 held = Counter((entry.project, str(entry.reason)) for entry in await self._running.held())
                 self._found = (now, Counted(await self._running.status(), held))
             return self._found[1]
+
+
+def _now(rows: Sequence[Mapping[str, Any]], held: Sequence[tuple[str, str, int]]) -> dict[str, list[int]]:
+    """What is there at the moment: words → counts to be added."""
+    waiting, sending, _, failed = ([row["counts"][n] for row in rows] for n in range(len(STATES)))
+    return {"Wait to be sent": waiting + sending, "Rejected by a destination": failed, "Held": [n for _, _, n in held]}
 
 
 def _destination(name: str, status: Mapping[str, Any]) -> dict[str, Any]:

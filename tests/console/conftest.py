@@ -21,6 +21,7 @@ from proxy.dicomweb.forwarded import Hops, address
 from proxy.dicomweb.middleware import errors, fixed_headers
 from proxy.dicomweb.projects import Projects
 from proxy.errors import AuditUnavailable, Reason
+from proxy.service.flow import Key, Window
 from proxy.service.passwords import Passwords
 from proxy.service.people import Account, Role
 from proxy.service.ports import AuditEvent, HeldInstance
@@ -28,6 +29,7 @@ from proxy.service.sessions import Sessions
 from proxy.service.sign_in import Desk
 
 SECRET = "correct horse battery"
+START = datetime(2026, 11, 21, tzinfo=UTC)
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 STATUS = {
     "ready": True, "checks": {"audit": True, "workers": True},
@@ -52,6 +54,8 @@ class Place:
         self.accounts = [Account(role, {where: frozenset({Role(role)})}, hashed) for role, where in roles.items()]
         self.held = [held("research"), held("research"), held("other", Reason.FACE), held("")]
         self.counted = 0
+        self.counted_in_log = [Key("received", "research", ""), Key("held", "other", "")]
+        self.counted_in_log += [Key("delivered", "research", "archive"), Key("delivered", "other", "archive")]
         self.parts: list[Part] = []
         self.hops = Hops()
 
@@ -64,6 +68,9 @@ class Place:
         self.counted += 1
         return STATUS
 
+    def flow(self, minutes: int, steps: int) -> Window:
+        return Window(START, minutes, {key: (0, *[3] * (steps - 1)) for key in self.counted_in_log}, steps, START)
+
     async def entries(self) -> list[HeldInstance]:
         return self.held
 
@@ -74,7 +81,7 @@ class Place:
     async def open(self) -> AsyncIterator[Person]:
         desk = Desk(lambda: self.accounts, Sessions(60, 600, lambda: self.now), Passwords(CHEAP), self)
         projects = {"research": ["archive"], "other": ["pacs"]}
-        running = Running(self.status, self.entries, lambda: (653, "ab" * 32), projects)
+        running = Running(self.status, self.entries, lambda: (653, "ab" * 32), projects, self.flow)
         app = web.Application(middlewares=[errors, self.hops.middleware])
         app.on_response_prepare.append(fixed_headers)
         visits = Visits(address, Projects({}, self.public_url).root)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import pytest
 
 
 async def seen(place: Any, name: str) -> str:
@@ -14,7 +17,7 @@ async def seen(place: Any, name: str) -> str:
 async def test_an_officer_sees_the_project_and_where_the_audit_stands(place: Any) -> None:
     text = await seen(place, "officer")
     row = '<tr><th scope="row">archive</th><td class="number">3</td><td class="number">0</td>'
-    assert row + '<td class="number">14</td><td class="number">0</td><td>open</td><td>–</td></tr>' in text
+    assert row + '<td class="number">14</td><td class="number">0</td><td>open</td><td>–</td>' in text
     assert '<td>burned-in-annotation</td><td class="number">2</td>' in text
     assert "<dd>653</dd>" in text
     assert "ab" * 32 in text
@@ -35,6 +38,37 @@ async def test_whoever_has_a_role_everywhere_sees_everything(place: Any) -> None
     text = await seen(place, "administrator")
     for all_of_it in ("archive", "pacs", "burned-in", "recognizable-face", "(broken entries)", "653"):
         assert all_of_it in text
+
+
+def totals(text: str) -> dict[str, int]:
+    return {title: int(n) for title, n in re.findall(r"<figcaption>([^<]+) <strong>(\d+)</strong>", text)}
+
+
+async def test_plots_show_what_went_in_and_out_of_the_projects_that_somebody_sees(place: Any) -> None:
+    nothing = {"De-identified": 0, "Refused": 0, "Rejected by destination": 0}
+    for name, own in {
+        "officer": {"Received": 141, "Delivered": 141, "Held": 0},
+        "viewer": {"Received": 0, "Delivered": 141, "Held": 141},
+        "administrator": {"Received": 141, "Delivered": 282, "Held": 141},
+    }.items():
+        assert totals(await seen(place, name)) == nothing | own
+
+
+async def test_a_plot_is_said_in_words_and_stands_in_a_table(place: Any) -> None:
+    text = await seen(place, "officer")
+    assert '<desc id="received-words">141 in all, at most 3 in 30 min, from 00:30 UTC on.</desc>' in text
+    assert '<desc id="refused-words">None.</desc>' in text
+    assert '<tr><th scope="row">00:30</th><td class="number">3</td><td class="number">0</td>' in text
+    assert "style=" not in text
+
+
+@pytest.mark.parametrize(("span", "step"), [("hour", 1), ("day", 30), ("", 30), ("%22%3E", 30)])
+async def test_the_last_hour_is_shown_by_the_minute(place: Any, span: str, step: int) -> None:
+    async with place.open() as person:
+        assert await person.sign_in("officer") == 303
+        _, text, _ = await person.get(f"?span={span}")
+    assert f"in {step} min, from" in text
+    assert f'href="/console?span={"hour" if step == 1 else "day"}#flow" aria-current="true"' in text
 
 
 async def test_who_reloads_does_not_make_it_count_again(place: Any) -> None:
