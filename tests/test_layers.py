@@ -56,6 +56,7 @@ TOP = {
     "cli",
     "commands",
     "control",
+    "control_client",
     "desk",
     "site",
     "listening",
