@@ -34,7 +34,7 @@ build/viewer/index.html: proxy/commands/viewer.lock.json proxy/commands/viewer.p
 	$(BIN)/veil viewer build/npm/package.tgz --into build/viewer
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -17,6 +17,23 @@ import pytest
 #: Debian puts daemons where an ordinary user's PATH does not look, and Orthanc's binary has a capital letter.
 _ALSO = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 _NAMES = {"orthanc": ("Orthanc", "orthanc")}
+#: Files that take longest, first: whoever starts one of them last lets the other runner wait for it.
+_LONGEST = (
+    "system/test_corpus.py", "peers/test_system_corpus.py", "system/test_verbs.py", "system/test_lifecycle.py",
+    "peers/test_viewer.py", "peers/test_system_kill.py", "system/test_kill.py", "store/test_crash.py",
+    "peers/test_commitment.py", "system/test_reload.py", "peers/test_viewer_sign_in.py", "peers/test_dcmtk_dimse.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order of files; that of tests in a file stays."""
+    here = Path(__file__).parent
+    rank = {name: at for at, name in enumerate(_LONGEST)}
+
+    def place(item: pytest.Item) -> int:
+        return rank.get(str(item.path.relative_to(here)) if item.path.is_relative_to(here) else "", len(rank))
+
+    items.sort(key=place)
 
 
 def _find(name: str) -> Path | None:
