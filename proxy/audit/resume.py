@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from proxy.audit.chain import MAX_LINE, BadRecord, Position, unseal
 from proxy.audit.sink_file import FileSink
@@ -43,6 +44,8 @@ def resume(sink: FileSink) -> Found:
         if end.lines:
             sink.ends_in(path)
             break
+    if end.record.get("type") == "received":
+        findings.append(_interrupted(end.record))
     if cut:
         file = {"kind": "audit-segment", "file": paths[-1].name}
         findings.append(AuditEvent("audit-recovered", object=file, counts={"cut_bytes": cut}))
@@ -50,7 +53,13 @@ def resume(sink: FileSink) -> Found:
         file = {"kind": "audit-segment", "file": path.name}
         findings.append(AuditEvent("audit-damaged", "failure", object=file, counts={"line": end.bad}))
         sink.rotate()
-    return Found(end.position, _moment(end.time), paths, findings)
+    return Found(end.position, _moment(end.record.get("ts")), paths, findings)
+
+
+def _interrupted(record: dict[str, Any]) -> AuditEvent:
+    """What came of an instance whose `received` is the last record: nothing was promised, its sender still has it."""
+    peer, about, behalf = record["peer"], record["object"], record.get("behalf", {})
+    return AuditEvent("refused", "failure", record["project"], peer, about, "interrupted", behalf=behalf)
 
 
 @dataclass(slots=True)
@@ -58,7 +67,7 @@ class _End:
     """A segment's last good record, its first bad line (0: none), and how many lines it has."""
 
     position: Position = field(default_factory=Position)
-    time: object = ""
+    record: dict[str, Any] = field(default_factory=dict)
     bad: int = 0
     lines: int = 0
 
@@ -75,7 +84,7 @@ def _read(path: Path) -> _End:
         last = end.position
         if last.seq and (record["prev"] != last.hash or position.seq != last.seq + 1):
             end.bad = end.bad or number
-        end.position, end.time = position, record.get("ts")
+        end.position, end.record = position, record
     return end
 
 

@@ -27,7 +27,7 @@ async def write(folder: Path, count: int, key: AuditKey = KEY, **options: int) -
     log = AuditLog(folder, "veil", key=key, **options)  # type: ignore[arg-type] # ints only
     await log.open()
     for n in range(count):
-        await log.record(AuditEvent("received", object={"size": n}))
+        await log.record(AuditEvent("released", object={"size": n}))
     await log.close()
 
 

@@ -40,7 +40,7 @@ async def opened(folder: Path, clock: Clock, segment_bytes: int = 1500) -> Audit
     )
     await log.open()
     for n in range(20):
-        await log.record(AuditEvent("received", object={"size": n}))
+        await log.record(AuditEvent("released", object={"size": n}))
     return log
 
 
@@ -76,7 +76,7 @@ async def test_what_is_left_verifies_and_a_cut_does_not(tmp_path: Path) -> None:
         clock.now += timedelta(days=31)
         assert await retention(tmp_path, log, clock, passed=segment_number(tmp_path) + 2).sweep()
         await asyncio.sleep(1.05)
-        await log.record(AuditEvent("received"))
+        await log.record(AuditEvent("released"))
     await log.close()
     assert verify_folder(tmp_path).problems == ()
     kept = segments(tmp_path)
@@ -135,10 +135,10 @@ async def test_a_segment_over_which_a_day_has_passed_is_closed(tmp_path: Path) -
     clock = Clock()
     log = await opened(tmp_path, clock, segment_bytes=1 << 20)
     await retention(tmp_path, log, clock).sweep()
-    await log.record(AuditEvent("received"))
+    await log.record(AuditEvent("released"))
     assert len(segments(tmp_path)) == 1
     clock.now += timedelta(days=2)
     await retention(tmp_path, log, clock).sweep()
-    await log.record(AuditEvent("received"))
+    await log.record(AuditEvent("released"))
     assert len(segments(tmp_path)) == 2
     await log.close()

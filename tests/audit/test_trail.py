@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -25,7 +25,7 @@ from proxy.service.ports import AuditEvent
 
 
 def event(n: int) -> AuditEvent:
-    return AuditEvent("received", project="research", object={"kind": "instance", "size": n})
+    return AuditEvent("released", project="research", object={"kind": "instance", "size": n})
 
 
 async def write(folder: Path, count: int, **options: object) -> None:
@@ -40,6 +40,16 @@ def text(folder: Path) -> str:
     return "".join(path.read_text() for path in sink_file.segments(folder))
 
 
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text(folder).splitlines()]
+
+
+async def healthy(log: AuditLog) -> None:
+    async with asyncio.timeout(20):
+        while not log.healthy:
+            await asyncio.sleep(0.02)
+
+
 async def test_records_survive_a_restart_in_one_chain(tmp_path: Path) -> None:
     await write(tmp_path, 3)
     await write(tmp_path, 2)
@@ -51,7 +61,7 @@ async def test_records_survive_a_restart_in_one_chain(tmp_path: Path) -> None:
 async def test_events_of_one_call_stand_together_whoever_else_writes(tmp_path: Path) -> None:
     log = AuditLog(tmp_path, "veil")
     await log.open()
-    await asyncio.gather(*(log.record(event(n), AuditEvent("released", object={"size": n})) for n in range(200)))
+    await asyncio.gather(*(log.record(AuditEvent("received", object={"size": n}), event(n)) for n in range(200)))
     anchor = log.position
     await log.close()
     result = verify_folder(tmp_path, anchor)
@@ -92,6 +102,22 @@ async def test_a_first_line_torn_leaves_an_empty_segment(tmp_path: Path) -> None
     (tmp_path / "audit-000001.jsonl").write_bytes(b'{"half')
     await write(tmp_path, 1)
     assert (verify_folder(tmp_path).ok, verify_folder(tmp_path).seq) == (True, 2)
+
+
+async def test_an_instance_whose_fate_the_crash_cut_off_is_refused(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path, "veil")
+    await log.open()
+    await log.record(AuditEvent("received", object={"size": 7}), event(7))
+    await log.close()
+    path = sink_file.segments(tmp_path)[0]
+    first, second = path.read_bytes().splitlines(keepends=True)
+    for cut in (b"", second[:100]):
+        path.write_bytes(first + cut)
+        await write(tmp_path, 0)
+        refused = records(tmp_path)[1]
+        assert (refused["type"], refused["reason"], refused["object"]) == ("refused", "interrupted", {"size": 7})
+        await write(tmp_path, 0)
+        assert sum(record["type"] == "refused" for record in records(tmp_path)) == 1
 
 
 async def test_a_damaged_end_is_kept_as_evidence_and_recorded(tmp_path: Path) -> None:
@@ -186,7 +212,24 @@ async def test_a_full_disk_fails_the_operation_and_leaves_no_torn_record(
     assert log.healthy is True
     await log.close()
     result = verify_folder(tmp_path)
-    assert (result.ok, result.records) == (True, 2)
+    assert (result.ok, result.records) == (True, 3)
+    (gap,) = [record for record in records(tmp_path) if record["type"] == "audit-outage"]
+    assert (gap["counts"]["refused"], "No space" in gap["reason"]) == (3, True)
+
+
+async def test_a_disk_that_is_good_again_is_found_out_without_anybody_asking(
+    tmp_path: Path, disk: dict[str, object]
+) -> None:
+    log = AuditLog(tmp_path, "veil")
+    await log.open()
+    disk["room"] = 0
+    with pytest.raises(AuditUnavailable, match="No space"):
+        await log.record(event(1))
+    assert log.healthy is False
+    disk.clear()
+    await healthy(log)
+    await log.close()
+    assert [record["type"] for record in records(tmp_path)] == ["audit-outage"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -217,15 +260,21 @@ async def test_a_hanging_disk_fails_within_two_seconds_and_recovers(tmp_path: Pa
     results = await asyncio.gather(first, *(log.record(event(n)) for n in range(5)), return_exceptions=True)
     assert time.monotonic() - started < 2.5
     assert {type(result) for result in results} == {AuditUnavailable}
-    late = asyncio.ensure_future(log.record(event(9)))
-    await asyncio.sleep(0.05)
     assert log.healthy is False
+    started = time.monotonic()
+    with pytest.raises(AuditUnavailable):
+        await log.record(event(9))
+    assert time.monotonic() - started < 1, "it is known that the disk hangs"
     gate.set()
-    await late
-    assert log.healthy is True
+    await healthy(log)
+    await log.record(event(10))
     await log.close()
-    # what its caller had given up before it was written is not written
-    assert (verify_folder(tmp_path).ok, verify_folder(tmp_path).records) == (True, 2)
+    # what its caller had given up before it was written is not written; what was being written then is named
+    assert verify_folder(tmp_path).ok
+    first_one, gap, late, last = records(tmp_path)
+    assert (first_one["object"]["size"], last["object"]["size"]) == (0, 10)
+    assert (gap["type"], gap["counts"]["refused"]) == ("audit-outage", 7)
+    assert (late["type"], late["object"]) == ("audit-late", {"kind": "audit-segment", "first": 1, "last": 1})
 
 
 async def test_a_late_event_loop_is_not_taken_for_a_hanging_disk(tmp_path: Path) -> None:
@@ -242,7 +291,7 @@ async def test_a_late_event_loop_is_not_taken_for_a_hanging_disk(tmp_path: Path)
 async def test_the_queue_for_a_hanging_disk_is_bounded(
     tmp_path: Path, disk: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.audit.trail._WAITING", 10)
+    monkeypatch.setattr("proxy.audit.writer._WAITING", 10)
     log = AuditLog(tmp_path, "veil", timeout=0.5)
     await log.open()
     disk["hang"] = gate = threading.Event()

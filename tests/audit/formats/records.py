@@ -56,6 +56,8 @@ EVENTS = [
     AuditEvent("alert", "failure", peer=PEER, object={"kind": "alert", "rule": "burst"}, reason="alert-burst"),
     AuditEvent("audit-sink-down", "failure", object={"kind": "audit-sink", "name": "siem"}, reason="timeout"),
     AuditEvent("clock-step", counts={"milliseconds": -3000}),
+    AuditEvent("audit-outage", "failure", object={"kind": "audit-segment"}, reason="full", counts={"refused": 3}),
+    AuditEvent("audit-late", object={"kind": "audit-segment", "first": 3, "last": 4}),
     AuditEvent("reidentify-approved", project="research", peer=PEER | {"caller": "user:ann"}, object={"kind": "x"}),
     AuditEvent("something-new", project="research", peer={"transport": "cli"}),
 ]
