@@ -38,7 +38,7 @@ from proxy.ruling import Ruling
 from proxy.service.commitment import Commitment
 from proxy.service.decoding import Decoding
 from proxy.service.deliver import Deliver
-from proxy.service.events import requeued
+from proxy.service.destinations import Destinations
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import Peer
 from proxy.service.replay import Replay
@@ -48,6 +48,7 @@ from proxy.store.commitments import Commitments
 from proxy.store.database import Database
 from proxy.store.keys import check_key, load_key
 from proxy.store.lock import DataLock
+from proxy.store.pauses import PauseRows
 from proxy.store.quarantine import QuarantineFolder
 from proxy.store.queue import Queue
 from proxy.store.spool import DiskSpool
@@ -158,6 +159,9 @@ class App:
         }
         wide = {n: d.associations for n, d in config.destinations.items() if isinstance(d, ApplicationEntity)}
         self.deliver = Deliver(self.queue, self.spool, self.audit, senders, more=wide)
+        pauses, requeue = PauseRows(self.database), self.queue.requeue_failed
+        self.destinations = Destinations(config.destinations, self.deliver, pauses, self.audit, requeue)
+        await self.destinations.load()
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
         identifying, reidentify = make_identity(self.database, self.audit, load_drawers(config))
         known = self.deliver.notify, identifying.remember
@@ -169,7 +173,7 @@ class App:
         self.commitment = Commitment(requests, self.queue, self.audit, lambda project: self.policies[project])
         store = CommitmentReports(self.database, requests)
         self.clinical = Clinical(config, self.commitment, store, self.audit, self.certificates)
-        self.operator = Operator(replay, self.quarantine, self.status, self.requeue, self.reload, reidentify)
+        self.operator = Operator(replay, self.quarantine, self.status, self.destinations, self.reload, reidentify)
         stack.push_async_callback(self._stop_deliver)
 
     async def _open_servers(self) -> None:
@@ -245,6 +249,7 @@ class App:
         lanes = {name: dataclasses.asdict(status) for name, status in self.deliver.status().items()}
         keys = key_values(self.config)
         found = {"version": __version__, "queue": await self.queue.counts(), "destinations": lanes, "keys": keys}
+        found |= {"pauses": {name: dataclasses.asdict(pause) for name, pause in self.destinations.paused.items()}}
         found |= {"commitment": await self.clinical.reports.status(), "audit_sinks": self.sinks.status()}
         return found | await self.readiness()
 
@@ -257,15 +262,6 @@ class App:
         """Take certificates, rules and profiles as they are on disk now: see `Ruling.reload`."""
         await self.certificates.renew()
         return await self.ruling.reload(self.audit, self.judge, self.readers.replace_policies, peer)
-
-    async def requeue(self, destination: str) -> int:
-        """Let what ``destination`` rejected for good wait again; KeyError for an unknown one."""
-        if destination not in self.config.destinations:
-            raise KeyError(destination)
-        await self.audit.record(requeued(destination))
-        count = await self.queue.requeue_failed(destination)
-        self.deliver.notify((destination,))
-        return count
 
     def where(self) -> list[str]:
         """One line an address."""

@@ -23,6 +23,7 @@ VERBS = {
     "reload": "reload",
     "status": "status",
     "retry": "status",
+    "destination": "destination",
     "quarantine": "quarantine",
     "audit": "audit",
     "health": "health",

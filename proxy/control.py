@@ -15,10 +15,15 @@ from aiohttp import web
 
 from proxy.control_client import NAME, short_path
 from proxy.errors import VeilError
-from proxy.service.ports import HeldInstance, Quarantine
+from proxy.service.destinations import Destinations
+from proxy.service.ports import HeldInstance, Peer, Quarantine
 from proxy.service.reidentify import Reidentify
 from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message
 from proxy.service.replay import Replay
+
+
+#: who may open the socket
+OPERATOR = Peer("cli")
 
 
 def plain(entry: HeldInstance) -> dict[str, Any]:
@@ -45,13 +50,12 @@ class Operator:
         replay: Replay,
         quarantine: Quarantine,
         status: Status,
-        requeue: Callable[[str], Awaitable[int]],
+        destinations: Destinations,
         reload: Callable[[], Awaitable[dict[str, str]]],
         reidentify: Reidentify,
     ) -> None:
-        """``requeue`` lets the failed rows of a destination wait again; KeyError for an unknown one."""
         self._replay, self._quarantine, self._status = replay, quarantine, status
-        self._requeue, self._reload, self._reidentify = requeue, reload, reidentify
+        self._destinations, self._reload, self._reidentify = destinations, reload, reidentify
 
     async def reload(self) -> dict[str, str]:
         """Take the rules and profiles as they are on disk now; project → policy digest."""
@@ -72,7 +76,17 @@ class Operator:
 
     async def retry(self, destination: str) -> dict[str, Any]:
         """Send again what a destination rejected for good."""
-        return {"destination": destination, "again": await self._requeue(destination)}
+        return {"destination": destination, "again": await self._destinations.send_again(destination, OPERATOR)}
+
+    async def pause(self, destination: str, why: str, ticket: str) -> dict[str, Any]:
+        """Send nothing more there; ``changed``: it was not paused before. `NotSaid`."""
+        changed = await self._destinations.pause(destination, why, ticket, OPERATOR)
+        return {"destination": destination, "changed": changed}
+
+    async def resume(self, destination: str, why: str, ticket: str) -> dict[str, Any]:
+        """Go on; ``changed``: it was paused. `NotSaid`."""
+        changed = await self._destinations.resume(destination, why, ticket, OPERATOR)
+        return {"destination": destination, "changed": changed}
 
     async def entries(self) -> list[dict[str, Any]]:
         """All entries, oldest first."""
@@ -107,6 +121,8 @@ class ControlServer:
                 web.post("/quarantine/{id}/replay", self._post_replay),
                 web.post("/quarantine/{id}/purge", self._post_purge),
                 web.post("/destinations/{name}/retry", self._post_retry),
+                web.post("/destinations/{name}/pause", self._post_pause),
+                web.post("/destinations/{name}/resume", self._post_resume),
                 web.post("/rules/reload", self._post_reload),
                 web.get("/reidentify", self._get_reidentifications),
                 web.post("/reidentify/{step}", self._post_reidentify),
@@ -145,6 +161,12 @@ class ControlServer:
     async def _post_retry(self, request: web.Request) -> web.Response:
         return web.json_response(await self._operator.retry(request.match_info["name"]))
 
+    async def _post_pause(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._operator.pause(request.match_info["name"], *await _said(request)))
+
+    async def _post_resume(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._operator.resume(request.match_info["name"], *await _said(request)))
+
     async def _get_reidentifications(self, request: web.Request) -> web.Response:
         return web.json_response(await self._operator.reidentifications())
 
@@ -155,6 +177,11 @@ class ControlServer:
 
     async def _post_reload(self, request: web.Request) -> web.Response:
         return web.json_response(await self._operator.reload())
+
+
+async def _said(request: web.Request) -> tuple[str, str]:
+    form = await request.post()
+    return str(form.get("why", "")), str(form.get("ticket", ""))
 
 
 @web.middleware

@@ -53,6 +53,14 @@ class ControlClient:
         """See `Operator.retry`."""
         return await self._call("POST", f"/destinations/{destination}/retry")
 
+    async def pause(self, destination: str, why: str, ticket: str) -> Any:
+        """See `Operator.pause`."""
+        return await self._call("POST", f"/destinations/{destination}/pause", {"why": why, "ticket": ticket})
+
+    async def resume(self, destination: str, why: str, ticket: str) -> Any:
+        """See `Operator.resume`."""
+        return await self._call("POST", f"/destinations/{destination}/resume", {"why": why, "ticket": ticket})
+
     async def reload(self) -> Any:
         """See `Operator.reload`."""
         return await self._call("POST", "/rules/reload")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ def status(config_path: Path, as_json: bool) -> None:
         rows = found["queue"].get(name, {})
         table.add_row(name, *(str(rows.get(s, 0)) for s in _STATES), str(lane["state"]), lane["last_code"] or "-")
     Console().print(table)
+    for name, pause in sorted(found["pauses"].items()):
+        since = datetime.fromtimestamp(pause["at"], UTC).strftime("%Y-%m-%d %H:%M UTC")
+        why = f"{pause['why']}, {pause['ticket']}" if pause["ticket"] else pause["why"]
+        click.echo(f"{name} is paused since {since} ({why}) by {pause['by']}")
     for line in _sinks(found.get("audit_sinks", {})):
         click.echo(line)
     owed = found["commitment"]

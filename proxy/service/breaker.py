@@ -24,7 +24,8 @@ class State(StrEnum):
 
     UP = "up"
     DOWN = "down"  # trouble on the way, tried again by itself
-    PAUSED = "paused"  # it refuses everything: someone should look
+    REFUSING = "refusing"  # it refuses everything: someone should look
+    PAUSED = "paused"  # by an operator; no breaker's business, see `proxy.service.destinations`
 
 
 def full_jitter(rng: random.Random, attempts: int, cap: float = CAP) -> float:
@@ -74,8 +75,12 @@ class Breaker:
     def refused(self, now: float) -> None:
         """The destination refuses everything."""
         self.failures += 1
-        self.state = State.PAUSED
+        self.state = State.REFUSING
         self.until = now + self._wait(CAP)
+
+    def hurry(self) -> None:
+        """Somebody says that it is mended: the next attempt need not wait."""
+        self.until = 0.0
 
     def _wait(self, cap: float) -> float:
         # at least half a second: full jitter alone may draw a wait of nothing, again and again

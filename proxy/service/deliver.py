@@ -2,8 +2,8 @@
 
 Per destination a few senders at a time claim rows, send, record ``delivered``, then mark the row done and forget the
 file. A crash anywhere before that sends again, which is harmless: output is deterministic. Trouble is retried without
-a count limit; a destination that refuses everything is paused and probed; an instance that only is at fault is tried
-three times and kept, de-identified, for a replay. No outage of a destination ever reaches intake.
+a count limit; a destination that refuses everything is left alone and probed; an instance that only is at fault is
+tried three times and kept, de-identified, for a replay. No outage of a destination ever reaches intake.
 """
 
 from __future__ import annotations
@@ -56,6 +56,14 @@ class Deliver:
         for name in destinations:
             if lane := self._lanes.get(name):
                 lane.wake()
+
+    def pause(self, destination: str) -> None:
+        """Send nothing more there but what is under way, until `resume`. KeyError for an unknown one."""
+        self._lanes[destination].pause()
+
+    def resume(self, destination: str) -> None:
+        """Go on, at once. KeyError for an unknown one."""
+        self._lanes[destination].resume()
 
     async def stop(self, timeout: float) -> None:
         """Claim nothing more, give what is under way ``timeout`` seconds; what is cut off is sent again next time."""

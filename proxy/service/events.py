@@ -100,11 +100,6 @@ def rejected(row: QueueRow, code: str) -> AuditEvent:
     return AuditEvent("rejected", "failure", row.project, object=event, reason=str(Reason.REJECTED_BY_DESTINATION))
 
 
-def requeued(destination: str) -> AuditEvent:
-    """An operator lets what a destination rejected for good wait again; written before it does."""
-    return AuditEvent("requeued", peer={"transport": "cli"}, object={"kind": "destination", "destination": destination})
-
-
 def replayed(entry: HeldInstance, peer: Peer) -> AuditEvent:
     """A held instance passed on another try; its entry is about to go."""
     return AuditEvent("replayed", project=entry.project, peer=who(peer), object=_entry(entry), reason=str(entry.reason))

@@ -7,15 +7,14 @@ is done: a crash between them sends again, and delivers unrecorded never.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from proxy.errors import DeliveryError, DeliveryTransient, DestinationRefuses, InstanceRejected, Unavailable
 from proxy.service import events
+from proxy.service.bell import Bell
 from proxy.service.breaker import Breaker, State, full_jitter
 from proxy.service.ports import AuditTrail, DeliveryQueue, QueueRow, Sender, Spool
 
@@ -56,9 +55,8 @@ class Lane:
     ) -> None:
         self._name, self._queue, self._spool, self._audit, self._sender = name, queue, spool, audit, sender
         self._clock, self._rng, self._poll_seconds = clock, rng, poll_seconds
-        self._idlers: deque[asyncio.Future[None]] = deque()
-        self._missed = False  # news came while nobody was idle
-        self.stopping = False
+        self._bell = Bell(poll_seconds)
+        self.stopping = self._paused = False
         self._breaker = Breaker(rng)
         self._refusals: dict[int, int] = {}  # row id → times this destination refused this instance
         self._in_flight = self._delivered = self._retried = self._rejected = 0
@@ -70,9 +68,10 @@ class Lane:
     def status(self) -> DestinationStatus:
         """See `Deliver.status`."""
         b = self._breaker
-        probe_at = 0.0 if b.state is State.UP else b.until
+        probe_at = 0.0 if b.state is State.UP or self._paused else b.until
+        state = State.PAUSED if self._paused else b.state
         return DestinationStatus(
-            b.state, self._in_flight, self._delivered, self._retried, self._rejected, self._last_code, probe_at
+            state, self._in_flight, self._delivered, self._retried, self._rejected, self._last_code, probe_at
         )
 
     async def run(self) -> None:
@@ -83,7 +82,7 @@ class Lane:
             except Exception as error:  # noqa: BLE001 - a bug must not end delivery; the row is claimed again next start
                 self._last_code, busy = type(error).__name__, False
             if not busy:
-                await self._idle()
+                await self._bell.wait()
 
     @property
     def finishing(self) -> frozenset[asyncio.Task[None]]:
@@ -92,32 +91,23 @@ class Lane:
 
     def wake(self, everyone: bool = False) -> None:
         """A row waits: one idle `run` looks for it, or all of them. Does not block; call it on the event loop."""
-        self._missed = True
-        while self._idlers:
-            idler = self._idlers.popleft()
-            if not idler.done():
-                idler.set_result(None)
-                self._missed = False
-                if not everyone:
-                    return
+        self._bell.ring(everyone)
 
-    async def _idle(self) -> None:
-        if self._missed:
-            self._missed = False
-            return
-        idler = asyncio.get_running_loop().create_future()
-        self._idlers.append(idler)
-        try:
-            async with asyncio.timeout(self._poll_seconds):
-                await idler
-        except TimeoutError:
-            with contextlib.suppress(ValueError):
-                self._idlers.remove(idler)
+    def pause(self) -> None:
+        """Claim nothing more; what is claimed is finished. Once more does nothing."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Go on, at once also where the destination was given time. Once more does nothing."""
+        if self._paused:
+            self._paused = False
+            self._breaker.hurry()
+            self.wake(everyone=True)
 
     async def _step(self) -> bool:
         """Claim and send one row; False when there is nothing to do now."""
         now = self._clock()
-        if self._stuck or not self._breaker.admit(now):
+        if self._paused or self._stuck or not self._breaker.admit(now):
             return False
         with self._breaker.attempt():
             rows = await self._queue.claim(self._name, 1, now)

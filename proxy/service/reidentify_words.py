@@ -18,7 +18,8 @@ from proxy.errors import VeilError
 PURPOSES = ("treatment", "incidental-finding", "safety", "subject-request", "legal", "quality")
 REQUEST, APPROVE, REVEAL = "request", "approve", "reveal"
 _MOST = 4096
-_TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#-]{0,31}")
+#: what may stand where a ticket is named: no blanks, so that nobody writes a sentence
+TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#-]{0,31}")
 _ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _COMMON = {"action": str, "project": str, "by": str, "at": int}
@@ -76,7 +77,7 @@ def sealed_for(request: str, key_id: str) -> bytes:
 
 def _sound(said: Mapping[str, Any]) -> bool:
     if said["action"] == REQUEST:
-        words = said["purpose"] in PURPOSES and _TICKET.fullmatch(said["ticket"])
+        words = said["purpose"] in PURPOSES and TICKET.fullmatch(said["ticket"])
         return bool(words and _ID.fullmatch(said["nonce"]) and all(type(one) is str for one in said["pseudonyms"]))
     if said["action"] == APPROVE:
         share = said["share"]

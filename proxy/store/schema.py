@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 #: The newest migration. Kept here so that an up-to-date database opens without importing alembic.
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -48,6 +48,17 @@ delivery = sa.Table(
     sa.Index("ix_delivery_due", "destination", "state", "due_at", "id"),
     sa.Index("ix_delivery_spool_name", "spool_name"),
     sqlite_autoincrement=True,
+)
+
+#: Destinations that an operator has paused: since when, why, and who, as in the audit trail.
+destination_pause = sa.Table(
+    "destination_pause",
+    metadata,
+    sa.Column("destination", sa.Text, primary_key=True),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("ticket", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
 )
 
 #: What each key was at first start: a keyed value of a constant, which says nothing about the key itself.

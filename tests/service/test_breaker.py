@@ -1,4 +1,4 @@
-"""An outage costs one probe now and then; a refusal pauses at once; any answer opens the way again."""
+"""An outage costs one probe now and then; a refusal opens it at once; any answer opens the way again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_answer_between_troubles_forgets_them(breaker: Breaker) -> None:
 
 def test_a_refusal_opens_it_at_once(breaker: Breaker) -> None:
     breaker.refused(100.0)
-    assert breaker.state is State.PAUSED
+    assert breaker.state is State.REFUSING
     assert not breaker.admit(100.0)
 
 
@@ -69,10 +69,10 @@ def test_a_probe_that_found_nothing_to_send_leaves_the_way_for_the_next(breaker:
     assert breaker.admit(breaker.until)
 
 
-def test_trouble_does_not_hide_that_it_was_paused(breaker: Breaker) -> None:
+def test_trouble_does_not_hide_that_it_refuses(breaker: Breaker) -> None:
     breaker.refused(0.0)
     breaker.troubled(1.0)
-    assert breaker.state is State.PAUSED
+    assert breaker.state is State.REFUSING
 
 
 def test_the_waits_grow_to_the_cap(breaker: Breaker) -> None:

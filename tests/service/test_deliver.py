@@ -206,7 +206,7 @@ async def test_a_destination_that_refuses_is_paused_and_probed(site: Callable[..
     here = site(always=DestinationRefuses("0124"))
     here.queue.add(count=50)
     await here.deliver.start()
-    await here.until(lambda: here.deliver.status()["pacs"].state is State.PAUSED)
+    await here.until(lambda: here.deliver.status()["pacs"].state is State.REFUSING)
     await asyncio.sleep(0.02)
     sender = here.senders["pacs"]
     assert len(sender.tried) <= 2  # at most those that were under way

@@ -89,6 +89,7 @@ KINDS = {
     "relaying": _ASKED,
     "relayed": _ASKED,
     "requeued": Kind("110103", "R", "", "", APPLICATION, "6", (6005, 1)),
+    "destination": _CONFIGURED,
     "commitment": Kind("110103", "R", "", SOURCE, DESTINATION, "4", (6005, 1)),
     "clock": Kind("110113", "E", "110135", ocsf=(6003, 99)),
     "alert": Kind("110113", "E", "110132", ocsf=(6003, 99)),
