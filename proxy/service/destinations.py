@@ -16,6 +16,7 @@ from proxy.service.events import who
 from proxy.service.ports import AuditEvent, AuditTrail, Peer
 from proxy.store.pauses import Pause
 
+
 class Pauses(Protocol):
     """Pauses that outlive the process; every method may raise `Unavailable`."""
 
