@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from bench import auditing, engine, large, pixels, reading, receiving, rivals, scaling, text, transport
+from bench import audit_page, auditing, engine, large, pixels, reading, receiving, rivals, scaling, text, transport
 from bench.report import Row, machine, markdown, table, write_json
 
 _PARTS: dict[str, Callable[[bool, int], Iterator[Row]]] = {
@@ -27,6 +27,7 @@ _PARTS: dict[str, Callable[[bool, int], Iterator[Row]]] = {
     "memory": large.measure,
     "reading": reading.measure,
     "auditing": auditing.measure,
+    "audit_page": audit_page.measure,
 }
 _DEFAULT = Path(__file__).parent / "results.json"
 

@@ -1,7 +1,8 @@
 """Pages of the log for who asks about the past: from the files, blocking, a thread's. Never waits for the writer.
 
-A number or a moment is found by halving; of what lies between, at most `MOST_LOOKED_AT` records are looked at for one
-page, and the page says where the next one goes on. So a question costs the same on the first day and after years.
+A number or a moment is found by halving. What lies between is searched for the bytes that a record must have to be
+meant, so that what is rare is found among millions; only lines that have them are looked at. One page costs at most
+`MOST_BYTES` and `MOST_RECORDS`, and says where the next one goes on.
 
 Order is the order of numbers. Moments are only nearly in order: the clock can be put back, so that halving goes by
 them with `SLACK` to spare, and each record is then held to its own.
@@ -9,22 +10,21 @@ them with `SLACK` to spare, and each record is then held to its own.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
 
 from proxy.audit.chain import MAX_LINE, stamp
 from proxy.audit.follow import Cursor, cursor_after, number_of, offset_after, seq_of
 from proxy.audit.selection import EVERYTHING, Selection, parsed
+from proxy.audit.sifting import BLOCK, blocks, opened, sift
 from proxy.audit.sink_file import segments
 
-MOST_LOOKED_AT = 200_000
+MOST_BYTES = 2 << 30
+MOST_RECORDS = 200_000
 #: a clock that was put back by more than this hides records from a question by time, never from one by number
 SLACK = timedelta(minutes=10)
-_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,33 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one page may cost: bytes that are searched, records that are looked at, bytes in memory at once."""
+
+    bytes: int = MOST_BYTES
+    records: int = MOST_RECORDS
+    block: int = BLOCK
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """Records in the order that was asked for, as they stand in the log. ``next``: where to go on, None at the end."""
+    """Records in the order that was asked for, as they stand in the log. ``next``: where to go on, None at the end.
+
+    ``searched`` and ``looked_at``: the bytes and records that it took.
+    """
 
     lines: tuple[bytes, ...]
     next: Question | None
+    searched: int = 0
+    looked_at: int = 0
 
 
 class Lookup:
     """Answers questions about the log in ``folder``."""
 
-    def __init__(self, folder: Path, durable: Callable[[], int], most: int = MOST_LOOKED_AT) -> None:
+    def __init__(self, folder: Path, durable: Callable[[], int], bounds: Bounds | None = None) -> None:
         """``durable``: number of the last record that is on disk for good; nothing after it is shown."""
-        self._folder, self._durable, self._most = folder, durable, most
+        self._folder, self._durable, self._most = folder, durable, bounds or Bounds()
 
     @property
     def last(self) -> int:
@@ -60,17 +74,24 @@ class Lookup:
 
     def page(self, question: Question) -> Page:
         """At most ``limit`` records."""
-        low, high = self._bounds(question)
-        lines = _forwards(self._folder, low, high) if question.oldest else _backwards(self._folder, low, high)
-        meant, found = question.selection.test(), list[bytes]()
-        for looked_at, line in enumerate(lines, 1):
-            if meant(line):
-                found.append(line)
-            if len(found) >= question.limit or (looked_at >= self._most and seq_of(line)):
-                return Page(tuple(found), _next(question, seq_of(line)))
-        return Page(tuple(found), None)
+        low, high = self._between(question)
+        needles, meant = question.selection.needles(), question.selection.means
+        found, searched, looked_at = list[bytes](), 0, 0
+        for block in blocks(self._folder, low, high, question.oldest, self._most.block):
+            searched += len(block)
+            lines = sift(block, needles)
+            for line in lines if question.oldest else reversed(lines):
+                looked_at += 1
+                if meant(line):
+                    found.append(line)
+                if len(found) >= question.limit:
+                    return Page(tuple(found), _next(question, seq_of(line)), searched, looked_at)
+            enough = searched >= self._most.bytes or looked_at >= self._most.records
+            if enough and (seq := _farthest(block, question.oldest)):
+                return Page(tuple(found), _next(question, seq), searched, looked_at)
+        return Page(tuple(found), None, searched, looked_at)
 
-    def _bounds(self, question: Question) -> tuple[Cursor, Cursor]:
+    def _between(self, question: Question) -> tuple[Cursor, Cursor]:
         last = self._durable()
         if question.before is not None:
             last = min(last, question.before - 1)
@@ -87,7 +108,7 @@ class Lookup:
         """Behind the records up to ``moment``."""
         cursor = Cursor(0)
         for path in reversed(segments(self._folder)):
-            with _opened(path) as file:
+            with opened(path) as file:
                 if "" < _moment(file.readline(MAX_LINE)) <= moment:
                     offset = offset_after(file, file.seek(0, 2), _moment, moment)
                     return Cursor(number_of(path), offset)
@@ -98,11 +119,18 @@ class Lookup:
 def newest_first(folder: Path, last: int) -> Iterator[bytes]:
     """Records as they stand in the log of ``folder``, from number ``last`` back to the first."""
     if last > 0:
-        yield from _backwards(folder, Cursor(0), cursor_after(folder, last))
+        for block in blocks(folder, Cursor(0), cursor_after(folder, last), oldest=False):
+            yield from reversed(sift(block, ()))
 
 
 def _next(question: Question, seq: int) -> Question:
     return replace(question, after=seq) if question.oldest else replace(question, before=seq)
+
+
+def _farthest(block: bytes, oldest: bool) -> int:
+    """The number of the last record of ``block`` in the order of the question; 0 where there is none."""
+    lines = sift(block, ())
+    return next((seq for line in (reversed(lines) if oldest else lines) if (seq := seq_of(line))), 0)
 
 
 def _place(cursor: Cursor) -> tuple[int, int]:
@@ -116,49 +144,3 @@ def _moment(line: bytes) -> str:
 
 def _moved(moment: str, by: timedelta) -> str:
     return stamp(datetime.fromisoformat(moment).astimezone(UTC) + by)
-
-
-def _parts(folder: Path, low: Cursor, high: Cursor) -> list[tuple[Path, int, int | None]]:
-    """The segments between two places, with the bytes of each that lie there; None: to its end."""
-    found = []
-    for path in segments(folder):
-        number = number_of(path)
-        if low.segment <= number <= high.segment:
-            start = low.offset if number == low.segment else 0
-            found.append((path, start, high.offset if number == high.segment else None))
-    return found
-
-
-def _opened(path: Path) -> BinaryIO:
-    """A segment; nothing where its time has come meanwhile."""
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        return io.BytesIO()
-
-
-def _forwards(folder: Path, low: Cursor, high: Cursor) -> Iterator[bytes]:
-    for path, start, end in _parts(folder, low, high):
-        with _opened(path) as file:
-            file.seek(start)
-            at = start
-            while (end is None or at < end) and (line := file.readline(MAX_LINE + 1)).endswith(b"\n"):
-                at += len(line)
-                yield line[:-1]
-
-
-def _backwards(folder: Path, low: Cursor, high: Cursor) -> Iterator[bytes]:
-    for path, start, end in reversed(_parts(folder, low, high)):
-        with _opened(path) as file:
-            yield from _from_the_end(file, start, file.seek(0, 2) if end is None else end)
-
-
-def _from_the_end(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
-    rest = b""
-    while end > start:
-        at = max(start, end - _BLOCK)
-        file.seek(at)
-        lines = (file.read(end - at) + rest).split(b"\n")
-        rest = lines.pop(0) if at > start else b""
-        yield from (line for line in reversed(lines) if line)
-        end = at

@@ -6,12 +6,15 @@ Most lines are passed over without being parsed: what a record must have to be m
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 #: members of a record by which can be asked, as they are called in a question, and the ones that are compared
 BY_MEMBER = {"type": "types", "outcome": "outcomes", "project": "projects", "reason": "reasons"}
+#: where a record states its moment: ``ts`` and ``type`` of an object would stand before
+_STAMP = re.compile(rb'"ts":"([0-9T:.-]{26}Z)","type":"')
 BY_VALUE = {"peer": ("peer", "behalf"), "object": ("object",)}
 #: as many values may be asked for at once, and each be so long
 MOST_VALUES, LONGEST = 50, 300
@@ -36,12 +39,21 @@ class Selection:
 
     def test(self) -> Callable[[bytes], bool]:
         """Whether a line is meant, and may be shown."""
-        needles = [tuple(json.dumps(value).encode("ascii") for value in wanted) for wanted in self._sets() if wanted]
+        needles = self.needles()
 
         def meant(line: bytes) -> bool:
-            return all(any(needle in line for needle in any_of) for any_of in needles) and self._means(line)
+            return all(any(needle in line for needle in any_of) for any_of in needles) and self.means(line)
 
         return meant
+
+    def needles(self) -> list[tuple[bytes, ...]]:
+        """What stands in every line that is meant, as it is written there: one of each."""
+        found = [tuple(_text(value) for value in wanted) for wanted in (self.objects, self.peers) if wanted]
+        members = {"reason": self.reasons, "type": self.types, "outcome": self.outcomes, "project": self.projects}
+        found += [tuple(_member(name, value) for value in wanted) for name, wanted in members.items() if wanted]
+        if self.visible is not None:
+            found.append(tuple(_member("project", value) for value in self.visible))
+        return found  # what is rarest mostly first: the search of a block ends with what it has none of
 
     def may_see(self, projects: frozenset[str] | None) -> Selection:
         """The same question by somebody who may see ``projects``; None: everything."""
@@ -51,11 +63,10 @@ class Selection:
         """By what was asked, for a record of the question: never the values, which anybody can type."""
         return [field.name for field in fields(self) if field.name != "visible" and getattr(self, field.name)]
 
-    def _sets(self) -> tuple[frozenset[str], ...]:
-        seen = self.visible or frozenset()
-        return self.types, self.outcomes, self.projects, self.reasons, self.peers, self.objects, seen
-
-    def _means(self, line: bytes) -> bool:
+    def means(self, line: bytes) -> bool:
+        """Whether a line that has the `needles` is meant, and may be shown."""
+        if not self._near(line):
+            return False
         record = parsed(line)
         if record is None or (self.visible is not None and record.get("project") not in self.visible):
             return False
@@ -70,6 +81,12 @@ class Selection:
         moment = str(record.get("ts", ""))
         return members and values and self.since <= moment and (not self.until or moment < self.until)
 
+    def _near(self, line: bytes) -> bool:
+        """False for a line that says of itself that its time is another; most need not be parsed for that."""
+        stated = _STAMP.search(line, max(0, line.rfind(b'"ts":"'))) if self.since or self.until else None
+        moment = stated[1].decode("ascii") if stated is not None else ""
+        return not moment or (self.since <= moment and (not self.until or moment < self.until))
+
 
 EVERYTHING = Selection()
 
@@ -81,6 +98,15 @@ def parsed(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and isinstance(record.get("seq"), int) else None
+
+
+def _text(value: str) -> bytes:
+    """As canonical JSON has it."""
+    return json.dumps(value).encode("ascii")
+
+
+def _member(name: str, value: str) -> bytes:
+    return _text(name) + b":" + _text(value)
 
 
 def _texts(value: object, names: bool = False) -> Iterator[str]:

@@ -11,9 +11,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from proxy.audit import lookup
 from proxy.audit.chain import Position, seal, stamp
-from proxy.audit.lookup import Lookup, Page, Question
+from proxy.audit.lookup import Bounds, Lookup, Page, Question
 from proxy.audit.selection import Selection
 from proxy.service.ports import AuditEvent
 
@@ -60,13 +59,21 @@ def test_pages_have_every_record_once(folder: Path, oldest: bool, limit: int) ->
 
 
 def test_a_selection_over_pages(folder: Path) -> None:
-    found = Lookup(folder, lambda: 1000, most=37)
+    found = Lookup(folder, lambda: 1000, Bounds(records=37, block=5000))
     selection = Selection(types=frozenset({"t1"}), visible=frozenset({"b"}))
     expected = [n for n in range(1, 1001) if n % 3 == 2 and n % 2 == 0]
     assert everything(found, Question(selection, oldest=True)) == expected
     assert everything(found, Question(selection)) == expected[::-1]
-    rare = found.page(Question(Selection(types=frozenset({"none"}))))
-    assert (rare.lines, rare.next and rare.next.before) == ((), 1000 - 36)  # looked at enough for one page
+    nothing, little = Selection(types=frozenset({"t1"}), reasons=frozenset({"none"})), Bounds(bytes=20_000, block=5000)
+    assert found.page(Question(nothing)) == Page(
+        (), None, found.page(Question(nothing)).searched, 0
+    )  # searched, not looked at
+    rare = Lookup(folder, lambda: 1000, little).page(Question(nothing))
+    assert rare.lines == ()
+    assert rare.next is not None  # searched enough for one page
+    assert rare.next.before is not None
+    assert 900 < rare.next.before < 1000
+    assert 20_000 <= rare.searched < 26_000
 
 
 def test_nothing_that_is_not_durable_is_shown(folder: Path) -> None:
@@ -102,7 +109,7 @@ def test_a_segment_that_retention_took_and_lines_that_are_none(folder: Path) -> 
     (folder / "audit-000001.jsonl").unlink()
     with (folder / "audit-000003.jsonl").open("ab") as file:
         file.write(b"\nnonsense\n{}\n")
-    found = Lookup(folder, lambda: 1000, most=20)
+    found = Lookup(folder, lambda: 1000, Bounds(records=20, block=1000))
     assert everything(found, Question(oldest=True)) == list(range(101, 1001))
     assert everything(found, Question()) == list(range(1000, 100, -1))
 
@@ -135,4 +142,3 @@ def test_a_question_by_number_or_time_reads_little(tmp_path: Path, monkeypatch: 
         Counted.bytes_read = 0
         assert numbers(found.page(question)) == [3001, 3002, 3003, 3004, 3005]
         assert 0 < Counted.bytes_read < size / 10 + 4 * (1 << 16)
-    assert lookup.MOST_LOOKED_AT >= 1000
