@@ -21,7 +21,6 @@ from proxy.service.reidentify import Reidentify
 from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message
 from proxy.service.replay import Replay
 
-
 #: who may open the socket
 OPERATOR = Peer("cli")
 
