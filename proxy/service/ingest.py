@@ -18,6 +18,7 @@ from typing import Literal
 from proxy.deid.types import Claimed, Original, Report
 from proxy.errors import MALFORMED_REASONS, AuditUnavailable, InstanceHeld, Reason, Unavailable
 from proxy.service import events
+from proxy.service.arrival import Arrival
 from proxy.service.ports import (
     AuditTrail,
     Deidentifier,
@@ -27,7 +28,6 @@ from proxy.service.ports import (
     Quarantine,
     Released,
     Spool,
-    SpoolItem,
 )
 from proxy.workers.arena import Arena
 
@@ -95,35 +95,37 @@ class Ingest:
         """
         if project not in self._projects:
             raise Unavailable("no such project")
-        work = asyncio.ensure_future(self._receive(project, arena, claimed, peer))
+        work = asyncio.ensure_future(self._receive(Arrival(project, arena, claimed, peer)))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             await _finished(work)
             raise
 
-    async def _receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
+    async def _receive(self, arrival: Arrival) -> Outcome:
         started = time.monotonic()
         try:
-            verdict = await self._deidentifier.run(project, arena, claimed)
+            verdict = await self._deidentifier.run(arrival.project, arrival.arena, arrival.claimed)
             if isinstance(verdict, Released):
-                return await self._release(project, arena, peer, verdict)
-            return await self._hold(project, arena, claimed, peer, verdict)
+                return await self._release(arrival, verdict)
+            return await self._hold(arrival, verdict)
         except Unavailable as error:
-            await self._refused(project, arena, peer, error)
+            await self._refused(arrival, error)
             raise
         except InstanceHeld as error:  # the spool did not find the bytes that the gate saw
             held = Held(error.reason, error.detail)
         except Exception as error:  # noqa: BLE001 - a bug must cost this instance only, and not its bytes
             held = Held(Reason.ENGINE_ERROR, type(error).__name__)
         spent = (time.monotonic() - started) * 1000
-        return await self._hold_after_bug(project, arena, claimed, peer, replace(held, milliseconds=spent))
+        return await self._hold_after_bug(arrival, replace(held, milliseconds=spent))
 
-    async def _release(self, project: str, arena: Arena, peer: Peer, verdict: Released) -> Outcome:
+    async def _release(self, arrival: Arrival, verdict: Released) -> Outcome:
+        project = arrival.project
         destinations = self._projects[project].destinations
-        placed = await self._spool.place(verdict.release, verdict.chunks, arena)
+        placed = await self._spool.place(verdict.release, verdict.chunks, arrival.arena)
         item = placed.item
-        record = self._record(project, arena, peer, verdict, item)
+        told = events.released(project, arrival.peer, item, verdict.report, verdict.original)
+        record = arrival.record(self._audit, told)
         try:
             # all this waiting at once: nothing can follow any of it but the row, which needs it all
             await _all(self._spool.settle(placed), record, self._remember(project, verdict.report, verdict.original))
@@ -136,33 +138,31 @@ class Ingest:
         asyncio.get_running_loop().call_soon(self._notify, destinations)
         return Outcome(True, None, verdict.original, verdict.report, verdict.milliseconds, "accept")
 
-    async def _record(self, project: str, arena: Arena, peer: Peer, verdict: Released, item: SpoolItem) -> None:
-        received = events.received(project, peer, arena.size)
-        await self._audit.record(received, events.released(project, peer, item, verdict.report, verdict.original))
-
-    async def _hold(self, project: str, arena: Arena, claimed: Claimed, peer: Peer, held: Held) -> Outcome:
-        entry = await self._quarantine.seal(arena, project, peer, claimed, held.reason, held.detail)
-        received, kept = events.received(project, peer, arena.size), events.held(project, peer, entry, held.original)
-        await self._audit.record(received, kept)
-        refuse = held.reason in MALFORMED_REASONS or self._projects[project].held_answer == "refuse"
+    async def _hold(self, arrival: Arrival, held: Held) -> Outcome:
+        a = arrival
+        entry = await self._quarantine.seal(a.arena, a.project, a.peer, a.claimed, held.reason, held.detail)
+        await a.record(self._audit, events.held(a.project, a.peer, entry, held.original))
+        refuse = held.reason in MALFORMED_REASONS or self._projects[a.project].held_answer == "refuse"
         answer: Answer = "refuse" if refuse else "accept"
         return Outcome(False, held.reason, held.original, None, held.milliseconds, answer)
 
-    async def _hold_after_bug(self, project: str, arena: Arena, claimed: Claimed, peer: Peer, held: Held) -> Outcome:
+    async def _hold_after_bug(self, arrival: Arrival, held: Held) -> Outcome:
         try:
-            return await self._hold(project, arena, claimed, peer, held)
+            return await self._hold(arrival, held)
         except Unavailable as error:
-            await self._refused(project, arena, peer, error)
+            await self._refused(arrival, error)
             raise
         except Exception as error:  # noqa: BLE001 - not even sealed: only the sender still has it
             raise Unavailable(f"cannot seal the instance: {type(error).__name__}") from None
 
-    async def _refused(self, project: str, arena: Arena, peer: Peer, error: Unavailable) -> None:
+    async def _refused(self, arrival: Arrival, error: Unavailable) -> None:
         """Record a refusal where that is possible; a refusal promises nothing, so it needs no record to stand."""
         if isinstance(error, AuditUnavailable):
             return
         try:
-            await self._audit.record(events.refused(project, peer, arena.size, type(error).__name__))
+            why = type(error).__name__
+            told = events.refused(arrival.project, arrival.peer, arrival.arena.size, why)
+            await arrival.record(self._audit, told)
         except Unavailable:
             return
 
