@@ -207,7 +207,9 @@ class App:
             request_seconds=config.http.request_seconds,
             tls=self.certificates.get("http.tls"),
             reading=self.sinks.reading,
-            console=make_console(config, self.audit, self.status, self.quarantine.list, self.sinks),
+            console=make_console(
+                config, self.audit, self.status, self.quarantine.list, self.sinks, self.ruling, self.reload
+            ),
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()

@@ -7,16 +7,22 @@ from typing import Any
 
 from aiohttp import web
 
+from proxy.audit.lookup import Lookup
 from proxy.audit.trail import AuditLog
 from proxy.auditing import AuditSinks
 from proxy.config import Config
 from proxy.console.application import Console
+from proxy.console.frame import Part
 from proxy.console.overview import Overview, Running
+from proxy.console.rules import Rulebook, RulesPages
 from proxy.console.visitor import Visits
 from proxy.dicomweb.forwarded import address
 from proxy.dicomweb.projects import Projects
+from proxy.ruling import Ruling
+from proxy.service.effective_rules import EffectiveRules
 from proxy.service.passwords import Passwords
-from proxy.service.ports import HeldInstance
+from proxy.service.ports import HeldInstance, Peer
+from proxy.service.rules_history import RulesHistory
 from proxy.service.sessions import Sessions
 from proxy.service.sign_in import Desk
 from proxy.store.accounts import FILE, AccountsFile
@@ -28,6 +34,8 @@ def make_console(
     status: Callable[[], Awaitable[Mapping[str, Any]]],
     held: Callable[[], Awaitable[Sequence[HeldInstance]]],
     sinks: AuditSinks,
+    ruling: Ruling,
+    reload: Callable[[Peer], Awaitable[Mapping[str, str]]],
 ) -> web.Application | None:
     """The application below /console; None where it is off. `ConfigError` for accounts that cannot be read."""
     if not config.console.enabled:
@@ -36,5 +44,7 @@ def make_console(
     desk = Desk(AccountsFile(config.data_dir / FILE).read, sessions, Passwords(), audit)
     projects = {name: project.destinations for name, project in config.projects.items()}
     running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects, sinks.flow.window)
-    parts = [Overview(running)]
+    history = RulesHistory(Lookup(config.data_dir / "audit", lambda: audit.position.seq))
+    book = Rulebook(EffectiveRules(lambda: ruling.specs, lambda: ruling.policies), history, reload)
+    parts: list[Part] = [Overview(running), RulesPages(book)]
     return Console(desk, Visits(address, Projects({}, config.http.public_url).root), parts).application
