@@ -10,6 +10,7 @@ from proxy.dicomweb.auth import Access
 from proxy.dicomweb.forwarded import Hops
 from proxy.dicomweb.jwks import Jwks, from_file, from_url
 from proxy.dicomweb.outgoing import trusting
+from proxy.entrance import make_client
 from proxy.errors import ConfigError
 from proxy.reading import arrivals_of
 from proxy.service.callers import Callers, Verb, grants_of, scope_of
@@ -89,6 +90,8 @@ def check_callers(config: Config) -> None:
         _keys(auth.oidc)
     if config.console.enabled:
         accounts(config.data_dir / FILE)
+    if config.console.enabled and config.console.oidc is not None:
+        make_client(config.console.oidc)
 
 
 def make_hops(config: Config) -> Hops:

@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from proxy.config_audit import Audit, audit_at
 from proxy.config_clinical import ClinicalSystem, CommitmentReports, clinical, clinical_at, reports_at
-from proxy.config_console import Console
+from proxy.config_console import Console, console, console_at
 from proxy.config_destinations import Destination, EncryptOriginals, IdentityDrawer, destination_at
 from proxy.config_listening import Dimse, Http, dimse_at, exposed, http_at
 from proxy.config_moves import MoveDestinations, moves, moves_at
@@ -118,6 +118,7 @@ class Config(Strict):
         yield from peers(self.peers, self.dimse.host, self.dimse.tls, self.projects, moving)
         yield from moves({n: p.move_destinations for n, p in self.projects.items()}, self.move_destinations)
         yield from clinical({n: p.clinical for n, p in self.projects.items()}, self.clinical, bool(self.peers))
+        yield from console(self.console, self.http.public_url, self.projects)
         if not self.insecure_network:
             yield from exposed(self.dimse, self.http, self.peers)
         for name, project in self.projects.items():
@@ -186,6 +187,7 @@ def _resolved(config: Config, base: Path) -> Config:
         "pixel_rules_dir": base / config.pixel_rules_dir,
         "dimse": dimse_at(config.dimse, base),
         "audit": audit_at(config.audit, base),
+        "console": console_at(config.console, base),
         "http": http_at(config.http, base),
         "commitment_reports": reports_at(config.commitment_reports, base),
         "clinical": clinical_at(config.clinical, base),

@@ -18,14 +18,11 @@ from proxy.console.rules import Rulebook, RulesPages
 from proxy.console.visitor import Visits
 from proxy.dicomweb.forwarded import address
 from proxy.dicomweb.projects import Projects
+from proxy.entrance import make_desk, make_door
 from proxy.ruling import Ruling
 from proxy.service.effective_rules import EffectiveRules
-from proxy.service.passwords import Passwords
 from proxy.service.ports import HeldInstance, Peer
 from proxy.service.rules_history import RulesHistory
-from proxy.service.sessions import Sessions
-from proxy.service.sign_in import Desk
-from proxy.store.accounts import FILE, AccountsFile
 
 
 def make_console(
@@ -40,11 +37,12 @@ def make_console(
     """The application below /console; None where it is off. `ConfigError` for accounts that cannot be read."""
     if not config.console.enabled:
         return None
-    sessions = Sessions(config.console.idle_minutes * 60, config.console.session_hours * 3600)
-    desk = Desk(AccountsFile(config.data_dir / FILE).read, sessions, Passwords(), audit)
+    desk = make_desk(config.console, config.data_dir, audit)
+    door = make_door(config.console, config.http.public_url, desk, audit)
     projects = {name: project.destinations for name, project in config.projects.items()}
     running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects, sinks.flow.window)
     history = RulesHistory(Lookup(config.data_dir / "audit", lambda: audit.position.seq))
     book = Rulebook(EffectiveRules(lambda: ruling.specs, lambda: ruling.policies), history, reload)
     parts: list[Part] = [Overview(running), RulesPages(book)]
-    return Console(desk, Visits(address, Projects({}, config.http.public_url).root), parts).application
+    visits = Visits(address, Projects({}, config.http.public_url).root)
+    return Console(desk, visits, parts, door, config.console.local_accounts).application

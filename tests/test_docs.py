@@ -14,7 +14,7 @@ from proxy.commands import demo, demo_table
 from proxy.config import Config, Project
 from proxy.config_auth import Admission, Auth, Oidc
 from proxy.config_clinical import ClinicalSystem, CommitmentReports, Requester
-from proxy.config_console import Console
+from proxy.config_console import Console, ConsoleOidc
 from proxy.config_destinations import DicomwebDestination, DimseDestination
 from proxy.config_moves import MoveDestination
 from proxy.config_peers import Peer
@@ -91,9 +91,13 @@ def test_the_administration_page_explains_every_setting_of_workstations() -> Non
 def test_the_administration_page_explains_every_setting_of_the_console() -> None:
     explained = set(re.findall(r"`([a-z_]+)`", ADMINISTRATION.split("## People")[1].split("\n## ")[0]))
     assert _settings(Console) - explained == set()
-    assert (
-        _settings(Console) - set(re.findall(r"([a-z_]+): ", TEMPLATE.split("# console: ")[1].split("\n")[0])) == set()
-    )
+
+
+def test_the_commented_site_and_the_console_page_name_every_setting_of_the_console() -> None:
+    shown = set(re.findall(r"([a-z_]+):", TEMPLATE.split("# console:")[1].split("\n\n")[0]))
+    assert (_settings(Console) | _settings(ConsoleOidc)) - shown == set()
+    page = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
+    assert _settings(ConsoleOidc) - set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == set()
 
 
 def test_the_commented_site_names_every_limit() -> None:

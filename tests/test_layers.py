@@ -58,6 +58,7 @@ TOP = {
     "control",
     "control_client",
     "desk",
+    "entrance",
     "site",
     "listening",
     "notebook",

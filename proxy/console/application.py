@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from proxy.console.door import Door, House
 from proxy.console.frame import SMALL, Part, Route, Visit
 from proxy.console.pages import STATIC, Pages, moved
 from proxy.console.refusal import Refusal
@@ -27,10 +28,16 @@ _AWAY = "This cannot be done right now: the accounts, the store or the audit log
 
 
 class Console:
-    """``application`` is to be mounted at `visitor.PLACE`; the first of ``parts`` has its first page."""
+    """``application`` is to be mounted at `visitor.PLACE`; the first of ``parts`` has its first page.
 
-    def __init__(self, desk: Desk, visits: Visits, parts: Sequence[Part]) -> None:
+    ``door``: where an OpenID provider lets people in, besides or instead of accounts of this site (``local``).
+    """
+
+    def __init__(
+        self, desk: Desk, visits: Visits, parts: Sequence[Part], door: Door | None = None, local: bool = True
+    ) -> None:
         self._desk, self._visits = desk, visits
+        self._ways = {"local": local, "provider": door.words if door is not None else ""}
         self._pages, self._forms = Pages(), Forms(visits)
         self._session, self._before = Cookie("veil-session", visits), Cookie("veil-form", visits)
         self._entries = [entry for part in parts for entry in part.entries]
@@ -45,6 +52,8 @@ class Console:
         router.add_get("/sign-in", self._ask)
         router.add_post("/sign-in", self._sign_in)
         router.add_post("/sign-out", self._sign_out)
+        if door is not None:
+            door.open(router, House(visits, self._pages, self._session, self._form, self._wait, self._guest))
         router.add_get("/{path:.*}", self._nothing)
 
     def _answer(self, route: Route) -> _Answer:
@@ -82,10 +91,7 @@ class Console:
         except Unknown:
             return self._form(request, _WRONG, HTTPStatus.UNAUTHORIZED)
         except TooOften as often:
-            words = f"Too many attempts. The next one counts in {often.wait} seconds."
-            response = self._form(request, words, HTTPStatus.TOO_MANY_REQUESTS)
-            response.headers["Retry-After"] = str(often.wait)
-            return response
+            return self._wait(request, often)
         response = moved(self._visits.at(request))
         if old := self._session.read(request):
             await self._desk.sign_out(old, self._visits.peer(request))
@@ -113,8 +119,14 @@ class Console:
         """The sign-in page, with a cookie for its form."""
         cookie = self._before.read(request) or new_cookie()
         token, at = self._forms.token(cookie), self._visits.at(request)
-        response = self._pages.page("sign_in", status, at=at, guest=None, problem=problem, token=token)
+        response = self._pages.page("sign_in", status, at=at, guest=None, problem=problem, token=token, **self._ways)
         self._before.set(request, response, cookie)
+        return response
+
+    def _wait(self, request: web.Request, often: TooOften) -> web.Response:
+        words = f"Too many attempts. The next one counts in {often.wait} seconds."
+        response = self._form(request, words, HTTPStatus.TOO_MANY_REQUESTS)
+        response.headers["Retry-After"] = str(often.wait)
         return response
 
     @web.middleware

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp import BodyPartReader, web
@@ -51,10 +52,13 @@ class Visits:
 
 
 class Cookie:
-    """A cookie of 256 random bits that scripts cannot read and other sites' requests do not carry."""
+    """A cookie of 256 random bits that scripts cannot read and other sites' requests do not carry.
 
-    def __init__(self, name: str, visits: Visits) -> None:
-        self._name, self._visits = name, visits
+    ``crossing`` ``Lax``: they do where they lead the browser here, with GET (RFC 6265bis 8.8.2).
+    """
+
+    def __init__(self, name: str, visits: Visits, crossing: Literal["Strict", "Lax"] = "Strict") -> None:
+        self._name, self._visits, self._crossing = name, visits, crossing
 
     def read(self, request: web.Request) -> str:
         """Its value; "" where there is none, or none of ours."""
@@ -65,13 +69,15 @@ class Cookie:
         """Until the browser ends. Over TLS the name makes sure that no other host has set it (RFC 6265bis __Host-)."""
         secure = self._visits.encrypted(request)
         response.set_cookie(
-            self._full_name(request), value, path="/", httponly=True, samesite="Strict", secure=secure or None
+            self._full_name(request), value, path="/", httponly=True, samesite=self._crossing, secure=secure or None
         )
 
     def drop(self, request: web.Request, response: web.StreamResponse) -> None:
         """Have the browser forget it."""
         secure = self._visits.encrypted(request)
-        response.del_cookie(self._full_name(request), path="/", httponly=True, samesite="Strict", secure=secure or None)
+        response.del_cookie(
+            self._full_name(request), path="/", httponly=True, samesite=self._crossing, secure=secure or None
+        )
 
     def _full_name(self, request: web.Request) -> str:
         return ("__Host-" if self._visits.encrypted(request) else "") + self._name

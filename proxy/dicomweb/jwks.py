@@ -81,17 +81,18 @@ def from_url(url: str, tls: ssl.SSLContext | None = None) -> Fetch:
         ):
             if response.status != 200:
                 raise ValueError("another status than 200")
-            return await _bounded(response)
+            return await bounded(response)
 
     return fetch
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+async def bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The body of ``response``; ValueError for more than a provider has to say."""
     body = b""
     async for chunk in response.content.iter_chunked(1 << 16):
         body += chunk
         if len(body) > _MOST_BYTES:
-            raise ValueError("more than a set of keys can be")
+            raise ValueError("more than a provider has to say")
     return body
 
 

@@ -1,4 +1,4 @@
-"""Access tokens of an OpenID provider: JWT (RFC 7519, RFC 8725) signed with one of its published keys (RFC 7517).
+"""Tokens of an OpenID provider: JWT (RFC 7519, RFC 8725) signed with one of its published keys (RFC 7517).
 
 The key says which algorithms it may be used with, never the token: no `none`, and no HMAC with what is public. Where
 keys come from is `Keys`; nothing here reads a file or asks a network.
@@ -7,7 +7,7 @@ keys come from is `Keys`; nothing here reads a file or asks a network.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -104,33 +104,43 @@ class OidcCallers:
 
     async def caller(self, token: str) -> Caller:
         """See `Callers.caller`."""
-        kid, algorithm = _header(token)
-        key = await self._keys.key(kid)
-        if algorithm not in key.algorithms:
-            raise Unknown("bad-algorithm")
-        claims = self._verified(token, key, algorithm)
-        name = claims.get(self._name_claim)
-        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
-            raise Unknown("no-name")
+        claims = await verified(token, self._keys, self._issuer, self._audience, self._leeway)
+        name = name_in(claims, self._name_claim)
         said = claims.get(self._scope_claim, "")
         scopes = said.split(" ") if isinstance(said, str) else said
         if not isinstance(scopes, list):
             raise Unknown("malformed-token")
         return Caller(f"oidc:{name}", grants_of(scope for scope in scopes if isinstance(scope, str)))
 
-    def _verified(self, token: str, key: SigningKey, algorithm: str) -> dict[str, Any]:
-        try:
-            return jwt.decode(
-                token,
-                key.key,
-                algorithms=[algorithm],
-                audience=self._audience,
-                issuer=self._issuer,
-                leeway=self._leeway,
-                options={"require": ["exp", "iss", "aud"]},
-            )
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise Unknown(next((why for kind, why in _REASONS if isinstance(error, kind)), "malformed-token")) from None
+
+async def verified(
+    token: str, keys: Keys, issuer: str, audience: str, leeway: int, require: Sequence[str] = ("exp", "iss", "aud")
+) -> dict[str, Any]:
+    """The claims of a token that ``issuer`` signed for ``audience`` and that is good now. `Unknown`, `CannotJudge`."""
+    kid, algorithm = _header(token)
+    key = await keys.key(kid)
+    if algorithm not in key.algorithms:
+        raise Unknown("bad-algorithm")
+    try:
+        return jwt.decode(
+            token,
+            key.key,
+            algorithms=[algorithm],
+            audience=audience,
+            issuer=issuer,
+            leeway=leeway,
+            options={"require": list(require)},
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise Unknown(next((why for kind, why in _REASONS if isinstance(error, kind)), "malformed-token")) from None
+
+
+def name_in(claims: Mapping[str, Any], claim: str) -> str:
+    """What names somebody in the audit trail; `Unknown` for what is no name."""
+    name = claims.get(claim)
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+        raise Unknown("no-name")
+    return name
 
 
 def _header(token: str) -> tuple[str | None, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from proxy.service.callers import Caller, Grants, Verb
 from proxy.service.ports import AuditEvent, Peer
@@ -36,20 +37,24 @@ Roles = Mapping[str, frozenset[Role]]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who signs in with a password, of which ``password`` is the encoded argon2id hash."""
+    """Somebody who signs in: with a password, of which ``password`` is the encoded argon2id hash, or at a provider.
+
+    ``kind``: ``user`` is an account of this site, ``oidc`` one of its OpenID provider, which has no password here.
+    """
 
     name: str
     roles: Roles
     password: str = field(repr=False)
+    kind: Literal["user", "oidc"] = "user"
+
+    @property
+    def known_as(self) -> str:
+        """As audit records name the account."""
+        return f"{self.kind}:{self.name}"
 
     def caller(self) -> Caller:
         """Who that is to everything that asks for verbs."""
-        return Caller(caller_name(self.name), grants_of_roles(self.roles))
-
-
-def caller_name(account: str) -> str:
-    """As audit records name the account."""
-    return f"user:{account}"
+        return Caller(self.known_as, grants_of_roles(self.roles))
 
 
 def grants_of_roles(roles: Roles) -> Grants:

@@ -1,17 +1,20 @@
 """Who is signed in: sessions in memory, known by 256 random bits of which only the SHA-256 is kept.
 
-A restart ends all of them. A session also ends when it was not used for a while, when it is old, and when its account
-is gone or has another password.
+A restart ends all of them. A session also ends when it was not used for a while, when it is old, when what its holder
+was let in by has expired, and when its account is gone or has another password.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from proxy.service.people import Account
 
 _BYTES = 32
 _MOST = 10_000
@@ -24,12 +27,12 @@ def boot_time() -> float:
 
 @dataclass(slots=True)
 class Session:
-    """One browser of one account; ``password``: the hash of the account when it began."""
+    """One browser of ``account``, as that was when it began. ``until``: it ends then at the latest."""
 
-    name: str
-    password: str
+    account: Account
     began: float
     used: float
+    until: float
 
 
 class Sessions:
@@ -40,10 +43,10 @@ class Sessions:
         self._idle, self._lifetime, self._clock, self._most = idle, lifetime, clock, most
         self._kept: OrderedDict[str, Session] = OrderedDict()
 
-    def begin(self, name: str, password: str) -> str:
-        """The id of a new session, to be told to nobody but the browser."""
+    def begin(self, account: Account, seconds: float = math.inf) -> str:
+        """The id of a new session of so many seconds at most, to be told to nobody but the browser."""
         made, now = secrets.token_urlsafe(_BYTES), self._clock()
-        self._kept[_digest(made)] = Session(name, password, now, now)
+        self._kept[_digest(made)] = Session(account, now, now, now + seconds)
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
         return made
@@ -56,6 +59,8 @@ class Sessions:
             return None, ""
         if now - session.began >= self._lifetime:
             return session, "too-old"
+        if now >= session.until:
+            return session, "expired"
         if now - session.used >= self._idle:
             return session, "idle"
         session.used = now

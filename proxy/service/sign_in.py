@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from proxy.service.callers import Caller, Unknown
 from proxy.service.events import denied
 from proxy.service.passwords import Passwords
-from proxy.service.people import Account, accounts_changed, caller_name, signed_in, signed_out, turned_away
+from proxy.service.people import Account, accounts_changed, signed_in, signed_out, turned_away
 from proxy.service.ports import AuditTrail, Peer
 from proxy.service.rate import Rates
 from proxy.service.sessions import Sessions
@@ -65,26 +66,29 @@ class Desk:
         """The id of a new session. `Unknown`: wrong name or password; `TooOften`."""
         account = (await self._accounts()).get(name)
         if account is not None:
-            peer = replace(peer, name=caller_name(account.name))
-        await self._in_time(name, peer)
+            peer = replace(peer, name=account.known_as)
+        await self.in_time(peer, name)
         if not await self._passwords.match(account.password if account else None, password) or account is None:
             why = "wrong-name" if account is None else "wrong-password"
             await self._audit.record(turned_away(peer, why))
             raise Unknown(why)
-        await self._audit.record(signed_in(peer))
-        return self._sessions.begin(account.name, account.password)
+        return await self.admit(account, peer)
+
+    async def admit(self, account: Account, peer: Peer, seconds: float = math.inf) -> str:
+        """The id of a new session of ``account``, which has been proven, of so many seconds at most."""
+        await self._audit.record(signed_in(replace(peer, name=account.known_as)))
+        return self._sessions.begin(account, seconds)
 
     async def guest(self, session_id: str, peer: Peer) -> Guest | None:
         """Who is signed in with this session, with the roles of now; None for nobody (any more)."""
         session, why = self._sessions.find(session_id)
         if session is None:
             return None
-        account = (await self._accounts()).get(session.name)
-        if not why and (account is None or account.password != session.password):
-            why = "account-changed"
+        account = await self._as_now(session.account)
         if why or account is None:
             self._sessions.end(session_id)
-            await self._audit.record(signed_out(replace(peer, name=caller_name(session.name)), why))
+            named = replace(peer, name=session.account.known_as)
+            await self._audit.record(signed_out(named, why or "account-changed"))
             return None
         return Guest(account, account.caller())
 
@@ -93,7 +97,7 @@ class Desk:
         session, _ = self._sessions.find(session_id)
         self._sessions.end(session_id)
         if session is not None:
-            await self._audit.record(signed_out(replace(peer, name=caller_name(session.name))))
+            await self._audit.record(signed_out(replace(peer, name=session.account.known_as)))
 
     async def refuse(self, peer: Peer, why: str, project: str = "", verb: str = "") -> None:
         """Record that a request was not served; `TooOften`: it was not even recorded."""
@@ -102,9 +106,18 @@ class Desk:
             raise TooOften(wait)
         await self._audit.record(denied(peer, why, project, verb))
 
-    async def _in_time(self, name: str, peer: Peer) -> None:
+    async def _as_now(self, account: Account) -> Account | None:
+        """None for an account that is gone, or has another password. Of a provider's nothing more is heard."""
+        if account.kind != "user":
+            return account
+        now = (await self._accounts()).get(account.name)
+        return now if now is not None and now.password == account.password else None
+
+    async def in_time(self, peer: Peer, name: str | None = None) -> None:
+        """Count an attempt, of ``name`` where one is tried: `TooOften`."""
         wait = self._by_address.take(peer.address)
-        wait = wait or self._by_name.take(hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest())
+        if not wait and name is not None:
+            wait = self._by_name.take(hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest())
         if wait:
             if not self._said.take(peer.address):
                 await self._audit.record(turned_away(peer, "too-often"))

@@ -37,6 +37,14 @@ def read_private(path: Path, hint: str) -> bytes:
     return text
 
 
+def read_secret(path: Path) -> str:
+    """The one line of ``path``, which only its owner may read; `ConfigError` for anything else."""
+    line = read_private(path, "what a provider gave to Veil, in one line").removesuffix(b"\n").removesuffix(b"\r")
+    if not line or not line.isascii() or not line.decode("ascii").isprintable():
+        raise ConfigError(str(path), "it holds one line of printable ASCII characters")
+    return line.decode("ascii")
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Two who change a file of ``folder`` at the same time wait for each other."""

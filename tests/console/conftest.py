@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from proxy.console.application import Console
+from proxy.console.door import Door
 from proxy.console.frame import Part
 from proxy.console.overview import Overview, Running
 from proxy.console.visitor import Visits
@@ -57,6 +58,8 @@ class Place:
         self.counted_in_log = [Key("received", "research", ""), Key("held", "other", "")]
         self.counted_in_log += [Key("delivered", "research", "archive"), Key("delivered", "other", "archive")]
         self.parts: list[Part] = []
+        self.door: Callable[[Desk], Door] | None = None
+        self.local = True
         self.hops = Hops()
 
     async def record(self, *events: AuditEvent) -> None:
@@ -85,7 +88,9 @@ class Place:
         app = web.Application(middlewares=[errors, self.hops.middleware])
         app.on_response_prepare.append(fixed_headers)
         visits = Visits(address, Projects({}, self.public_url).root)
-        app.add_subapp("/console", Console(desk, visits, [Overview(running), *self.parts]).application)
+        door = self.door(desk) if self.door else None
+        console = Console(desk, visits, [Overview(running), *self.parts], door, self.local)
+        app.add_subapp("/console", console.application)
         runner = web.AppRunner(app)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
