@@ -12,9 +12,9 @@ from aiohttp import web
 
 from proxy.audit.lookup import Page
 from proxy.dicomweb.accepting import accepted
-from proxy.dicomweb.audit_question import going_on, question_of
 from proxy.dicomweb.auth import Access
 from proxy.dicomweb.projects import Projects, peer
+from proxy.service.audit_question import going_on, question_of
 from proxy.service.audit_reading import AuditReading
 from proxy.service.callers import Verb
 from proxy.wire.media import JSON, Offer

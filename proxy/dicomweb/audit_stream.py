@@ -15,12 +15,12 @@ from aiohttp import web
 
 from proxy.audit.live import SlowReader, Subscription
 from proxy.dicomweb.accepting import accepted
-from proxy.dicomweb.audit_question import number, number_in, selection_of
 from proxy.dicomweb.auth import Access
 from proxy.dicomweb.projects import peer
 from proxy.dicomweb.sse import MEDIA, Events, TooSlow
 from proxy.dicomweb.status import RETRY_AFTER, Refused
 from proxy.errors import Unavailable
+from proxy.service.audit_question import number, number_in, selection_of
 from proxy.service.audit_reading import AuditReading, Visible
 from proxy.service.callers import Verb
 from proxy.wire.media import Offer

@@ -122,11 +122,8 @@ class Access:
 
     async def where(self, request: web.Request, verb: Verb) -> frozenset[str] | None:
         """For what is no project's: in which projects the caller may ``verb``; None for every one of the site."""
-        grants = request[CALLER].grants
-        if verb in grants.get(EVERY, ()):
-            return None
-        found = frozenset(project for project, verbs in grants.items() if verb in verbs)
-        if not found:
+        found = request[CALLER].where(verb)
+        if found is not None and not found:
             await self._audit.record(denied(peer(request), "insufficient-scope", "", verb))
             raise _insufficient(scope_of(EVERY, verb))
         return found

@@ -12,6 +12,7 @@ from aiohttp.web import RequestPayloadError
 
 from proxy.archive.values import NoSuchValue, NotInThisForm
 from proxy.errors import MALFORMED_REASONS, AuditUnavailable, Reason, Unavailable, WorkersUnavailable
+from proxy.service.audit_question import BadQuestion
 from proxy.service.render import CannotRender, NotAnImage
 from proxy.service.upstream import UpstreamError
 from proxy.service.view import TooBroad
@@ -42,6 +43,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus, str | None], ...] = (
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "the instance cannot be kept right now"),
     (UpstreamError, HTTPStatus.BAD_GATEWAY, "the PACS behind this project did not answer as one"),
     (TooBroad, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, None),
+    (BadQuestion, HTTPStatus.BAD_REQUEST, None),
     (UriError, HTTPStatus.BAD_REQUEST, None),
     (MediaTypeError, HTTPStatus.BAD_REQUEST, None),
     (MultipartError, HTTPStatus.BAD_REQUEST, None),

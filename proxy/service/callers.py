@@ -49,6 +49,12 @@ class Caller:
         """Whether ``project`` exists for the caller."""
         return bool(self.verbs(project))
 
+    def where(self, verb: Verb) -> frozenset[str] | None:
+        """For what is no project's: in which projects the caller may ``verb``; None for every one of the site."""
+        if verb in self.grants.get(EVERY, ()):
+            return None
+        return frozenset(project for project, verbs in self.grants.items() if verb in verbs)
+
 
 #: Who calls where nobody is asked for a name.
 ANYBODY = Caller("", {EVERY: frozenset(Verb)})

@@ -1,4 +1,4 @@
-"""A query string as a question to the audit log. Pure. What it does not know, or cannot read, it refuses: 400."""
+"""A query string as a question to the audit log, for programs and for people. What it does not know it refuses."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 from multidict import MultiMapping
 
 from proxy.audit.chain import stamp
 from proxy.audit.lookup import Question
 from proxy.audit.selection import LONGEST, MOST_VALUES, Selection
-from proxy.dicomweb.status import Refused
 
 MOST = 1000
 #: parameters that may come several times, in the order of `Selection`
@@ -26,12 +24,16 @@ _NEVER = datetime.min
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
 
+class BadQuestion(ValueError):
+    """The text says what is wrong, and nothing of what was asked."""
+
+
 def question_of(query: MultiMapping[str]) -> Question:
     """What ``query`` asks for."""
     _known(query, PAGING.union(SETS))
     order = _once(query, "order", "newest")
     if order not in ("newest", "oldest"):
-        raise _bad("order is newest or oldest")
+        raise BadQuestion("order is newest or oldest")
     before = number(query, "before")
     limit = number(query, "limit")
     since, until = (_moment(_once(query, name, ""), name) for name in ("since", "until"))
@@ -59,7 +61,7 @@ def number(query: MultiMapping[str], name: str) -> int | None:
 def number_in(text: str, name: str) -> int:
     """The number that ``text`` is."""
     if not _NUMBER.fullmatch(text):
-        raise _bad(f"{name} is a number")
+        raise BadQuestion(f"{name} is a number")
     return int(text)
 
 
@@ -72,20 +74,20 @@ def going_on(query: MultiMapping[str], following: Question) -> list[tuple[str, s
 def _sets(query: MultiMapping[str]) -> Selection:
     found = [frozenset(query.getall(name, [])) for name in SETS]
     if any(len(values) > MOST_VALUES or any(len(value) > LONGEST for value in values) for values in found):
-        raise _bad("that is too much to ask for at once")
+        raise BadQuestion("that is too much to ask for at once")
     types, outcomes, projects, reasons, peers, objects = found
     return Selection(types, outcomes, projects, reasons, peers, objects)
 
 
 def _known(query: MultiMapping[str], names: Iterable[str]) -> None:
     if query.keys() - set(names) - _EVERYWHERE:
-        raise _bad("there is a parameter that is not known here")
+        raise BadQuestion("there is a parameter that is not known here")
 
 
 def _once(query: MultiMapping[str], name: str, default: str) -> str:
     values = query.getall(name, [default])
     if len(values) > 1:
-        raise _bad(f"there is more than one {name}")
+        raise BadQuestion(f"there is more than one {name}")
     return values[0]
 
 
@@ -98,9 +100,5 @@ def _moment(text: str, name: str) -> str:
     if moment is None:
         return ""
     if not 1970 <= moment.year < 3000:
-        raise _bad(f"{name} is a moment like 2026-11-21T09:30:00Z")
+        raise BadQuestion(f"{name} is a moment like 2026-11-21T09:30:00Z")
     return stamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-def _bad(detail: str) -> Refused:
-    return Refused(HTTPStatus.BAD_REQUEST, detail)
