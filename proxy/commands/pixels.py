@@ -10,14 +10,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from proxy.commands.options import config_option
 from proxy.commands.policy import project_option, project_policy
+from proxy.deid.pixels.masked import colour_of
 from proxy.deid.pixels.preview import Preview
 from proxy.deid.pixels.preview import preview as look
 from proxy.errors import InstanceHeld
 from proxy.workers.text_reader import make_reader
 
-#: how a source of areas begins → its colour
-_COLOURS = {"rule": "#ff9d00", "outside": "#00b7ff", "text": "#ff3860"}
-_OTHER, _PAPER, _INK = "#c56cf0", "#10151c", "#f2f4f8"
+_PAPER, _INK = "#10151c", "#f2f4f8"
 _LINE, _MARGIN, _LEAST = 18, 8, 480
 
 
@@ -63,16 +62,13 @@ def drawn(seen: Preview, frame: int) -> Image.Image:
     sheet.paste(picture, (0, 0))
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for area in areas:
-        _hatch(pen, (area.box.left, area.box.top, area.box.right - 1, area.box.bottom - 1), _colour(area.source))
+        _hatch(pen, (area.box.left, area.box.top, area.box.right - 1, area.box.bottom - 1), colour_of(area.source))
     at = picture.height + _MARGIN
-    for text, colour in [*((line, _INK) for line in lines), *((f"[] {source}", _colour(source)) for source in sources)]:
+    legend = [(f"[] {source}", colour_of(source)) for source in sources]
+    for text, colour in [*((line, _INK) for line in lines), *legend]:
         pen.text((_MARGIN, at), text, colour, font=font)
         at += _LINE
     return sheet
-
-
-def _colour(source: str) -> str:
-    return next((colour for start, colour in _COLOURS.items() if source.startswith(start)), _OTHER)
 
 
 def _hatch(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], colour: str) -> None:

@@ -53,12 +53,18 @@ def deidentify(data: memoryview, claimed: Claimed, policy: Policy, reader: TextR
         return transform(read_instance(data, policy), claimed, policy, reader)
 
 
-def explain(data: memoryview, claimed: Claimed, policy: Policy, reader: TextReader | None = None) -> list[Step]:
-    """What `deidentify` does to each element of ``data`` and why, in document order; raises what it raises."""
+def explain(
+    data: memoryview, claimed: Claimed, policy: Policy, reader: TextReader | None = None, work: Work | None = None
+) -> list[Step]:
+    """What `deidentify` does to each element of ``data`` and why, in document order; raises what it raises.
+
+    ``work``: what was done to the pixels, where that is known; then they are not looked at.
+    """
     with strict_text():
         instance = read_instance(data, policy, apart=True)
         steps: list[Step] = []
-        work = transform(instance, claimed, policy, reader, steps).work
+        known = Scrubbed(instance.syntax, (), work) if work is not None else None
+        work = transform(instance, claimed, policy, reader, steps, known).work
         if instance.pixels is not None:
             steps.append(Step((), instance.pixels.tag, "", "blank" if work.areas else "keep", summary(work), ""))
         return steps
@@ -70,12 +76,16 @@ def transform(
     policy: Policy,
     reader: TextReader | None = None,
     steps: list[Step] | None = None,
+    scrubbed: Scrubbed | None = None,
 ) -> Deidentified:
-    """De-identify an instance that has been read, by whatever reader; ``steps`` takes down what was done."""
+    """De-identify an instance that has been read, by whatever reader; ``steps`` takes down what was done.
+
+    ``scrubbed``: its pixels, where only the elements matter.
+    """
     original = _identify(instance, claimed)
     sop_class = _known(original.sop_class_uid, policy)
     document = bulk.is_replaced(instance.root, sop_class, policy, instance.pixels is not None)
-    pixels = scrub(instance, decide(instance.root, sop_class, instance.syntax, policy), policy, reader)
+    pixels = scrubbed or scrub(instance, decide(instance.root, sop_class, instance.syntax, policy), policy, reader)
     pseudonyms = policy.pseudonyms()
     subject = _subject(instance.root, original, policy, pseudonyms)
     cleaning = Cleaning(instance.root, policy, subject)

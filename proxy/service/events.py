@@ -110,6 +110,13 @@ def purged(entry: HeldInstance, peer: Peer) -> AuditEvent:
     return AuditEvent("purged", project=entry.project, peer=who(peer), object=_entry(entry), reason=str(entry.reason))
 
 
+def viewed(entry: HeldInstance, peer: Peer) -> AuditEvent:
+    """Somebody is about to be shown, without values, what would become of a held instance."""
+    return AuditEvent(
+        "quarantine-viewed", project=entry.project, peer=who(peer), object=_entry(entry), reason=str(entry.reason)
+    )
+
+
 def denied(peer: Peer, why: str, project: str = "", verb: str = "") -> AuditEvent:
     """Somebody was not let in, or may not do that. What was asked for is not recorded: anything can stand there."""
     about = {"kind": "request"} | ({"verb": verb} if verb else {})

@@ -16,16 +16,14 @@ from dataclasses import dataclass
 
 from proxy.deid.dictionary import register
 from proxy.deid.pixels import codecs, kernels, rendering_picture
-from proxy.deid.pixels.rendering import Rendered
 from proxy.deid.profile import Policy
 from proxy.deid.tables import Tables
 from proxy.deid.types import Claimed
 from proxy.errors import Reason, VeilError
-from proxy.service.ports import Held, Verdict
+from proxy.service.ports import Held
 from proxy.workers import confine, protocol
-from proxy.workers.describing import Outcome
 from proxy.workers.judge import ENGINE, GATE, Judge
-from proxy.workers.reply import Reply, send_reply
+from proxy.workers.reply import Answer, Reply, send_reply
 from proxy.workers.text_reader import make_reader
 from proxy.workers.warmup import specimen
 
@@ -65,9 +63,9 @@ class Bench:
         gc.freeze()
         self._base = confine.address_space()
 
-    def run(self, job: protocol.Job, fd: int) -> Verdict | Rendered | list[Outcome]:
-        """Judge, render or describe what is in ``fd`` within its allowance of memory."""
-        policy = self._setup.policies.get(job.project)
+    def run(self, job: protocol.Job, fd: int) -> Answer:
+        """Judge, render, describe or preview what is in ``fd`` within its allowance of memory."""
+        policy = job.policy or self._setup.policies.get(job.project)
         if policy is None:
             return Held(Reason.ENGINE_ERROR, "no policy")
         if job.size == 0:
@@ -75,6 +73,8 @@ class Bench:
         confine.limit_memory(self._base, self._setup.memory_bytes, job.size)
         mapping = mmap.mmap(fd, job.size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
         try:
+            if job.preview is not None:
+                return self._judge.preview(memoryview(mapping), job.claimed, job.preview, policy)
             if job.describing:
                 return self._judge.describe(memoryview(mapping), policy)
             if job.rendering is not None:

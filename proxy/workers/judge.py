@@ -1,4 +1,4 @@
-"""One instance through the engine and the gate: the verdict; or a picture of one that has left.
+"""One instance through the engine and the gate: the verdict; or a preview of it, or a picture of one that has left.
 
 The one place where any exception becomes `Held`.
 
@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from proxy.deid.pixels.decompressed import decompress
-from proxy.deid.pixels.plan import TextReader
+from proxy.deid.pixels.masked import NOTHING, Masked, masked
+from proxy.deid.pixels.plan import TextReader, Work, summary
 from proxy.deid.pixels.rendering import Rendered, Rendering, render
+from proxy.deid.previewed import Previewed, Table, Wish, table
 from proxy.deid.profile import Policy
-from proxy.deid.types import Chunk, Claimed, Deidentified, Original, Report, Slice
+from proxy.deid.tables import tag_text
+from proxy.deid.types import Chunk, Claimed, Deidentified, Original, Report, Slice, materialise
 from proxy.deid.verify import SALT_BYTES, Release
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released, Verdict
@@ -57,6 +60,7 @@ class Trouble:
 
     reason: Reason
     detail: str
+    tag: int | None = None
 
 
 class Judge:
@@ -106,6 +110,35 @@ class Judge:
         found = _contained(lambda: render(data, policy, wanted))
         return _held(found, None, started) if isinstance(found, Trouble) else found
 
+    def preview(self, data: memoryview, claimed: Claimed, wish: Wish, policy: Policy) -> Previewed:
+        """See `proxy.deid.previewed`: nothing of ``data`` leaves. Raises nothing that an instance can cause."""
+        result = _contained(lambda: self._deidentify(data, claimed, policy, self._reader))
+        passed = result if isinstance(result, Trouble) else self._passes(data, result, policy)
+        held = passed if isinstance(passed, Trouble) else None
+        work = None if isinstance(result, Trouble) else result.work
+        rows = _contained(lambda: table(data, claimed, policy, work, wish)) if wish.most else Table()
+        rows = Table(missing=str(rows.reason)) if isinstance(rows, Trouble) else rows
+        pixels = summary(work) if work is not None else ""
+        picture = self._masked(data if isinstance(passed, Trouble) else passed, policy, work, held, wish)
+        if held is None:
+            return Previewed("", "", "", pixels, rows, picture)
+        at = tag_text(held.tag) if held.tag is not None else ""
+        return Previewed(str(held.reason), held.detail, at, pixels, rows, picture)
+
+    def _passes(self, data: memoryview, result: Deidentified, policy: Policy) -> memoryview | Trouble:
+        """What would leave."""
+        passed = _contained(lambda: self._gate.verify(data, result, policy))
+        if isinstance(passed, Trouble):
+            return passed
+        return _contained(lambda: memoryview(materialise(result.chunks, data)))
+
+    def _masked(self, data: memoryview, policy: Policy, work: Work | None, held: Trouble | None, wish: Wish) -> Masked:
+        if not wish.frame:
+            return Masked(NOTHING, "none was asked for")
+        why = held.reason if held is not None else None
+        found = _contained(lambda: masked(data, policy, self._reader, wish.frame, work, why))
+        return Masked(NOTHING, f"it cannot be read: {found.reason}") if isinstance(found, Trouble) else found
+
     def describe(self, data: memoryview, policy: Policy) -> list[Outcome]:
         """See `describing`: an outcome for each object of the array in ``data``. Raises nothing that one can cause."""
         found = _contained(lambda: list(json.loads(bytes(data))))
@@ -134,7 +167,7 @@ def _contained(act: Callable[[], T]) -> T | Trouble:
     try:
         return act()
     except InstanceHeld as held:
-        return Trouble(held.reason, held.detail[:_DETAIL])
+        return Trouble(held.reason, held.detail[:_DETAIL], held.tag)
     except Exception as error:  # noqa: BLE001 - see the file's head
         return Trouble(Reason.ENGINE_ERROR, type(error).__name__)
 

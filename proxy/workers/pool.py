@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from proxy.deid.pixels.rendering import Rendered, Rendering
+from proxy.deid.previewed import Previewed, Wish
 from proxy.deid.profile import Policy
 from proxy.deid.tables import Tables
 from proxy.deid.types import Claimed
@@ -106,6 +107,14 @@ class WorkerPool:
     async def render(self, project: str, fd: int, wanted: Rendering) -> Rendered | Held:
         """See `proxy.service.render.Renderer`. At most half of the workers render, so that the others can receive."""
         return await self._aside(Job(project, Claimed(), os.fstat(fd).st_size, wanted), fd, Worker.render)
+
+    async def preview(
+        self, project: str, arena: Arena, claimed: Claimed, wish: Wish, policy: Policy | None = None
+    ) -> Previewed | Held:
+        """See `proxy.service.preview.Previews`; as `render`. The arena is frozen."""
+        arena.freeze()
+        job = Job(project, claimed, arena.size, preview=wish, policy=policy)
+        return await self._aside(job, arena.fd, Worker.preview)
 
     async def decode(self, project: str, fd: int) -> Verdict:
         """See `proxy.service.decoding.Decodes`; as `render`."""

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from proxy.deid.pixels.rendering import Rendering
+from proxy.deid.previewed import Wish
+from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
 
 _LENGTH = struct.Struct(">Q")
@@ -47,6 +49,9 @@ class Job:
     passing: bool | None = None
     #: it was released before, and its pixel data is to be decompressed
     decoding: bool = False
+    #: what would become of it is to be told; under ``policy``, where the project's own is not meant
+    preview: Wish | None = None
+    policy: Policy | None = None
 
 
 def send(sock: socket.socket, value: object, fd: int = -1) -> None:

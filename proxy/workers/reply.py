@@ -13,10 +13,12 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from proxy.deid.pixels.rendering import Rendered
+from proxy.deid.previewed import Previewed
 from proxy.deid.types import Chunk, Original, Report, Slice
 from proxy.deid.verify import Release
 from proxy.errors import Reason
 from proxy.service.ports import Held, Released, Verdict
+from proxy.workers import previewing
 from proxy.workers.describing import Outcome, plain, restored
 from proxy.workers.protocol import BROKEN, ProtocolError, receive, send
 
@@ -25,11 +27,15 @@ SPILL = 256 << 10
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
+#: a verdict, a picture, descriptions or a preview
+Answer = Verdict | Rendered | Previewed | list[Outcome]
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A verdict, a picture or descriptions, and the worker's resident memory afterwards, in bytes."""
+    """The answer to one job, and the worker's resident memory afterwards, in bytes."""
 
-    verdict: Verdict | Rendered | list[Outcome]
+    verdict: Answer
     resident: int
 
 
@@ -43,8 +49,11 @@ def send_reply(sock: socket.socket, reply: Reply) -> None:
     if isinstance(verdict, list):
         send(sock, (reply.resident, "described", plain(verdict)))
         return
-    chunks, fd = _spilled((verdict.data,) if isinstance(verdict, Rendered) else verdict.chunks)
+    chunks, fd = _spilled(_chunks(verdict))
     try:
+        if isinstance(verdict, Previewed):
+            send(sock, (reply.resident, "previewed", (previewing.plain(verdict), chunks)), fd)
+            return
         if isinstance(verdict, Rendered):
             send(sock, (reply.resident, "rendered", (verdict.frames, verdict.uids, chunks, verdict.missing)), fd)
             return
@@ -68,6 +77,8 @@ def receive_reply(sock: socket.socket, most: int) -> Reply:
             return Reply(Held(Reason(reason), detail, _original(original), spent), resident)
         if kind == "described":
             return Reply(restored(body), resident)
+        if kind == "previewed":
+            return Reply(previewing.restored(body[0], _sent(body[1], fd, most)), resident)
         if kind == "rendered":
             return Reply(_rendered(body, fd, most), resident)
         release, chunks, original, report, spent = body
@@ -85,11 +96,22 @@ def receive_reply(sock: socket.socket, most: int) -> Reply:
 
 def _rendered(body: Any, fd: int, most: int) -> Rendered:
     frames, uids, chunks, missing = body
+    study, series, own = map(str, uids)
+    return Rendered(int(frames), (study, series, own), _sent(chunks, fd, most), str(missing))
+
+
+def _sent(chunks: list[tuple[str, Any, Any]], fd: int, most: int) -> bytes:
+    """One picture."""
     (data,) = _unspilled(chunks, fd, most)
     if not isinstance(data, bytes):
         raise ProtocolError("a picture that was not sent")
-    study, series, own = map(str, uids)
-    return Rendered(int(frames), (study, series, own), data, str(missing))
+    return data
+
+
+def _chunks(verdict: Released | Rendered | Previewed) -> tuple[Chunk, ...]:
+    if isinstance(verdict, Previewed):
+        return (verdict.picture.png,)
+    return (verdict.data,) if isinstance(verdict, Rendered) else verdict.chunks
 
 
 def _plain_original(original: Original | None) -> tuple[str, ...] | None:

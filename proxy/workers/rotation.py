@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from proxy.deid.pixels.rendering import Rendered, Rendering
+from proxy.deid.previewed import Previewed, Wish
+from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
 from proxy.service.ports import Held, Verdict
 from proxy.workers.arena import Arena
@@ -79,6 +81,12 @@ class Rotation:
     async def decode(self, project: str, fd: int) -> Verdict:
         """See `proxy.service.decoding.Decodes`."""
         return await self._current.use(lambda pool: pool.decode(project, fd))
+
+    async def preview(
+        self, project: str, arena: Arena, claimed: Claimed, wish: Wish, policy: Policy | None = None
+    ) -> Previewed | Held:
+        """See `proxy.service.preview.Previews`."""
+        return await self._current.use(lambda pool: pool.preview(project, arena, claimed, wish, policy))
 
     async def describe(self, project: str, arena: Arena) -> list[Outcome] | Held:
         """See `proxy.service.view_describe.Describer`."""

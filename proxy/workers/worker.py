@@ -15,13 +15,14 @@ from pathlib import Path
 
 import proxy
 from proxy.deid.pixels.rendering import Rendered
+from proxy.deid.previewed import Previewed
 from proxy.errors import Reason, WorkersUnavailable
 from proxy.service.ports import Held, Released, Verdict
 from proxy.workers import protocol
 from proxy.workers.child import Setup
 from proxy.workers.describing import Outcome
 from proxy.workers.protocol import Job
-from proxy.workers.reply import receive_reply
+from proxy.workers.reply import Answer, receive_reply
 
 #: one thread per worker: the pool runs several workers instead
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -89,7 +90,12 @@ class Worker:
         answer = self._ask(job, fd)
         return answer if isinstance(answer, list | Held) else self._lost(_NONSENSE)
 
-    def _ask(self, job: Job, fd: int) -> Verdict | Rendered | list[Outcome]:
+    def preview(self, job: Job, fd: int) -> Previewed | Held:
+        """The preview of the instance in ``fd``, whatever becomes of the process."""
+        answer = self._ask(job, fd)
+        return answer if isinstance(answer, Previewed | Held) else self._lost(_NONSENSE)
+
+    def _ask(self, job: Job, fd: int) -> Answer:
         sock = self._socket
         if sock is None:
             raise WorkersUnavailable("the worker is gone")

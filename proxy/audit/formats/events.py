@@ -74,6 +74,7 @@ KINDS = {
     "released": Kind("110103", "C", "", SOURCE, APPLICATION, "7", (6005, 6)),
     "held": _KEPT,
     "quarantine": _KEPT,
+    "quarantine-viewed": Kind("110103", "R", "", "", APPLICATION, "11", (6005, 1)),
     "replayed": Kind("110103", "R", "", "", APPLICATION, "6", (6005, 1)),
     "purged": Kind("110105", "D", "", "", APPLICATION, "15", (6005, 7)),
     "delivered": _SENT,
