@@ -163,7 +163,7 @@ class App:
         self.destinations = Destinations(config.destinations, self.deliver, pauses, self.audit, requeue)
         await self.destinations.load()
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
-        identifying, reidentify = make_identity(self.database, self.audit, load_drawers(config))
+        identifying, self.officers = make_identity(self.database, self.audit, load_drawers(config))
         known = self.deliver.notify, identifying.remember
         self.ingest = Ingest(self.judge, self.spool, self.queue, self.quarantine, self.audit, routes, *known)
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
@@ -173,7 +173,7 @@ class App:
         self.commitment = Commitment(requests, self.queue, self.audit, lambda project: self.policies[project])
         store = CommitmentReports(self.database, requests)
         self.clinical = Clinical(config, self.commitment, store, self.audit, self.certificates)
-        self.operator = Operator(replay, self.quarantine, self.status, self.destinations, self.reload, reidentify)
+        self.operator = Operator(replay, self.quarantine, self.status, self.destinations, self.reload, self.officers)
         stack.push_async_callback(self._stop_deliver)
 
     async def _open_servers(self) -> None:
@@ -207,6 +207,7 @@ class App:
             request_seconds=config.http.request_seconds,
             tls=self.certificates.get("http.tls"),
             reading=self.sinks.reading,
+            officers=self.officers if self.officers.officers else None,
             console=make_console(
                 config, self.audit, self.status, self.quarantine.list, self.sinks, self.ruling, self.reload
             ),

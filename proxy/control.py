@@ -18,7 +18,7 @@ from proxy.errors import VeilError
 from proxy.service.destinations import Destinations
 from proxy.service.ports import HeldInstance, Peer, Quarantine
 from proxy.service.reidentify import Reidentify
-from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message
+from proxy.service.reidentify_words import Message
 from proxy.service.replay import Replay
 
 #: who may open the socket
@@ -66,8 +66,7 @@ class Operator:
 
     async def reidentify(self, step: str, message: Message) -> Any:
         """A signed request, approval or call for the value; KeyError for another step."""
-        steps = {REQUEST: self._reidentify.request, APPROVE: self._reidentify.approve, REVEAL: self._reidentify.reveal}
-        return await steps[step](message)
+        return await self._reidentify.take(step, message)
 
     async def status(self) -> dict[str, Any]:
         """Queue and destinations."""

@@ -25,6 +25,7 @@ from proxy.dicomweb.openapi import OpenApi
 from proxy.dicomweb.projects import PREFIX, Projects
 from proxy.dicomweb.protocol import QuietProtocol
 from proxy.dicomweb.qido import Qido
+from proxy.dicomweb.reidentify import Officers, Reidentification
 from proxy.dicomweb.rendered import Pictures
 from proxy.dicomweb.resources import RESOURCES, paths
 from proxy.dicomweb.stow import Receiver, Stow
@@ -83,13 +84,15 @@ class DicomwebServer:
         request_seconds: float = 3600.0,
         tls: ssl.SSLContext | None = None,
         reading: AuditReading | None = None,
+        officers: Officers | None = None,
         console: web.Application | None = None,
     ) -> None:
         """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS).
 
         ``commitment``: project → who answers requests for storage commitment; ``viewer``: OHIF.
         ``access``: who may ask, everybody by default; ``hops``: our reverse proxies, none by default.
-        ``tls``: what is spoken on the port, instead of plain HTTP. ``reading``: the audit log, for known callers only.
+        ``tls``: what is spoken on the port, instead of plain HTTP. ``reading`` (the audit log) and ``officers`` (who
+        re-identify): for known callers only.
         ``console``: pages for people.
         """
         self._host, self.port, self._tls = host, port, tls
@@ -109,6 +112,8 @@ class DicomwebServer:
             AuditEvents(reading, access, named).add_to(app)
             self._streams.append(AuditStream(reading, access))
             self._streams[0].add_to(app)
+        if officers is not None and access.asks:
+            Reidentification(officers, access).add_to(app)
         if console is not None:
             app.add_subapp(CONSOLE, console)
         self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)

@@ -9,33 +9,23 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from proxy.service import reidentify_events as events
 from proxy.service.identifying import Drawer
 from proxy.service.ports import AuditTrail
+from proxy.service.rate import Rates
+from proxy.service.reidentify_events import CLI, Whence
+from proxy.service.reidentify_statements import OFTEN, Attempt, Statements
 from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message, Refused, read, request_id
 from proxy.store.identities import Entry, Identities, plain_of
 from proxy.store.officers import Officer
 from proxy.store.reidentifications import APPROVED, ASKED, Asked, Reidentifications
 
-T = TypeVar("T")
-
-_FRESH = 300  # seconds by which a signed statement may be old, or the officer's clock ahead
 _DAY = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """A statement of ``officer`` whose signature is good."""
-
-    message: Message
-    said: Mapping[str, Any]
-    drawer: Drawer
-    officer: Officer
-    known: events.Known
+#: Of so many requests, the newest, it is told how they stand.
+_MOST = 500
 
 
 class Reidentify:
@@ -48,28 +38,50 @@ class Reidentify:
         audit: AuditTrail,
         drawers: Mapping[str, Drawer],
         clock: Callable[[], float] = time.time,
+        often: Rates | None = None,
     ) -> None:
-        """``clock``: seconds since the epoch."""
+        """``clock``: seconds since the epoch; ``often``: how often who comes over a network may."""
         self._identities, self._requests, self._audit = identities, requests, audit
-        self._drawers, self._clock = drawers, clock
+        self._statements = Statements(audit, drawers, clock, often or Rates(*OFTEN))
+        self._clock = clock
         self._deciding = asyncio.Lock()
 
-    async def request(self, message: Message) -> str:
+    @property
+    def officers(self) -> dict[str, list[str]]:
+        """project with a drawer → names of its officers."""
+        return {project: list(drawer.officers) for project, drawer in self._statements.drawers.items()}
+
+    async def take(self, step: str, message: Message, whence: Whence = CLI) -> Any:
+        """A statement for one of `reidentify_words.STEPS`; `Refused`."""
+        steps = {REQUEST: self.request, APPROVE: self.approve, REVEAL: self.reveal}
+        return await steps[step](message, whence)
+
+    async def request(self, message: Message, whence: Whence = CLI) -> str:
         """Take a request; the id by which it goes on. `Refused`."""
-        return await self._recorded(REQUEST, message, self._request)
+        return await self._statements.recorded(REQUEST, message, whence, self._request)
 
-    async def approve(self, message: Message) -> str:
+    async def approve(self, message: Message, whence: Whence = CLI) -> str:
         """Take a second officer's approval, with his share sealed to the requester; the request's id. `Refused`."""
-        return await self._recorded(APPROVE, message, self._approve)
+        return await self._statements.recorded(APPROVE, message, whence, self._approve)
 
-    async def reveal(self, message: Message) -> dict[str, Any]:
+    async def reveal(self, message: Message, whence: Whence = CLI) -> dict[str, Any]:
         """The entry and the approver's share, once, after the record of it is durable. `Refused`."""
-        return await self._recorded(REVEAL, message, self._reveal)
+        return await self._statements.recorded(REVEAL, message, whence, self._reveal)
 
-    async def requests(self) -> list[dict[str, Any]]:
-        """Every request and how it stands; of those that wait, the sealed entry for who may approve. No PHI."""
+    async def requests(self, projects: frozenset[str] | None = None) -> list[dict[str, Any]]:
+        """The newest requests and how they stand; of those that wait, the sealed entry for who may approve. No PHI.
+
+        ``projects``: only those of these; None: of all.
+        """
         now = self._clock()
-        return [await self._told(asked, now) for asked in await self._requests.all()]
+        return [await self._told(asked, now) for asked in await self._requests.newest(projects, _MOST)]
+
+    async def find(self, request: str, projects: frozenset[str] | None = None) -> dict[str, Any] | None:
+        """One of `requests`, however old; None for one that there is not in these projects."""
+        asked = await self._requests.get(request)
+        if asked is None or (projects is not None and asked.project not in projects):
+            return None
+        return await self._told(asked, self._clock())
 
     async def _told(self, asked: Asked, now: float) -> dict[str, Any]:
         told = {name: getattr(asked, name) for name in ("request", "project", "requester", "state", "approver")}
@@ -79,31 +91,7 @@ class Reidentify:
         entry = await self._entry(asked) if asked.state == ASKED else None
         return told if entry is None else told | {"entry": _handed(entry)}
 
-    async def _recorded(self, action: str, message: Message, act: Callable[[_Attempt], Awaitable[T]]) -> T:
-        """Whatever is refused is on record before it is told."""
-        known = events.Known()
-        try:
-            said = read(action, message.statement)
-            known.project = said["project"] if said["project"] in self._drawers else ""
-            drawer, officer = self._signed(said, message)
-            known.officer = officer.name
-            return await act(_Attempt(message, said, drawer, officer, known))
-        except Refused as refused:
-            await self._audit.record(events.refused(action, refused.reason, known))
-            raise
-
-    def _signed(self, said: Mapping[str, Any], message: Message) -> tuple[Drawer, Officer]:
-        drawer = self._drawers.get(said["project"])
-        officer = drawer.officers.get(said["by"]) if drawer is not None else None
-        if drawer is None or officer is None:
-            raise Refused("unknown-officer")
-        if not officer.signed(message.statement, message.signature):
-            raise Refused("bad-signature")
-        if abs(self._clock() - said["at"]) > _FRESH:
-            raise Refused("stale")
-        return drawer, officer
-
-    async def _request(self, attempt: _Attempt) -> str:
+    async def _request(self, attempt: Attempt) -> str:
         said, known = attempt.said, attempt.known
         known.patients = len(said["pseudonyms"])
         if known.patients != 1:
@@ -125,7 +113,7 @@ class Reidentify:
             await self._requests.add(asked)
         return asked.request
 
-    async def _approve(self, attempt: _Attempt) -> str:
+    async def _approve(self, attempt: Attempt) -> str:
         officer = attempt.officer
         async with self._deciding:
             asked = await self._found(attempt)
@@ -140,7 +128,7 @@ class Reidentify:
                 raise Refused("not-waiting")
         return asked.request
 
-    async def _reveal(self, attempt: _Attempt) -> dict[str, Any]:
+    async def _reveal(self, attempt: Attempt) -> dict[str, Any]:
         asked = await self._found(attempt)
         if attempt.officer.name != asked.requester:
             raise Refused("not-the-requester")
@@ -156,7 +144,7 @@ class Reidentify:
         await self._audit.record(events.revealed(attempt.known))
         return {"entry": _handed(entry), "share": approval["share"]}
 
-    async def _found(self, attempt: _Attempt) -> Asked:
+    async def _found(self, attempt: Attempt) -> Asked:
         asked = await self._requests.get(attempt.said["request"])
         if asked is None or asked.project != attempt.said["project"]:
             raise Refused("no-such-request")

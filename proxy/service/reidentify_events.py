@@ -9,14 +9,45 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.service.ports import AuditEvent
+from proxy.service.events import who
+from proxy.service.ports import AuditEvent, Peer
 from proxy.store.reidentifications import Asked
+
+
+@dataclass(frozen=True, slots=True)
+class Whence:
+    """Which way a statement came. ``projects``: in which who brings it may re-identify, None for all.
+
+    ``officer``: as whom alone he may speak, None for any whose signature he has.
+    """
+
+    peer: Peer
+    projects: frozenset[str] | None = None
+    officer: str | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Over a network, not by the operator's socket."""
+        return self.peer.transport != "cli"
+
+    @property
+    def key(self) -> str:
+        """Of whom it is counted."""
+        return self.peer.name or self.peer.address
+
+    def sees(self, project: str) -> bool:
+        """Whether ``project`` exists for who brings it."""
+        return self.projects is None or project in self.projects
+
+
+CLI = Whence(Peer("cli"))
 
 
 @dataclass(slots=True)
 class Known:
     """What is known so far of an attempt. ``officer``: whose signature was good."""
 
+    whence: Whence = CLI
     project: str = ""
     officer: str = ""
     request: str = ""
@@ -61,9 +92,14 @@ def refused(action: str, why: str, known: Known) -> AuditEvent:
 def _event(
     event: str, known: Known, more: Mapping[str, Any], why: str = "", counts: Mapping[str, int] | None = None
 ) -> AuditEvent:
-    peer = {"transport": "cli"} | ({"caller": f"officer:{known.officer}"} if known.officer else {})
+    peer, officer = who(known.whence.peer), {"caller": f"officer:{known.officer}"} if known.officer else {}
+    behalf: dict[str, str] = {}
+    if known.whence.remote:  # who was let in brings what an officer has signed
+        behalf = officer
+    else:
+        peer |= officer
     about = {"kind": "reidentification", **known.object, **more}
     if known.request:
         about["request"] = known.request
     outcome = "failure" if why else "success"
-    return AuditEvent(event, outcome, known.project, peer, about, why, counts=counts or {})
+    return AuditEvent(event, outcome, known.project, peer, about, why, counts=counts or {}, behalf=behalf)

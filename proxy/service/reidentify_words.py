@@ -11,12 +11,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from proxy.errors import VeilError
 
 PURPOSES = ("treatment", "incidental-finding", "safety", "subject-request", "legal", "quality")
-REQUEST, APPROVE, REVEAL = "request", "approve", "reveal"
+STEPS = REQUEST, APPROVE, REVEAL = "request", "approve", "reveal"
 _MOST = 4096
 #: what may stand where a ticket is named: no blanks, so that nobody writes a sentence
 TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#-]{0,31}")
@@ -27,6 +28,18 @@ _MEMBERS: dict[str, dict[str, type]] = {
     REQUEST: {"pseudonyms": list, "purpose": str, "ticket": str, "hours": int, "nonce": str},
     APPROVE: {"request": str, "entry": str, "share": list},
     REVEAL: {"request": str},
+}
+
+#: reason → what says so over HTTP; 409 for those that are not here
+STATUS = {
+    **dict.fromkeys(("malformed", "bulk", "stale", "too-long"), HTTPStatus.BAD_REQUEST),
+    **dict.fromkeys(
+        ("self-approval", "unknown-officer", "bad-signature", "another-account", "not-the-requester"),
+        HTTPStatus.FORBIDDEN,
+    ),
+    **dict.fromkeys(("no-such-request", "no-such-patient"), HTTPStatus.NOT_FOUND),
+    **dict.fromkeys(("too-many", "too-often"), HTTPStatus.TOO_MANY_REQUESTS),
+    "expired": HTTPStatus.GONE,
 }
 
 
@@ -78,9 +91,13 @@ def sealed_for(request: str, key_id: str) -> bytes:
 def _sound(said: Mapping[str, Any]) -> bool:
     if said["action"] == REQUEST:
         words = said["purpose"] in PURPOSES and TICKET.fullmatch(said["ticket"])
-        return bool(words and _ID.fullmatch(said["nonce"]) and all(type(one) is str for one in said["pseudonyms"]))
+        return bool(words and _ID.fullmatch(said["nonce"]) and all(_name(one) for one in said["pseudonyms"]))
     if said["action"] == APPROVE:
         share = said["share"]
         shaped = len(share) == 2 and type(share[0]) is int and type(share[1]) is str
         return bool(shaped and _DIGEST.fullmatch(said["entry"]) and _ID.fullmatch(said["request"]))
     return bool(_ID.fullmatch(said["request"]))
+
+
+def _name(pseudonym: object) -> bool:
+    return type(pseudonym) is str and pseudonym.isprintable()

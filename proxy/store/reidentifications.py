@@ -5,6 +5,7 @@ Each change of state is one conditional update: of two that come at once, one fi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -54,11 +55,14 @@ class Reidentifications:
         row = await self._database.run(lambda connection: connection.execute(_one(request)).first())
         return None if row is None else Asked(**row._mapping)
 
-    async def all(self) -> list[Asked]:
-        """Every request, oldest first."""
-        query = sa.select(reidentification).order_by(reidentification.c.asked_at, reidentification.c.request)
+    async def newest(self, projects: Collection[str] | None, most: int) -> list[Asked]:
+        """The ``most`` newest requests of ``projects`` (None: of all), oldest first."""
+        columns = reidentification.c
+        query = sa.select(reidentification).order_by(columns.asked_at.desc(), columns.request).limit(most)
+        if projects is not None:
+            query = query.where(columns.project.in_(sorted(projects)))
         rows = await self._database.run(lambda connection: connection.execute(query).all())
-        return [Asked(**row._mapping) for row in rows]
+        return [Asked(**row._mapping) for row in reversed(rows)]
 
     async def since(self, project: str, requester: str, when: float) -> int:
         """How many requests ``requester`` has made after ``when``."""

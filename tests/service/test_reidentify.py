@@ -13,96 +13,11 @@ import pytest
 
 from proxy.deid.types import Original, Report
 from proxy.errors import AuditUnavailable, SealBroken
-from proxy.service.identifying import Drawer, Identifying
-from proxy.service.ports import AuditEvent
-from proxy.service.reidentify import Reidentify
-from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message, Refused, sealed_for, written
-from proxy.store.crosswalk import Key, bound
+from proxy.service.identifying import Drawer
+from proxy.service.reidentify_words import REVEAL, Message, Refused
+from proxy.store.crosswalk import Key
 from proxy.store.database import Database
-from proxy.store.identities import Identities, entry_of
-from proxy.store.officers import opened, sign
-from proxy.store.reidentifications import Reidentifications
-from tests.security_officers import Person, person
-from tests.service import trail
-
-ANNA, BEN, CLEO, MALLORY = (person(name) for name in ("anna", "ben", "cleo", "mallory"))
-P1 = "YNWP0844VBQ198DA8"
-PLANTED = "ZQXIDENT1"
-
-
-class Trail(trail.Trail):
-    def told(self) -> list[tuple[str, str]]:
-        return [(event.type.removeprefix("reidentification-"), event.reason) for event in self.events]
-
-
-class Site:
-    def __init__(self, database: Database, drawers: dict[str, Drawer] | None = None) -> None:
-        officers = {each.officer.name: each.officer for each in (ANNA, BEN, CLEO)}
-        self.trail, self.now = Trail(), 1_000_000.0
-        self.identities, self.requests = Identities(database), Reidentifications(database)
-        drawers = drawers or {"research": Drawer(officers, per_day=3, most_hours=24)}
-        self.service = Reidentify(self.identities, self.requests, self.trail, drawers, lambda: self.now)
-        self.identifying = Identifying(self.identities, drawers)
-        self.nonce = 0
-
-    async def fill(self) -> None:
-        for n, pseudonym in enumerate((P1, "P2")):
-            report = Report("1", "2", "CT", pseudonym, "3", "4", "5", "", "d", 1)
-            original = Original("1", "2", "3", "4", "Hospital", f"{PLANTED}-{n}")
-            await self.identifying.remember("research", report, original)
-
-    def message(self, who: Person, action: str, key: Person | None = None, **members: Any) -> Message:
-        common = {"project": "research", "by": who.officer.name, "at": int(self.now)}
-        statement = written(action, **common | members)
-        return Message(statement, sign((key or who).private, statement))
-
-    def asking(self, who: Person = ANNA, **members: Any) -> Message:
-        self.nonce += 1
-        said = {"pseudonyms": [P1], "purpose": "safety", "ticket": "INC-17", "hours": 4, "nonce": f"{self.nonce:032x}"}
-        return self.message(who, REQUEST, **said | members)
-
-    async def ask(self, who: Person = ANNA) -> str:
-        return await self.service.request(self.asking(who))
-
-    async def approving(self, request: str, who: Person = BEN, to: Person = ANNA, **members: Any) -> Message:
-        entry = await self.identities.get("research", P1)
-        assert entry is not None
-        x, sealed = entry.shares[who.officer.key_id]
-        share = opened(who.private, bytes.fromhex(sealed), bound(entry.key))
-        anew = to.officer.seal(share, sealed_for(request, to.officer.key_id)).hex()
-        said = {"request": request, "entry": entry.digest, "share": [x, anew]}
-        return self.message(who, APPROVE, **said | members)
-
-    async def approve(self, request: str, who: Person = BEN) -> None:
-        await self.service.approve(await self.approving(request, who))
-
-    async def reveal(self, request: str, who: Person = ANNA) -> tuple[str, str]:
-        told = await self.service.reveal(self.message(who, REVEAL, request=request))
-        return value(told, request, who)
-
-    async def refused(self, act: Any, reason: str) -> AuditEvent:
-        """``act`` is refused for ``reason``, and just that is recorded."""
-        before = len(self.trail.events)
-        with pytest.raises(Refused) as error:
-            await act
-        assert error.value.reason == reason
-        (event,) = self.trail.events[before:]
-        assert (event.type, event.outcome, event.reason) == ("reidentification-refused", "failure", reason)
-        return event
-
-
-def value(told: dict[str, Any], request: str, who: Person) -> tuple[str, str]:
-    """What the requester's machine makes of the answer."""
-    key = Key("research", told["entry"]["key_epoch"], "patient", P1)
-    entry = entry_of(key, told["entry"])
-    mine, sealed = entry.shares[who.officer.key_id]
-    theirs, anew = told["share"]
-    return entry.opened(
-        {
-            mine: opened(who.private, bytes.fromhex(sealed), bound(key)),
-            theirs: opened(who.private, bytes.fromhex(anew), sealed_for(request, who.officer.key_id)),
-        }
-    )
+from tests.service.reidentifying import ANNA, BEN, CLEO, MALLORY, P1, PLANTED, Site, officer_in, over_http, value
 
 
 @pytest.fixture
@@ -112,11 +27,15 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await opened.close()
 
 
-@pytest.fixture
-async def site(database: Database) -> Site:
+@pytest.fixture(params=["here", "over HTTP"])
+async def site(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
     made = Site(database)
     await made.fill()
-    return made
+    if request.param == "here":
+        yield made
+        return
+    async with over_http(made) as made.service:
+        yield made
 
 
 async def test_two_officers_read_one_patient_and_all_of_it_is_on_record(site: Site) -> None:
@@ -125,7 +44,7 @@ async def test_two_officers_read_one_patient_and_all_of_it_is_on_record(site: Si
     assert await site.reveal(request) == ("Hospital", f"{PLANTED}-0")
     assert site.trail.told() == [("asked", ""), ("approved", ""), ("revealed", "")]
     asked, approved, revealed = site.trail.events
-    assert [e.peer["caller"] for e in site.trail.events] == ["officer:anna", "officer:ben", "officer:anna"]
+    assert [officer_in(event) for event in site.trail.events] == ["anna", "ben", "anna"]
     assert asked.object["officers"] == ["anna", "ben", "cleo"]
     assert ANNA.officer.signed(asked.object["statement"], asked.object["signature"])
     for event in (asked, approved, revealed):
@@ -156,7 +75,7 @@ async def test_nothing_is_taken_without_its_record(site: Site, step: str) -> Non
 async def test_nobody_approves_his_own(site: Site) -> None:
     request = await site.ask()
     event = await site.refused(site.service.approve(await site.approving(request, ANNA)), "self-approval")
-    assert (event.peer["caller"], event.object["patient_id"]) == ("officer:anna", P1)
+    assert (officer_in(event), event.object["patient_id"]) == ("anna", P1)
     await site.refused(site.reveal(request), "not-approved")
 
 
@@ -257,10 +176,10 @@ async def test_what_somebody_typed_is_not_recorded(site: Site, typed: str) -> No
 async def test_strangers_and_forged_signatures_are_refused(site: Site) -> None:
     request = await site.ask()
     stranger = await site.refused(site.service.request(site.asking(MALLORY)), "unknown-officer")
-    assert "caller" not in stranger.peer
+    assert officer_in(stranger) == ""
     forged = site.message(BEN, REVEAL, MALLORY, request=request)
     event = await site.refused(site.service.reveal(forged), "bad-signature")
-    assert "caller" not in event.peer
+    assert officer_in(event) == ""
     await site.approve(request)
     await site.refused(site.reveal(request, BEN), "not-the-requester")
     await site.refused(site.reveal(request, CLEO), "not-the-requester")
