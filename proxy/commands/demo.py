@@ -6,6 +6,7 @@ Uses only the DICOM files that pydicom carries. The site lies in a temporary fol
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import sys
 import tempfile
@@ -24,10 +25,18 @@ from proxy.commands.demo_table import Ledger, Sent, addresses, table
 from proxy.commands.init import write_site
 from proxy.config import Config, load_config
 from proxy.logs import configure
+from proxy.service.callers import EVERY
+from proxy.service.passwords import Passwords
+from proxy.service.people import Account, Role
+from proxy.store.accounts import FILE, changing
 
 #: what the demo sends: by C-STORE as a modality, by STOW-RS as a gateway
 _MODALITY = ("CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "rtdose.dcm", "waveform_ecg.dcm")
-_GATEWAY = ("693_J2KI.dcm", "examples_overlay.dcm", "liver_1frame.dcm")
+#: the last one has no Patient ID, so that no pseudonym can be made: it is held
+_GATEWAY = ("693_J2KI.dcm", "examples_overlay.dcm", "liver_1frame.dcm", "GDCMJ2K_TextGBR.dcm")
+_HELD = frozenset({"GDCMJ2K_TextGBR.dcm"})
+#: who can sign in at the console: name → role
+_PEOPLE = {"officer": Role.OFFICER, "admin": Role.ADMINISTRATOR}
 #: whose study the link opens
 _LOOK = "CT_small.dcm"
 _SITE = """\
@@ -36,6 +45,7 @@ node_key_file: keys/node.key
 audit: {key_file: keys/audit.key}
 dimse: {port: 0}
 http: {port: 0}
+console: {enabled: true}
 destinations:
   archive: {type: archive}
 projects:
@@ -67,7 +77,7 @@ def demo(once: bool, keep: Path | None, viewer: Path) -> None:
 
 
 async def run(folder: Path, once: bool, viewer: Path) -> int:
-    """0 when every file arrived in the archive."""
+    """0 when every file arrived in the archive but those that are to be held."""
     console = Console()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,6 +85,7 @@ async def run(folder: Path, once: bool, viewer: Path) -> int:
     ledger = Ledger()
     site = folder / "veil.yaml"
     config = load_config(site if site.exists() else write_site(folder, _SITE))
+    people = add_people(config)
     app = App(with_viewer(config, viewer), ledger.note)
     console.print("starting Veil (workers, rules, archive) ...")
     await app.start()
@@ -82,16 +93,15 @@ async def run(folder: Path, once: bool, viewer: Path) -> int:
         sent = [described(n, "C-STORE") for n in _MODALITY] + [described(n, "STOW-RS") for n in _GATEWAY]
         arrived = await send(app, sent, console)
         console.print(table(sent, ledger, arrived))
-        console.print(
-            f"{len(arrived)} of {len(sent)} arrived de-identified; original values are shown for test files only"
-        )
-        addresses(
-            app, app.policies["research"].pseudonyms().uid(str(dcmread(bundled(_LOOK)).StudyInstanceUID)), console
-        )
+        console.print(f"{len(arrived)} of {len(sent)} arrived de-identified, what did not is held and kept encrypted")
+        console.print("(original values are shown for test files only)")
+        study = app.policies["research"].pseudonyms().uid(str(dcmread(bundled(_LOOK)).StudyInstanceUID))
+        addresses(app, study, people, console)
         if not once and not stop.is_set():
             console.print("\nserving; Ctrl-C ends it")
             await stop.wait()
-        return 0 if len(arrived) == len(sent) else 1
+        fates = {one.name: one.sop_instance_uid in arrived for one in sent}
+        return 0 if fates == {name: name not in _HELD for name in fates} else 1
     finally:
         await app.stop(drain=5.0)
 
@@ -104,6 +114,16 @@ def with_viewer(config: Config, folder: Path) -> Config:
     return config.model_copy(update={"http": http})
 
 
+def add_people(config: Config) -> dict[str, str]:
+    """Accounts for the console with passwords of this run: name → password."""
+    passwords = {name: secrets.token_urlsafe(12) for name in _PEOPLE}
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with changing(config.data_dir / FILE) as accounts:
+        for name, role in _PEOPLE.items():
+            accounts[name] = Account(name, {EVERY: frozenset({role})}, Passwords().hashed(passwords[name]))
+    return passwords
+
+
 def bundled(name: str) -> Path:
     """A DICOM file that pydicom carries in its wheel."""
     return Path(str(resources.files("pydicom").joinpath("data", "test_files", name)))
@@ -113,7 +133,7 @@ def described(name: str, by: str) -> Sent:
     """Read what the table needs of a file."""
     ds = dcmread(bundled(name), stop_before_pixels=True)
     date = str(ds.get("StudyDate", ""))
-    return Sent(name, by, str(ds.Modality), str(ds.get("PatientID", "")), date, str(ds.SOPInstanceUID))
+    return Sent(name, by, str(ds.get("Modality", "?")), str(ds.get("PatientID", "")), date, str(ds.SOPInstanceUID))
 
 
 async def send(app: App, sent: Sequence[Sent], console: Console) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -57,8 +57,8 @@ def row(s: Sent, outcome: Outcome | None, arrived: bool) -> tuple[str, ...]:
     """The cells of one instance."""
     report = outcome.report if outcome else None
     if outcome is None or report is None:
-        why = f"held: {outcome.reason}" if outcome else "not accepted"
-        return (f"{s.name}\n{s.modality}, {s.by}", f"{s.patient_id}\n{why}", s.study_date, "", "", "no")
+        why = str(outcome.reason) if outcome else "not accepted"
+        return (f"{s.name}\n{s.modality}, {s.by}", f"{s.patient_id or '-'}\n{why}", s.study_date, "held", "", "no")
     c = report.counts
     replaced = sum(c.get(how, 0) for how in ("replaced", "remapped", "shifted", "emptied"))
     return (
@@ -66,14 +66,20 @@ def row(s: Sent, outcome: Outcome | None, arrived: bool) -> tuple[str, ...]:
         f"{s.patient_id}\n{report.patient_id}",
         f"{s.study_date or '-'}\n{report.study_date or '-'}",
         f"{c.get('removed', 0)} / {replaced} / {c.get('kept', 0)}",
-        f"{outcome.milliseconds:.1f}",
+        f"{outcome.milliseconds:.{1 if outcome.milliseconds < 100 else 0}f}",
         "yes" if arrived else "no",
     )
 
 
-def addresses(app: App, study: str, console: Console) -> None:
-    """Where a newcomer looks next; ``study``: the pseudonymous UID of one with an image worth a look."""
+def addresses(app: App, study: str, people: Mapping[str, str], console: Console) -> None:
+    """Where a newcomer looks next; ``study``: the pseudonymous UID of one with an image worth a look.
+
+    ``people``: who can sign in at the console → password.
+    """
     base = f"http://{app.config.http.host}:{app.http.port}"
+    console.print(f"  console   {base}/console", soft_wrap=True)
+    for name, password in people.items():
+        console.print(f"            sign in as [bold]{name}[/] with {password}", soft_wrap=True, highlight=False)
     if app.config.http.viewer_dir is not None:
         console.print(f"  images    {base}/viewer/", soft_wrap=True)
         console.print(f"            {base}/viewer/viewer?StudyInstanceUIDs={study}", soft_wrap=True)
