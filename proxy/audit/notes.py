@@ -112,10 +112,13 @@ class Verifier:
     def signed(self, note: Note) -> bool:
         """Whether the note has a good signature of this key."""
         mine = [s for s in note.signatures if (s.name, s.id) == (self.name, self.id)]
-        return bool(mine) and all(self._good(note, signature.value) for signature in mine)
+        return bool(mine) and all(self.good(note.checkpoint.text().encode(), signature) for signature in mine)
 
-    def _good(self, note: Note, value: bytes) -> bool:
-        text = note.checkpoint.text().encode()
+    def good(self, text: bytes, signature: Signature) -> bool:
+        """Whether ``signature`` is one of this key, over ``text``."""
+        value = signature.value
+        if (signature.name, signature.id) != (self.name, self.id):
+            return False
         if self.kind == COSIGNS:
             text, value = _seen(int.from_bytes(value[:8], "big")) + text, value[8:]
         try:
@@ -137,11 +140,14 @@ class Signer:
 
     def sign(self, checkpoint: Checkpoint, *others: Signature, seconds: int = 0) -> Note:
         """The note of ``checkpoint`` with this signature after ``others``; a cosignature states ``seconds``."""
-        text, before = checkpoint.text().encode(), b""
+        return Note(checkpoint, (*others, self.signature(checkpoint.text().encode(), seconds)))
+
+    def signature(self, text: bytes, seconds: int = 0) -> Signature:
+        """Of any ``text``, which says in its first line what it is, so that it is not taken for something else."""
+        before = b""
         if self.verifier.kind == COSIGNS:
             text, before = _seen(seconds) + text, seconds.to_bytes(8, "big")
-        mine = Signature(self.verifier.name, self._id, before + self._private.sign(text))
-        return Note(checkpoint, (*others, mine))
+        return Signature(self.verifier.name, self._id, before + self._private.sign(text))
 
 
 def read_note(data: bytes) -> Note:
@@ -154,7 +160,7 @@ def read_note(data: bytes) -> Note:
             raise BadNote("no checkpoint")
         root, previous = _unb64(match["root"]), _unb64(match["previous"])
         checkpoint = Checkpoint(match["origin"], Position(int(match["size"]), root.hex()), match["time"], previous)
-        note = Note(checkpoint, tuple(map(_signature, lines)))
+        note = Note(checkpoint, tuple(map(read_signature, lines)))
     except UnicodeDecodeError:
         raise BadNote("no text") from None
     if note.encode() != data:
@@ -176,7 +182,8 @@ def joined(notes: Sequence[Note]) -> bytes:
     return b"".join(note.encode() + b"\n" for note in notes)
 
 
-def _signature(line: str) -> Signature:
+def read_signature(line: str) -> Signature:
+    """What `Signature.line` gives, without its end. `BadNote`."""
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
     data = _unb64(encoded)
     if not line.startswith(_DASH) or not _NAME.fullmatch(name) or len(data) < 5:
