@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import time
 import urllib.parse
@@ -17,12 +18,22 @@ from jwt.algorithms import RSAAlgorithm
 
 from tests.peers.loopback import Quiet, serving
 
+_PAGE = (
+    '<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Login</title><h1>Login</h1>'
+    '<a href="{}">Continue as reader</a>'
+)
+
 
 class Provider:
-    """``issuer`` is its address; ``scope`` goes into every access token, ``audience`` is whom they are for."""
+    """``issuer`` is its address; ``scope`` goes into every access token, ``audience`` is whom they are for.
+
+    ``claims`` stand in every ID token besides. ``asks``: it shows a page first, on which somebody has to agree.
+    """
 
     def __init__(self, audience: str, scope: str) -> None:
         self.issuer, self._audience, self._scope = "", audience, scope
+        self.claims: dict[str, Any] = {}
+        self.asks = False
         self._key = rsa.generate_private_key(65537, 2048)
         #: code → the query of the request that it was given for
         self.codes: dict[str, dict[str, str]] = {}
@@ -57,24 +68,27 @@ class Provider:
         nonce = {"nonce": asked["nonce"]} if "nonce" in asked else {}
         return {
             "access_token": self.token(self._audience, scope=self._scope),
-            "id_token": self.token(asked["client_id"], **nonce),
+            "id_token": self.token(asked["client_id"], **nonce, **self.claims),
             "token_type": "Bearer",
             "expires_in": 600,
         }
 
 
 @contextmanager
-def provider(audience: str, scope: str) -> Iterator[Provider]:
-    """A provider that runs until the end of the ``with``."""
+def provider(audience: str, scope: str, host: str = "127.0.0.1") -> Iterator[Provider]:
+    """A provider that runs until the end of the ``with``. ``host``: what it calls itself; it is on loopback."""
     made = Provider(audience, scope)
 
     class Handler(Quiet):
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
             if path == "/authorize":
-                self.send_response(302)
-                self.send_header("Location", made.authorized(dict(urllib.parse.parse_qsl(query))))
+                where = made.authorized(dict(urllib.parse.parse_qsl(query)))
+                self.send_response(200 if made.asks else 302)
+                self.send_header("Content-Type" if made.asks else "Location", "text/html" if made.asks else where)
                 self.end_headers()
+                if made.asks:
+                    self.wfile.write(_PAGE.format(html.escape(where)).encode())
                 return
             known = {"/.well-known/openid-configuration": made.described, "/keys": made.keys}
             self._say(known[path]())
@@ -91,5 +105,5 @@ def provider(audience: str, scope: str) -> Iterator[Provider]:
             self.wfile.write(json.dumps(what).encode())
 
     with serving(Handler) as port:
-        made.issuer = f"http://127.0.0.1:{port}"
+        made.issuer = f"http://{host}:{port}"
         yield made
