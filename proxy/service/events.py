@@ -105,9 +105,10 @@ def replayed(entry: HeldInstance, peer: Peer) -> AuditEvent:
     return AuditEvent("replayed", project=entry.project, peer=who(peer), object=_entry(entry), reason=str(entry.reason))
 
 
-def purged(entry: HeldInstance, peer: Peer) -> AuditEvent:
+def purged(entry: HeldInstance, peer: Peer, why: str = "", ticket: str = "") -> AuditEvent:
     """Someone decided that a held instance shall not exist any more; written before it goes."""
-    return AuditEvent("purged", project=entry.project, peer=who(peer), object=_entry(entry), reason=str(entry.reason))
+    about = _entry(entry) | {name: said for name, said in (("why", why), ("ticket", ticket)) if said}
+    return AuditEvent("purged", project=entry.project, peer=who(peer), object=about, reason=str(entry.reason))
 
 
 def viewed(entry: HeldInstance, peer: Peer) -> AuditEvent:

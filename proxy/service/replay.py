@@ -7,6 +7,8 @@ removed after the record that says so, never before.
 from __future__ import annotations
 
 from proxy.service import events
+from proxy.service.destination_words import must_say
+from proxy.service.held_words import PURGE_WHYS
 from proxy.service.ingest import Ingest, Outcome
 from proxy.service.ports import AuditTrail, HeldInstance, Peer, Quarantine
 from proxy.workers.arena import Arena
@@ -34,10 +36,15 @@ class Replay:
             await self._quarantine.purge(entry_id)
         return outcome
 
-    async def purge(self, entry_id: str, peer: Peer = _OPERATOR) -> HeldInstance:
+    async def purge_because(self, entry_id: str, peer: Peer, why: str, ticket: str) -> HeldInstance:
+        """As `purge`, for one of `PURGE_WHYS` and with a ticket or "", which are recorded. `NotSaid`."""
+        must_say(why, ticket, PURGE_WHYS)
+        return await self.purge(entry_id, peer, why, ticket)
+
+    async def purge(self, entry_id: str, peer: Peer = _OPERATOR, why: str = "", ticket: str = "") -> HeldInstance:
         """Destroy a held original. KeyError for an unknown id."""
         entry = next((e for e in await self._quarantine.list() if e.id == entry_id), None)
         if entry is None:
             raise KeyError(entry_id)
-        await self._audit.record(events.purged(entry, peer))
+        await self._audit.record(events.purged(entry, peer, why, ticket))
         return await self._quarantine.purge(entry_id)

@@ -6,6 +6,7 @@ import pytest
 
 from proxy.deid.types import Claimed
 from proxy.errors import AuditUnavailable, Reason, SpoolFull
+from proxy.service.destination_words import NotSaid
 from proxy.service.ingest import Ingest, ProjectRoute
 from proxy.service.ports import Verdict
 from proxy.service.replay import Replay
@@ -102,3 +103,15 @@ async def test_an_unknown_entry_is_a_key_error_and_leaves_no_record() -> None:
     with pytest.raises(KeyError):
         await site.replay.purge("q-none")
     assert site.audit.events == []
+
+
+async def test_why_somebody_purges_is_a_word_and_a_ticket_in_the_record() -> None:
+    site = Site(RELEASED)
+    entry = await site.seal()
+    for why, ticket in (("Kowalska is dead", ""), ("", "T-1"), ("test", "two words")):
+        with pytest.raises(NotSaid):
+            await site.replay.purge_because(entry, PEER, why, ticket)
+    assert site.audit.events == []
+    await site.replay.purge_because(entry, PEER, "test", "T-1")
+    assert {name: site.audit.events[-1].object[name] for name in ("why", "ticket")} == {"why": "test", "ticket": "T-1"}
+    assert not site.quarantine.entries
