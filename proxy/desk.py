@@ -12,6 +12,8 @@ from proxy.audit.trail import AuditLog
 from proxy.auditing import AuditSinks
 from proxy.config import Config
 from proxy.console.application import Console
+from proxy.console.audit_log import AuditPages
+from proxy.console.destinations import DestinationsPage, Traffic
 from proxy.console.frame import Part
 from proxy.console.overview import Overview, Running
 from proxy.console.rules import Rulebook, RulesPages
@@ -46,3 +48,4 @@ def make_console(
     parts: list[Part] = [Overview(running), RulesPages(book)]
     visits = Visits(address, Projects({}, config.http.public_url).root)
     return Console(desk, visits, parts, door, config.console.local_accounts).application
+    parts.append(AuditPages(sinks.reading, list(projects)))

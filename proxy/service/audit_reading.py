@@ -9,9 +9,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+# shells take these from here: the console may not import the room of the audit log
 from proxy.audit.follow import seq_of
+from proxy.audit.formats.entry import Entry as Entry
+from proxy.audit.formats.entry import entry_of as entry_of
 from proxy.audit.live import LiveStream, Subscription
-from proxy.audit.lookup import Lookup, Page, Question
+from proxy.audit.lookup import Lookup
+from proxy.audit.lookup import Page as Page
+from proxy.audit.lookup import Question as Question
 from proxy.audit.selection import Selection
 from proxy.service.events import for_whom, who
 from proxy.service.ports import AuditEvent, AuditTrail, Peer
