@@ -13,7 +13,6 @@ from proxy.auditing import AuditSinks
 from proxy.config import Config
 from proxy.console.application import Console
 from proxy.console.audit_log import AuditPages
-from proxy.console.destinations import DestinationsPage, Traffic
 from proxy.console.frame import Part
 from proxy.console.overview import Overview, Running
 from proxy.console.rules import Rulebook, RulesPages
