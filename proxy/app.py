@@ -209,7 +209,15 @@ class App:
             reading=self.sinks.reading,
             officers=self.officers if self.officers.officers else None,
             console=make_console(
-                config, self.audit, self.status, self.quarantine.list, self.sinks, self.ruling, self.reload
+                config,
+                self.audit,
+                self.status,
+                self.quarantine.list,
+                self.sinks,
+                self.ruling,
+                self.reload,
+                self.queue,
+                self.destinations,
             ),
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )

@@ -13,6 +13,7 @@ from proxy.auditing import AuditSinks
 from proxy.config import Config
 from proxy.console.application import Console
 from proxy.console.audit_log import AuditPages
+from proxy.console.destinations import DestinationsPage, Traffic
 from proxy.console.frame import Part
 from proxy.console.overview import Overview, Running
 from proxy.console.rules import Rulebook, RulesPages
@@ -21,9 +22,11 @@ from proxy.dicomweb.forwarded import address
 from proxy.dicomweb.projects import Projects
 from proxy.entrance import make_desk, make_door
 from proxy.ruling import Ruling
+from proxy.service.destinations import Destinations
 from proxy.service.effective_rules import EffectiveRules
 from proxy.service.ports import HeldInstance, Peer
 from proxy.service.rules_history import RulesHistory
+from proxy.store.queue import Queue
 
 
 def make_console(
@@ -34,6 +37,8 @@ def make_console(
     sinks: AuditSinks,
     ruling: Ruling,
     reload: Callable[[Peer], Awaitable[Mapping[str, str]]],
+    queue: Queue,
+    operate: Destinations,
 ) -> web.Application | None:
     """The application below /console; None where it is off. `ConfigError` for accounts that cannot be read."""
     if not config.console.enabled:
@@ -44,7 +49,8 @@ def make_console(
     running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects, sinks.flow.window)
     history = RulesHistory(Lookup(config.data_dir / "audit", lambda: audit.position.seq))
     book = Rulebook(EffectiveRules(lambda: ruling.specs, lambda: ruling.policies), history, reload)
-    parts: list[Part] = [Overview(running), RulesPages(book)]
+    traffic = Traffic(status, queue.oldest_waiting, sinks.flow.window, operate, projects)
+    parts: list[Part] = [Overview(running), DestinationsPage(traffic), RulesPages(book)]
     visits = Visits(address, Projects({}, config.http.public_url).root)
-    return Console(desk, visits, parts, door, config.console.local_accounts).application
     parts.append(AuditPages(sinks.reading, list(projects)))
+    return Console(desk, visits, parts, door, config.console.local_accounts).application

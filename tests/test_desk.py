@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -42,7 +43,8 @@ def site(folder: Path, console: str, tokens: bool) -> Config:
 
 def console(config: Config, audit: Any) -> Any:
     sinks = AuditSinks(config, audit, Certificates({}, audit))
-    return make_console(config, audit, nothing, nothing, sinks)
+    absent: Any = Mock()
+    return make_console(config, audit, nothing, nothing, sinks, absent, nothing, absent, absent)
 
 
 async def nothing() -> Any:

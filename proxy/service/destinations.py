@@ -14,7 +14,7 @@ from typing import Protocol
 from proxy.service.destination_words import must_say
 from proxy.service.events import who
 from proxy.service.ports import AuditEvent, AuditTrail, Peer
-from proxy.store.pauses import Pause
+from proxy.store.pauses import Pause as Pause  # the console may not import the store
 
 
 class Pauses(Protocol):
