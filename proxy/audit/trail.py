@@ -109,6 +109,5 @@ class AuditLog:
                 raise request.error from None
 
     def _refuse(self, writer: Writer, events: tuple[AuditEvent, ...]) -> NoReturn:
-        error = AuditUnavailable("the audit disk does not answer")
-        writer.outage.refused(len(events), str(error))
-        raise error from None
+        writer.outage.refused(len(events))
+        raise AuditUnavailable("the audit disk does not answer") from None

@@ -127,7 +127,7 @@ class Writer:
     def _write(self, batch: list[Request]) -> None:
         """Chain and append ``batch``; the position moves only when the disk has it."""
         moment, step = self._watch.read()
-        told, own = self.outage.take()
+        own = told = self.outage.take()
         if step is not None:
             counts = {"milliseconds": step // timedelta(milliseconds=1)}
             own = [AuditEvent("clock-step", object={"kind": "clock"}, counts=counts), *own]
@@ -144,15 +144,15 @@ class Writer:
             lines += sealed
             accepted.append((request, last.seq))
         try:
-            if accepted or told is not None:
+            if accepted or told:
                 self._sink.append(lines)
                 self.position = last
                 self._watch.commit()
         except AuditUnavailable as error:
             self._failed(error, [request for request, _ in accepted])
-            if told is not None:
-                self.outage.put_back(told)
+            self.outage.put_back()
             return
+        self.outage.written()
         for request, seq in accepted:
             if not request.keep():
                 self.outage.late(seq - len(request.events) + 1, seq)
