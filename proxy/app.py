@@ -39,6 +39,7 @@ from proxy.service.commitment import Commitment
 from proxy.service.decoding import Decoding
 from proxy.service.deliver import Deliver
 from proxy.service.destinations import Destinations
+from proxy.service.housekeeping import Housekeeping
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import Peer
 from proxy.service.replay import Replay
@@ -46,6 +47,7 @@ from proxy.site import audit_key, key_values, make_sender, make_viewer, started,
 from proxy.store.commitment_reports import CommitmentReports
 from proxy.store.commitments import Commitments
 from proxy.store.database import Database
+from proxy.store.history import History
 from proxy.store.keys import check_key, load_key
 from proxy.store.lock import DataLock
 from proxy.store.pauses import PauseRows
@@ -222,6 +224,9 @@ class App:
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()
+        keeping = Housekeeping(History(self.database), self.audit, config.limits.history_days)
+        keeping.start()
+        stack.push_async_callback(keeping.stop)
         await self.clinical.reports.start()
         stack.push_async_callback(self.clinical.reports.stop)
         self.certificates.start()

@@ -39,6 +39,7 @@ class Limits(Strict):
     quarantine_bytes: Annotated[int, Field(ge=1 << 20)] = 50 << 30
     cache_bytes: Annotated[int, Field(ge=1 << 20)] = 20 << 30
     memory_bytes: Annotated[int, Field(ge=16 << 20)] = 6 << 30
+    history_days: Annotated[int, Field(ge=1, le=36_500)] = 90
 
 
 class Workers(Strict):

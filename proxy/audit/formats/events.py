@@ -90,6 +90,7 @@ KINDS = {
     "relaying": _ASKED,
     "relayed": _ASKED,
     "requeued": Kind("110103", "R", "", "", APPLICATION, "6", (6005, 1)),
+    "history-forgotten": Kind("110105", "D", "", "", APPLICATION, "15", (6005, 7)),
     "destination": _CONFIGURED,
     "commitment": Kind("110103", "R", "", SOURCE, DESTINATION, "4", (6005, 1)),
     "clock": Kind("110113", "E", "110135", ocsf=(6003, 99)),

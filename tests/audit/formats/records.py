@@ -32,6 +32,7 @@ EVENTS = [
     AuditEvent("delivered", project="research", object=ABOUT | {"destination": "pacs", "queue_id": 4}),
     AuditEvent("rejected", "failure", "research", object=ABOUT | {"destination": "pacs", "code": "0xA900"}),
     AuditEvent("requeued", object={"kind": "destination", "destination": "pacs"}),
+    AuditEvent("history-forgotten", object={"kind": "history", "days": 90}, counts={"deliveries": 3}),
     AuditEvent("destination-paused", object={"kind": "destination", "destination": "pacs"}, reason="maintenance"),
     AuditEvent("replayed", project="research", peer={"transport": "cli"}, object={"kind": "quarantine", "id": "q1"}),
     AuditEvent("purged", project="research", peer={"transport": "cli"}, object={"kind": "quarantine", "id": "q1"}),

@@ -1,0 +1,78 @@
+"""What is over and kept for a while only: delivered rows, and requests for storage commitment that were answered.
+
+Nothing that waits, failed or is owed is ever removed. Each call is one small transaction, so that intake gets between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import sqlalchemy as sa
+
+from proxy.store.commitment_reports import GIVEN_UP, REPORTED
+from proxy.store.database import Database
+from proxy.store.schema import DELIVERED, commitment, commitment_report, delivery
+
+
+class History:
+    """The past in ``database``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def over(self, before: float) -> Mapping[str, int]:
+        """What was over before then: kind → how many."""
+
+        def work(connection: sa.Connection) -> dict[str, int]:
+            requests = connection.execute(sa.select(sa.func.count()).where(_answered(before))).scalar_one()
+            rows = [
+                connection.execute(sa.select(sa.func.count()).where(_delivered(where, before))).scalar_one()
+                for where in _destinations(connection)
+            ]
+            return {"deliveries": sum(rows), "commitments": requests}
+
+        return await self._database.run(work, patient=True)
+
+    async def forget(self, before: float, most: int) -> int:
+        """Remove up to ``most`` requests, and rows of each destination, that were over before then; how many in all."""
+        requests = sa.select(*_REQUEST).where(_answered(before)).limit(most)
+        changes = (
+            sa.delete(commitment).where(sa.tuple_(*_REQUEST).in_(requests)),
+            sa.delete(commitment_report).where(_SETTLED, sa.tuple_(*_REPORT).not_in(sa.select(*_REQUEST))),
+        )
+
+        def work(connection: sa.Connection) -> int:
+            gone = sum(connection.execute(change).rowcount for change in changes)
+            for where in _destinations(connection):
+                rows = sa.select(delivery.c.id).where(_delivered(where, before)).limit(most)
+                gone += connection.execute(sa.delete(delivery).where(delivery.c.id.in_(rows))).rowcount
+            return gone
+
+        return await self._database.run(work, patient=True)
+
+
+_REQUEST = (commitment.c.project, commitment.c.request)
+_REPORT = (commitment_report.c.project, commitment_report.c.request)
+_SETTLED = commitment_report.c.state.in_((REPORTED, GIVEN_UP))
+
+
+def _destinations(connection: sa.Connection) -> Iterator[str]:
+    """All that there are rows of, in steps that an index answers however many rows there are."""
+    after = ""
+    while True:
+        query = sa.select(sa.func.min(delivery.c.destination)).where(delivery.c.destination > after)
+        found = connection.execute(query).scalar()
+        if found is None:
+            return
+        yield found
+        after = found
+
+
+def _delivered(destination: str, before: float) -> sa.ColumnElement[bool]:
+    of = delivery.c.destination == destination
+    return sa.and_(of, delivery.c.state == DELIVERED, delivery.c.due_at < before)
+
+
+def _answered(before: float) -> sa.ColumnElement[bool]:
+    owed = sa.select(*_REPORT).where(~_SETTLED)
+    return sa.and_(commitment.c.asked_at < before, sa.tuple_(*_REQUEST).not_in(owed))
