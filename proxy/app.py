@@ -23,6 +23,7 @@ from proxy.clinical import Clinical
 from proxy.config import Config
 from proxy.config_destinations import ApplicationEntity
 from proxy.control import ControlServer, Operator
+from proxy.control_export import export_route
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
 from proxy.deid.verify import Gate
@@ -231,7 +232,7 @@ class App:
         stack.push_async_callback(self.clinical.reports.stop)
         self.certificates.start()
         stack.push_async_callback(self.certificates.stop)
-        control = ControlServer(config.data_dir, self.operator)
+        control = ControlServer(config.data_dir, self.operator, [export_route(self.sinks.export)])
         await control.start()
         stack.push_async_callback(control.stop)
         with _listening("http", config.http.host, config.http.port):

@@ -25,9 +25,11 @@ from proxy.errors import VeilError
 from proxy.logs import get_logger
 from proxy.reading import authorization
 from proxy.service.alerting import Alerting
+from proxy.service.audit_export import AuditExport
 from proxy.service.audit_reading import AuditReading
 from proxy.service.flow import Flow
 from proxy.service.ports import AuditEvent
+from proxy.site import audit_key
 
 #: seconds that a stop waits for sinks to send what there is
 _DRAIN = 3.0
@@ -46,6 +48,9 @@ class AuditSinks:
         self._notices: set[asyncio.Task[None]] = set()
         self.live = LiveStream(root / "audit", self._durable)
         self.reading = AuditReading(Lookup(root / "audit", self._durable), self.live, log)
+        key = audit_key(config)
+        signer = key.signer("veil") if key is not None else None
+        self.export = AuditExport(root / "audit", lambda: log.position, signer, log)
         self._sinks = [
             Forwarder(s.name, root / "audit", root / "audit-sinks", self._durable, _outlet(s, certificates), self._told)
             for s in audit.others

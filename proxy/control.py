@@ -7,7 +7,7 @@ never the instances. The client half is `proxy.control_client`.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,8 @@ class Operator:
 class ControlServer:
     """Serves an `Operator` on the socket below ``folder``."""
 
-    def __init__(self, folder: Path, operator: Operator) -> None:
-        self._folder, self._operator = folder, operator
+    def __init__(self, folder: Path, operator: Operator, more: Sequence[web.RouteDef] = ()) -> None:
+        self._folder, self._operator, self._more = folder, operator, more
         self._runner: web.AppRunner | None = None
         self._dir = -1
 
@@ -124,6 +124,7 @@ class ControlServer:
                 web.post("/rules/reload", self._post_reload),
                 web.get("/reidentify", self._get_reidentifications),
                 web.post("/reidentify/{step}", self._post_reidentify),
+                *self._more,
             ]
         )
         (self._folder / NAME).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from multidict import MultiMapping
 
 from proxy.errors import Unavailable
 from proxy.service.reidentify_words import Message
@@ -73,6 +74,15 @@ class ControlClient:
         """See `Operator.reidentify`."""
         form = {"statement": message.statement, "signature": message.signature}
         return await self._call("POST", f"/reidentify/{step}", form)
+
+    @asynccontextmanager
+    async def export(self, query: MultiMapping[str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A bundle of audit records, as it comes; ``query`` as of ``GET /audit/events``."""
+        forever = aiohttp.ClientTimeout(total=None)
+        async with self._session.post("http://veil/audit/export", params=query, timeout=forever) as answer:
+            if answer.status != 200:
+                raise Unavailable(str((await answer.json()).get("error", answer.status)))
+            yield answer.content.iter_any()
 
     async def _call(self, verb: str, path: str, form: dict[str, str] | None = None) -> Any:
         async with self._session.request(verb, "http://veil" + path, data=form) as answer:

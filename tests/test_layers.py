@@ -56,6 +56,7 @@ TOP = {
     "cli",
     "commands",
     "control",
+    "control_export",
     "control_client",
     "desk",
     "entrance",

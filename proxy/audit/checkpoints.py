@@ -16,14 +16,30 @@ from pathlib import Path
 
 from proxy.audit.chain import Position, stamp
 from proxy.audit.notes import FIRST, BadNote, Checkpoint, Note, Signer, joined, read_note, split
+from proxy.audit.sink_file import segments
 from proxy.service.ports import AuditEvent
 
 EVERY_SECONDS, EVERY_RECORDS = 1.0, 1000
+#: a note with its signature is shorter
+_LONGEST = 8192
+_DASH = "\N{EM DASH} ".encode()
 
 
 def notes_of(segment: Path) -> Path:
     """Where the checkpoints lie that end in ``segment``."""
     return segment.with_suffix(".notes")
+
+
+def newest_note(folder: Path) -> Note | None:
+    """The newest checkpoint of the log in ``folder``; one that is being written, or was cut off, does not count."""
+    for path in reversed(segments(folder)):
+        with contextlib.suppress(FileNotFoundError, BadNote), notes_of(path).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST))
+            pieces = file.read().split(b"\n\n")  # text, signatures, text, signatures, nothing
+            at = next((n for n in range(len(pieces) - 2, 0, -1) if pieces[n].startswith(_DASH)), 0)
+            if at:
+                return read_note(pieces[at - 1] + b"\n\n" + pieces[at] + b"\n")
+    return None
 
 
 class Checkpoints:

@@ -14,9 +14,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.audit.checkpoints import notes_of
+from proxy.audit.checkpoints import newest_note
 from proxy.audit.notes import BadNote, Note, Signer, joined, read_note, split
-from proxy.audit.sink_file import segments
 from proxy.audit.verify import Result, verify_folder
 from proxy.audit.verify_notes import Keys
 
@@ -44,7 +43,7 @@ class Witness:
         before = self._remembered()
         anchors = [note.checkpoint.position for note in before]
         result = verify_folder(folder, *anchors, keys=self._keys, processes=processes)
-        newest = _newest(folder)
+        newest = newest_note(folder)
         if not result.ok or newest is None or (before and newest.checkpoint.position.seq <= anchors[-1].seq):
             return Seen(result, None)
         note = self._signer.sign(newest.checkpoint, *newest.signatures, seconds=seconds)
@@ -70,12 +69,3 @@ class Witness:
             os.fsync(fd)
         finally:
             os.close(fd)
-
-
-def _newest(folder: Path) -> Note | None:
-    for path in reversed(segments(folder)):
-        try:
-            return read_note(list(split(notes_of(path).read_bytes()))[-1])
-        except (FileNotFoundError, IndexError):
-            continue
-    return None

@@ -1,4 +1,4 @@
-"""``veil audit verify | witness | pubkey | hash | tail``: see offline that the audit stream is whole, and search in it.
+"""``veil audit verify | witness | pubkey | hash | tail | export``: see that the audit stream is whole, and search it.
 
 `verify` and `witness` need a copy of the folder and public keys, and nothing else of a site.
 """
@@ -17,8 +17,8 @@ from proxy.audit.keys import witness as witness_signer
 from proxy.audit.notes import COSIGNS, BadNote, Verifier, joined
 from proxy.audit.sink_file import segments
 from proxy.audit.verify import ANY, Result, read_anchors, verify_folder
-from proxy.audit.verify_notes import Keys
 from proxy.audit.witness import Witness
+from proxy.commands.audit_export import export, read_keys, verify_export
 from proxy.commands.audit_tail import tail
 from proxy.commands.options import config_option
 from proxy.config import Config, load_config
@@ -36,7 +36,8 @@ def audit() -> None:
     """The audit stream: verify it offline, witness it, search it."""
 
 
-audit.add_command(tail)
+for _command in (tail, export, verify_export):
+    audit.add_command(_command)
 
 
 @audit.command("verify")
@@ -55,7 +56,7 @@ def verify(
     processes: int | None,
 ) -> None:
     """Verify the log in FOLDER (data/audit, or a copy). Status 1 when anything was changed, removed or cut."""
-    keys = _keys(pubkey) if pubkey is not None else ANY
+    keys = read_keys(pubkey) if pubkey is not None else ANY
     watching = [_verifier(path) for path in witnesses]
     if watching and anchor is None:
         raise click.UsageError("--witness is about --anchor: the checkpoints that the witness keeps")
@@ -88,7 +89,7 @@ def witness(folder: Path, pubkey: Path, key_file: Path, memory: Path, name: str)
     signer = witness_signer(name, load_key(key_file))
     click.echo(f"public key of this witness: {signer.verifier.text()}", err=True)
     try:
-        seen = Witness(memory, signer, _keys(pubkey)).look(folder, int(time.time()), _processes(folder))
+        seen = Witness(memory, signer, read_keys(pubkey)).look(folder, int(time.time()), _processes(folder))
     except ValueError as error:
         raise ConfigError(
             str(memory), str(error), "it begins anew with another --memory; ask who changed this one"
@@ -135,13 +136,6 @@ def _key(config: Config) -> AuditKey:
     if key is None:
         raise ConfigError("audit.key_file", "this site has none", "make one with: veil audit new-key FILE")
     return key
-
-
-def _keys(path: Path) -> Keys:
-    try:
-        return Keys.read(path.read_text(encoding="ascii"))
-    except ValueError as error:
-        raise click.BadParameter(f"{path}: {error}", param_hint="--pubkey") from None
 
 
 def _verifier(path: Path) -> Verifier:

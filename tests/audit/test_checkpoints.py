@@ -198,3 +198,15 @@ async def test_records_that_were_never_signed_show(tmp_path: Path) -> None:
     await log.record(*(AuditEvent("x") for _ in range(5000)))
     await log.close()
     assert [p.seq for p in verify_folder(tmp_path, keys=KEYS).problems] == [4]
+
+
+async def test_the_newest_note_is_found_beside_one_that_is_being_written(tmp_path: Path) -> None:
+    assert checkpoints.newest_note(tmp_path) is None
+    await write(tmp_path, 40, segment_bytes=4000)
+    last = notes(tmp_path)[-1]
+    assert checkpoints.newest_note(tmp_path) == last
+    path = [notes_of(segment) for segment in sink_file.segments(tmp_path) if notes_of(segment).exists()][-1]
+    whole = path.read_bytes()
+    for cut in range(1, len(last.encode()) + 2, 7):
+        path.write_bytes(whole + (last.encode() + b"\n")[:-cut])
+        assert checkpoints.newest_note(tmp_path) == last

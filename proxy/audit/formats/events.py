@@ -66,6 +66,7 @@ _ASKED = Kind("110112", "E", "", SOURCE, DESTINATION, "", (6005, 4))
 _KEPT = Kind("110103", "C", "", "", APPLICATION, "13", (6005, 5))
 _CONFIGURED = Kind("110113", "E", "110129", ocsf=(6003, 3))
 _REIDENTIFIED = Kind("110110", "R", "110132", ocsf=(6005, 1), lifecycle="11")
+_LOOKED = Kind("110101", "R", "", "", APPLICATION, ocsf=(6003, 2))
 
 #: by type; a type that is not here is told by its first word, and by `OTHER` where that is not here either
 KINDS = {
@@ -104,7 +105,9 @@ KINDS = {
     "configuration": _CONFIGURED,
     "certificates": _CONFIGURED,
     "key": _CONFIGURED,
-    "audit-read": Kind("110101", "R", "", "", APPLICATION, ocsf=(6003, 2)),
+    "audit-read": _LOOKED,
+    "audit-exported": _LOOKED,
+    "audit-verified": _LOOKED,
     "audit": Kind("110113", "E", "110135", ocsf=(6003, 99)),
     "reidentify": _REIDENTIFIED,
     "reidentified": _REIDENTIFIED,
