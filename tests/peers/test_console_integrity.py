@@ -32,7 +32,7 @@ async def _yesterday(site: Site) -> int:
     log = AuditLog(site.data / "audit", "veil", key=audit_key(load_config(site.config)), watch=watch)
     await log.open()
     came = 0
-    for hour in range(HOURS):  # noqa: B007 - the clocks read it
+    for hour in range(HOURS):
         count = 4 + round(30 * math.sin(math.pi * hour / HOURS))
         came += count
         one = {"kind": "instance"}
