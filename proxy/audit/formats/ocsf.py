@@ -36,7 +36,6 @@ def render(entry: Entry) -> dict[str, Any]:
             "sequence": entry.seq,
             "log_name": "veil audit",
         },
-        "src_endpoint": _endpoint(entry),
         "unmapped": _unmapped(entry),
     }
     if entry.reason:
@@ -54,15 +53,17 @@ def _endpoint(entry: Entry) -> dict[str, str]:
 def _about(entry: Entry, number: int) -> dict[str, Any]:
     """What its class asks for."""
     user = {"name": entry.who or entry.node or "veil"}
-    if number == 6005:
-        return {"actor": {"user": user}, "databucket": {"name": entry.project or "veil"}, "type_id": 2}
-    if number == 6003:
-        return {"actor": {"user": user}, "api": {"operation": entry.type or "unknown"}}
     if number == 6002:
         return {"app": _PRODUCT}
+    found: dict[str, Any] = {"src_endpoint": _endpoint(entry)}
+    if number == 6005:
+        bucket = {"name": entry.project or "veil", "type_id": 99, "type": "project"}
+        return found | {"actor": {"user": user}, "databucket": bucket, "type_id": 2}
+    if number == 6003:
+        return found | {"actor": {"user": user}, "api": {"operation": entry.type or "unknown"}}
     if number == 3002:
-        return {"user": user, "service": {"name": "veil"}}
-    return {"actor": {"user": user}, "user": {"name": entry.object.get("name") or "callers"}}
+        return found | {"user": user, "service": {"name": "veil"}}
+    return found | {"actor": {"user": user}, "user": {"name": entry.object.get("name") or "callers"}}
 
 
 def _unmapped(entry: Entry) -> dict[str, str]:
