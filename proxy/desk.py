@@ -15,6 +15,7 @@ from proxy.console.application import Console
 from proxy.console.audit_log import AuditPages
 from proxy.console.destinations import DestinationsPage, Traffic
 from proxy.console.frame import Part
+from proxy.console.instance import InstancePage
 from proxy.console.overview import Overview, Running
 from proxy.console.rules import Rulebook, RulesPages
 from proxy.console.visitor import Visits
@@ -29,6 +30,7 @@ from proxy.service.rules_history import RulesHistory
 from proxy.store.queue import Queue
 
 
+from proxy.store.queue_look import QueueLook
 def make_console(
     config: Config,
     audit: AuditLog,
@@ -54,3 +56,4 @@ def make_console(
     visits = Visits(address, Projects({}, config.http.public_url).root)
     parts.append(AuditPages(sinks.reading, list(projects)))
     return Console(desk, visits, parts, door, config.console.local_accounts).application
+    parts.append(InstancePage(sinks.reading, QueueLook(queue.database, projects).of, list(projects)))

@@ -61,6 +61,8 @@ WORDS = {
     "audit-sink-down": "A sink takes no records",
     "audit-sink-up": "A sink takes records again",
     "audit-read": "Audit log read",
+    "audit-exported": "Records exported as a signed bundle",
+    "history-forgotten": "Old rows of the queue forgotten",
     "alert": "Alert",
     "clock-step": "The clock was changed",
 }
@@ -117,8 +119,8 @@ def told(line: bytes) -> Told:
 
 
 def what(event_type: str) -> str:
-    """A type in words; one that is not known here as it is."""
-    return WORDS.get(event_type, event_type)
+    """A type in words; one that is not known here by its own."""
+    return WORDS.get(event_type) or event_type.replace("-", " ").capitalize()
 
 
 def who(entry: Entry) -> str:

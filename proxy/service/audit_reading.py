@@ -19,6 +19,8 @@ from proxy.audit.lookup import Page as Page
 from proxy.audit.lookup import Question as Question
 from proxy.audit.selection import Selection
 from proxy.service.events import for_whom, who
+from proxy.service.instance_life import Life as Life
+from proxy.service.instance_life import life_of
 from proxy.service.ports import AuditEvent, AuditTrail, Peer
 
 #: projects whose records somebody may see; None: the whole log
@@ -37,9 +39,15 @@ class AuditReading:
         question = replace(question, selection=question.selection.may_see(visible))
         async with self._turn:
             page = await asyncio.to_thread(self._lookup.page, question)
-        ends = {"first": seq_of(page.lines[0]), "last": seq_of(page.lines[-1])} if page.lines else {}
-        await self._audit.record(read("page", question.selection, peer, ends, {"records": len(page.lines)}))
+        await self._shown("page", question.selection, peer, page.lines)
         return page
+
+    async def life(self, of: str, visible: Visible, peer: Peer) -> Life:
+        """What the log says of one instance (`life_of`). Raises as `page`."""
+        async with self._turn:
+            life = await asyncio.to_thread(life_of, self._lookup.page, of, visible)
+        await self._shown("instance", Selection(objects=frozenset({of}), visible=visible), peer, life.lines)
+        return life
 
     async def follow(self, selection: Selection, after: int | None, peer: Peer) -> tuple[Subscription, int]:
         """Every record after number ``after``, or from now on, and that number; the reader picks.
@@ -50,6 +58,10 @@ class AuditReading:
         start = last if after is None else min(after, last)
         await self._audit.record(read("stream", selection, peer, {"after": start}, {}))
         return await self._live.subscribe(start), start
+
+    async def _shown(self, how: str, selection: Selection, peer: Peer, lines: tuple[bytes, ...]) -> None:
+        ends = {"first": seq_of(lines[0]), "last": seq_of(lines[-1])} if lines else {}
+        await self._audit.record(read(how, selection, peer, ends, {"records": len(lines)}))
 
 
 def read(how: str, selection: Selection, peer: Peer, ends: dict[str, int], counts: dict[str, int]) -> AuditEvent:

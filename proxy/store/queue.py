@@ -47,6 +47,11 @@ class Queue:
         await database.run(lambda connection: connection.execute(back).rowcount)
         return queue
 
+    @property
+    def database(self) -> Database:
+        """Where the rows are, for who only reads them: `QueueLook`."""
+        return self._db
+
     async def enqueue(self, project: str, destinations: Sequence[str], item: SpoolItem, report: Report) -> list[int]:
         """See `DeliveryQueue.enqueue`. A file that no row took, and one that lost its last row, are dropped."""
         now = self._clock()
