@@ -38,10 +38,11 @@ ALLOWED: dict[str, set[str]] = {
     **{f"config_{part}": {"errors"} | {f"config_{other}" for other in CONFIG[:at]} for at, part in enumerate(CONFIG)},
     "tls": {"errors", "config_tls"},
     "handshakes": {"errors"},
+    "sse": {"service"},
     "logs": {"errors"},
     "dimse": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs", "handshakes"},
-    "console": BELOW_SERVICE | {"service", "logs"},
-    "dicomweb": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs", "handshakes"},
+    "console": BELOW_SERVICE | {"service", "logs", "sse"},
+    "dicomweb": BELOW_SERVICE | {"service", "store", "audit", "archive", "workers", "logs", "handshakes", "sse"},
 }
 #: store, audit, archive and workers implement the protocols of these files, so they may name their types.
 PORTS = {"proxy.service.ports", "proxy.service.upstream", "proxy.service.callers", "proxy.service.people"}

@@ -97,7 +97,6 @@ class DicomwebServer:
         """
         self._host, self.port, self._tls = host, port, tls
         self._in_flight, self._idle = InFlight(), Idle()
-        self._streams: list[AuditStream] = []
         cors = Cors(origins)
         access, hops = access or Access(None, audit, projects), hops or Hops()
         deadline = Deadline(request_seconds)
@@ -110,8 +109,7 @@ class DicomwebServer:
         Viewer(viewer, projects, named).add_to(app)
         if reading is not None and access.asks:
             AuditEvents(reading, access, named).add_to(app)
-            self._streams.append(AuditStream(reading, access))
-            self._streams[0].add_to(app)
+            AuditStream(reading, access).add_to(app)
         if officers is not None and access.asks:
             Reidentification(officers, access).add_to(app)
         if console is not None:
@@ -146,8 +144,7 @@ class DicomwebServer:
         if self._listening is not None:
             self._listening.close()
             self._listening = None
-        for stream in self._streams:
-            stream.close()
+        await self._runner.shutdown()  # answers that would go on for hours end now
         await self._in_flight.drained(grace)
         await self._runner.cleanup()
 

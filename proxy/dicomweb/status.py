@@ -13,6 +13,7 @@ from aiohttp.web import RequestPayloadError
 from proxy.archive.values import NoSuchValue, NotInThisForm
 from proxy.errors import MALFORMED_REASONS, AuditUnavailable, Reason, Unavailable, WorkersUnavailable
 from proxy.service.audit_question import BadQuestion
+from proxy.service.audit_showing import TooMany
 from proxy.service.render import CannotRender, NotAnImage
 from proxy.service.upstream import UpstreamError
 from proxy.service.view import TooBroad
@@ -40,6 +41,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus, str | None], ...] = (
     (AuditUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "the audit trail cannot be written"),
     (MemoryFull, HTTPStatus.SERVICE_UNAVAILABLE, "too much is being received at once"),
     (WorkersUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "no worker is free right now"),
+    (TooMany, HTTPStatus.SERVICE_UNAVAILABLE, None),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "the instance cannot be kept right now"),
     (UpstreamError, HTTPStatus.BAD_GATEWAY, "the PACS behind this project did not answer as one"),
     (TooBroad, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, None),

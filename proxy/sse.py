@@ -6,13 +6,11 @@ import asyncio
 
 from aiohttp import web
 
+from proxy.service.audit_showing import TooSlow
+
 MEDIA = "text/event-stream"
 #: milliseconds after which a client that was cut off comes back
 _RETRY = 3000
-
-
-class TooSlow(Exception):
-    """The reader does not take what it was sent. It can still be told so: see `Events.end`."""
 
 
 class Events:
@@ -22,11 +20,11 @@ class Events:
         """``patience``: seconds."""
         self._request, self._patience = request, patience
         # a reverse proxy that collects answers (nginx) would hold events back
-        self._response = web.StreamResponse(headers={"Content-Type": MEDIA, "X-Accel-Buffering": "no"})
+        self.response = web.StreamResponse(headers={"Content-Type": MEDIA, "X-Accel-Buffering": "no"})
 
     async def begin(self, after: int) -> None:
         """Head, and where a reader that is cut off before the first event goes on."""
-        await self._response.prepare(self._request)
+        await self.response.prepare(self._request)
         await self._write(b"retry: %d\nid: %d\n\n" % (_RETRY, after))
 
     async def send(self, number: int, line: bytes) -> None:
@@ -37,22 +35,21 @@ class Events:
         """A sign of life. The reader goes on behind ``number``, though it was shown nothing."""
         await self._write(b": still here\nid: %d\n\n" % number)
 
-    async def end(self, name: str, line: bytes) -> web.StreamResponse:
+    async def end(self, name: str, line: bytes) -> None:
         """A last event of the given ``name``; who does not take that either is hung up on."""
         try:
             await self._write(b"event: %s\ndata: %s\n\n" % (name.encode("ascii"), line))
             async with asyncio.timeout(self._patience):
-                await self._response.write_eof()
+                await self.response.write_eof()
         except (TooSlow, TimeoutError):
             if self._request.transport is not None:
                 self._request.transport.abort()
             raise ConnectionAbortedError from None
-        return self._response
 
     async def _write(self, data: bytes) -> None:
         """What has timed out is with the transport already: bytes that follow do not tear it apart."""
         try:
             async with asyncio.timeout(self._patience):
-                await self._response.write(data)
+                await self.response.write(data)
         except TimeoutError:
             raise TooSlow from None
