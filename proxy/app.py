@@ -40,6 +40,7 @@ from proxy.service.commitment import Commitment
 from proxy.service.decoding import Decoding
 from proxy.service.deliver import Deliver
 from proxy.service.destinations import Destinations
+from proxy.service.devices import Devices
 from proxy.service.housekeeping import Housekeeping
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.ports import Peer
@@ -48,6 +49,7 @@ from proxy.site import audit_key, key_values, make_sender, make_viewer, started,
 from proxy.store.commitment_reports import CommitmentReports
 from proxy.store.commitments import Commitments
 from proxy.store.database import Database
+from proxy.store.devices import DeviceRows
 from proxy.store.history import History
 from proxy.store.keys import check_key, load_key
 from proxy.store.lock import DataLock
@@ -168,7 +170,9 @@ class App:
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
         identifying, self.officers = make_identity(self.database, self.audit, load_drawers(config))
         known = self.deliver.notify, identifying.remember
-        self.ingest = Ingest(self.judge, self.spool, self.queue, self.quarantine, self.audit, routes, *known)
+        self.devices = Devices(self.judge, DeviceRows(self.database))
+        stack.push_async_callback(self.devices.stop)
+        self.ingest = Ingest(self.devices, self.spool, self.queue, self.quarantine, self.audit, routes, *known)
         replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
         parts = Parts(config, self.archive, self.audit, self.database, self.judge, gate, self.certificates)
         self.readers = Readers(parts, self.policies)
@@ -178,6 +182,8 @@ class App:
         self.clinical = Clinical(config, self.commitment, store, self.audit, self.certificates)
         self.operator = Operator(replay, self.quarantine, self.status, self.destinations, self.reload, self.officers)
         stack.push_async_callback(self._stop_deliver)
+        if servers:
+            self.devices.start()
 
     async def _open_servers(self) -> None:
         config, limits, stack = self.config, self.config.limits, self._stack

@@ -7,7 +7,6 @@ What cannot be read or judged raises `InstanceHeld`; nothing leaves before `veri
 
 from __future__ import annotations
 
-import re
 import zlib
 from bisect import bisect_left
 from dataclasses import replace
@@ -20,8 +19,10 @@ from proxy.deid.decode import Instance, read_instance, separate
 from proxy.deid.encode import Element, Part, encode_dataset, encode_head
 from proxy.deid.encrypted import encrypted_originals
 from proxy.deid.level import Level, Run
+from proxy.deid.made_by import modality_of, released_device
 from proxy.deid.pixels import truth
 from proxy.deid.pixels.burned_in import decide
+from proxy.deid.pixels.coverage import answered_by
 from proxy.deid.pixels.plan import TextReader, Work, summary
 from proxy.deid.pixels.stage import Scrubbed, scrub
 from proxy.deid.place import Step, Subject
@@ -35,10 +36,9 @@ from proxy.errors import InstanceHeld, Reason
 
 SOP_CLASS_UID, SOP_INSTANCE_UID = 0x00080016, 0x00080018
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID = 0x0020000D, 0x0020000E
-STUDY_DATE, MODALITY = 0x00080020, 0x00080060
+STUDY_DATE = 0x00080020
 #: in the order of `Original`
 _IDENTITY = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
-_MODALITY = re.compile(r"[A-Z0-9_ ]{1,16}")
 #: issuer of the pseudonyms of instances without a Patient ID: apart from every real issuer
 _PER_STUDY = "urn:veil:per-study"
 _ZLIB_LEVEL = 6
@@ -220,11 +220,11 @@ def _report(
     policy: Policy,
     pixels: Scrubbed,
 ) -> Report:
-    modality = plain_of(instance.root, MODALITY) or ""
+    manufacturer, model = released_device(instance.root, elements, policy)
     return Report(
         sop_class_uid=original.sop_class_uid,
         transfer_syntax_uid=pixels.syntax.uid,
-        modality=modality if _MODALITY.fullmatch(modality) else "",
+        modality=modality_of(instance.root),
         patient_id=_text(elements, PATIENT_ID),
         study_instance_uid=_text(elements, STUDY_INSTANCE_UID),
         series_instance_uid=_text(elements, SERIES_INSTANCE_UID),
@@ -235,6 +235,9 @@ def _report(
         counts=dict(sorted(walk.counts.items())),
         method_codes=tuple(code for code, _ in markers.codes(policy, pixels.work.clean)),
         pixels=summary(pixels.work) if instance.pixels is not None else "",
+        manufacturer=manufacturer,
+        model=model,
+        pixels_by=answered_by(pixels.work.decision) if instance.pixels is not None else "none",
     )
 
 

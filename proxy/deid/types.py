@@ -70,6 +70,10 @@ class Report:
     method_codes: tuple[str, ...] = ()
     #: what was done to the pixels, in words of ours; "" where there are none
     pixels: str = ""
+    #: what made the instance, as far as it leaves (`made_by`), and what answered for its pixels (`pixels.coverage`)
+    manufacturer: str = ""
+    model: str = ""
+    pixels_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

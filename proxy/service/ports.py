@@ -16,6 +16,7 @@ from proxy.errors import Reason
 from proxy.workers.arena import Arena as Arena  # adapters take it from here: they may not import a sibling room
 
 if TYPE_CHECKING:  # the engine takes a second to import, which a verb that reads the audit log need not wait
+    from proxy.deid.made_by import Device
     from proxy.deid.types import Chunk, Claimed, Original, Report
     from proxy.deid.verify import Release
 
@@ -47,12 +48,16 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A worker's bad news. ``detail`` is free of values. ``original`` is set where the input could be read that far."""
+    """A worker's bad news. ``detail`` is free of values. ``original`` is set where the input could be read that far.
+
+    ``device``: what made the instance, as far as that can be told.
+    """
 
     reason: Reason
     detail: str = ""
     original: Original | None = None
     milliseconds: float = 0.0
+    device: Device | None = None
 
 
 Verdict = Released | Held

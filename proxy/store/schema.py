@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 #: The newest migration. Kept here so that an up-to-date database opens without importing alembic.
-HEAD = "0006"
+HEAD = "0007"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -138,4 +138,20 @@ reidentification = sa.Table(
     sa.Column("approval", sa.Text, nullable=False),
     sa.CheckConstraint("state IN ('asked', 'approved', 'revealed')", name="state"),
     sa.Index("ix_reidentification_requester", "project", "requester", "asked_at"),
+)
+
+#: How many instances came from which kind of device, what answered for their pixels, and when the last one was counted.
+#: Manufacturer and model as instances leave with them; strings from outside, so bounded in length and in number.
+device_seen = sa.Table(
+    "device_seen",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("manufacturer", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("modality", sa.Text, primary_key=True),
+    sa.Column("sop_class_uid", sa.Text, primary_key=True),
+    sa.Column("answer", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, primary_key=True),
+    sa.Column("instances", sa.BigInteger, nullable=False),
+    sa.Column("last_at", sa.Double, nullable=False),
 )

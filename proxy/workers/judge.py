@@ -14,9 +14,10 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
+from proxy.deid.made_by import Device, held_device
 from proxy.deid.pixels.decompressed import decompress
 from proxy.deid.pixels.masked import NOTHING, Masked, masked
 from proxy.deid.pixels.plan import TextReader, Work, summary
@@ -81,10 +82,11 @@ class Judge:
         started = time.perf_counter()
         result = _contained(lambda: self._deidentify(data, claimed, policy, self._reader))
         if isinstance(result, Trouble):
-            return _held(result, self._whose(data, policy, result), started)
+            held = _held(result, self._whose(data, policy, result), started)
+            return replace(held, device=_device(data, policy, result))
         release = _contained(lambda: self._gate.verify(data, result, policy))
         if isinstance(release, Trouble):
-            return _held(release, result.original, started)
+            return replace(_held(release, result.original, started), device=_device(data, policy, release))
         return Released(release, result.chunks, result.original, result.report, _since(started))
 
     def let_pass(self, data: memoryview, claimed: Claimed, policy: Policy, check: bool) -> Verdict:
@@ -176,6 +178,12 @@ def _passed(chunks: tuple[Chunk, ...], release: Release, report: Report, started
     """What was de-identified before: its own UIDs are those that it came with."""
     uids = (report.sop_class_uid, report.sop_instance_uid, report.study_instance_uid, report.series_instance_uid)
     return Released(release, chunks, Original(*uids), report, _since(started))
+
+
+def _device(data: memoryview, policy: Policy, trouble: Trouble) -> Device:
+    """What made it; not sought in what has just broken the engine."""
+    found = trouble if trouble.reason is Reason.ENGINE_ERROR else _contained(lambda: held_device(data, policy))
+    return Device() if isinstance(found, Trouble) else found
 
 
 def _held(trouble: Trouble, original: Original | None, started: float) -> Held:

@@ -12,6 +12,7 @@ import socket
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from proxy.deid.made_by import Device
 from proxy.deid.pixels.rendering import Rendered
 from proxy.deid.previewed import Previewed
 from proxy.deid.types import Chunk, Original, Report, Slice
@@ -44,7 +45,9 @@ def send_reply(sock: socket.socket, reply: Reply) -> None:
     verdict = reply.verdict
     if isinstance(verdict, Held):
         original = _plain_original(verdict.original)
-        send(sock, (reply.resident, "held", (str(verdict.reason), verdict.detail, original, verdict.milliseconds)))
+        device = astuple(verdict.device) if verdict.device is not None else None
+        body = (str(verdict.reason), verdict.detail, original, verdict.milliseconds, device)
+        send(sock, (reply.resident, "held", body))
         return
     if isinstance(verdict, list):
         send(sock, (reply.resident, "described", plain(verdict)))
@@ -60,8 +63,8 @@ def send_reply(sock: socket.socket, reply: Reply) -> None:
         report = {name: getattr(verdict.report, name) for name in Report.__dataclass_fields__}
         report["counts"] = dict(verdict.report.counts)
         original = _plain_original(verdict.original)
-        body = (astuple(verdict.release), chunks, original, report, verdict.milliseconds)
-        send(sock, (reply.resident, "released", body), fd)
+        told = (astuple(verdict.release), chunks, original, report, verdict.milliseconds)
+        send(sock, (reply.resident, "released", told), fd)
     finally:
         if fd >= 0:
             os.close(fd)
@@ -73,8 +76,9 @@ def receive_reply(sock: socket.socket, most: int) -> Reply:
     try:
         resident, kind, body = value
         if kind == "held":
-            reason, detail, original, spent = body
-            return Reply(Held(Reason(reason), detail, _original(original), spent), resident)
+            reason, detail, original, spent, device = body
+            made_by = Device(*device) if device is not None else None
+            return Reply(Held(Reason(reason), detail, _original(original), spent, made_by), resident)
         if kind == "described":
             return Reply(restored(body), resident)
         if kind == "previewed":

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.deid.made_by import Device
 from proxy.deid.types import Original, Report, Slice
 from proxy.deid.verify import Release
 from proxy.errors import Reason
@@ -41,6 +42,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     [
         Held(Reason.TOO_DEEP, "40", ORIGINAL, 1.5),
         Held(Reason.NOT_DICOM),
+        Held(Reason.BURNED_IN, device=Device("Acme", "Scanner", "US", "1.2.3")),
         Released(RELEASE, (b"a", Slice(3, 4), b"b"), ORIGINAL, REPORT, 2.5),
         Released(RELEASE, (b"x" * SPILL, b"small", b"y" * (SPILL + 1)), ORIGINAL, REPORT, 2.5),
     ],

@@ -60,10 +60,11 @@ def answer(data: memoryview, policy: Policy) -> tuple[Device, Answer]:
         return device, Answer("held", f"{held.reason}: {held.detail}")
     if instance.pixels is None:
         return device, Answer("none", "no pixel data")
-    return device, Answer(_by(decision), decision.why)
+    return device, Answer(answered_by(decision), decision.why)
 
 
-def _by(decision: Decision) -> str:
+def answered_by(decision: Decision) -> str:
+    """The word of `Answer` for a decision about pixels that are there."""
     if decision.covered:
         return "rule"
     if decision.look != "no":
