@@ -82,7 +82,7 @@ def reset(connection: ssl.SSLSocket, got: list[bytes]) -> None:
 
 def hang(connection: ssl.SSLSocket, got: list[bytes]) -> None:
     """Read nothing, for longer than anybody waits."""
-    threading.Event().wait(5)
+    threading.Event().wait(60)
     connection.close()
 
 
@@ -196,4 +196,4 @@ def test_a_send_under_way_can_be_broken_off(tmp_path: Path, receiver) -> None:
     threading.Thread(target=send, daemon=True).start()
     assert not failed.wait(1.0)
     to.abort()
-    assert failed.wait(3.0)
+    assert failed.wait(20.0)
