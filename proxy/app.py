@@ -216,7 +216,7 @@ class App:
             request_seconds=config.http.request_seconds,
             tls=self.certificates.get("http.tls"),
             reading=self.sinks.reading,
-            officers=self.officers if self.officers.officers else None,
+            officers=self.officers if self.officers.drawers else None,
             console=make_console(
                 config,
                 self.audit,
@@ -227,6 +227,7 @@ class App:
                 self.reload,
                 self.queue,
                 self.destinations,
+                self.officers,
             ),
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )

@@ -17,6 +17,7 @@ from proxy.console.destinations import DestinationsPage, Traffic
 from proxy.console.frame import Part
 from proxy.console.instance import InstancePage
 from proxy.console.overview import Overview, Running
+from proxy.console.reidentify import ReidentifyPages
 from proxy.console.rules import Rulebook, RulesPages
 from proxy.console.visitor import Visits
 from proxy.dicomweb.forwarded import address
@@ -26,11 +27,12 @@ from proxy.ruling import Ruling
 from proxy.service.destinations import Destinations
 from proxy.service.effective_rules import EffectiveRules
 from proxy.service.ports import HeldInstance, Peer
+from proxy.service.reidentify import Reidentify
 from proxy.service.rules_history import RulesHistory
 from proxy.store.queue import Queue
-
-
 from proxy.store.queue_look import QueueLook
+
+
 def make_console(
     config: Config,
     audit: AuditLog,
@@ -41,6 +43,7 @@ def make_console(
     reload: Callable[[Peer], Awaitable[Mapping[str, str]]],
     queue: Queue,
     operate: Destinations,
+    officers: Reidentify,
 ) -> web.Application | None:
     """The application below /console; None where it is off. `ConfigError` for accounts that cannot be read."""
     if not config.console.enabled:
@@ -53,7 +56,9 @@ def make_console(
     book = Rulebook(EffectiveRules(lambda: ruling.specs, lambda: ruling.policies), history, reload)
     traffic = Traffic(status, queue.oldest_waiting, sinks.flow.window, operate, projects)
     parts: list[Part] = [Overview(running), DestinationsPage(traffic), RulesPages(book)]
+    if officers.drawers:
+        parts.append(ReidentifyPages(officers))
     visits = Visits(address, Projects({}, config.http.public_url).root)
     parts.append(AuditPages(sinks.reading, list(projects)))
-    return Console(desk, visits, parts, door, config.console.local_accounts).application
     parts.append(InstancePage(sinks.reading, QueueLook(queue.database, projects).of, list(projects)))
+    return Console(desk, visits, parts, door, config.console.local_accounts).application

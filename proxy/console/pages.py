@@ -23,7 +23,13 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 #: What pages are made of besides themselves.
-STATIC = {"console.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+STATIC = {
+    "console.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    **dict.fromkeys(
+        ("officer.js", "officer_bytes.js", "officer_key.js", "reidentify.js"), "text/javascript; charset=utf-8"
+    ),
+}
 
 
 class Pages:

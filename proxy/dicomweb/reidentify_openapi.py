@@ -42,6 +42,7 @@ _ASKED = _object(
     state={"enum": ["asked", "approved", "revealed", "expired"]},
     statement=_STATEMENT,
     signature=_HEX,
+    asked_at={"type": "integer", "description": "seconds since 1970"},
     expires_at={"type": "integer", "description": "seconds since 1970"},
     entry=_ENTRY,
 )

@@ -47,9 +47,9 @@ class Reidentify:
         self._deciding = asyncio.Lock()
 
     @property
-    def officers(self) -> dict[str, list[str]]:
-        """project with a drawer → names of its officers."""
-        return {project: list(drawer.officers) for project, drawer in self._statements.drawers.items()}
+    def drawers(self) -> Mapping[str, Drawer]:
+        """By project, for those that have one."""
+        return self._statements.drawers
 
     async def take(self, step: str, message: Message, whence: Whence = CLI) -> Any:
         """A statement for one of `reidentify_words.STEPS`; `Refused`."""
@@ -86,6 +86,7 @@ class Reidentify:
     async def _told(self, asked: Asked, now: float) -> dict[str, Any]:
         told = {name: getattr(asked, name) for name in ("request", "project", "requester", "state", "approver")}
         told |= {"statement": asked.statement, "signature": asked.signature, "expires_at": int(asked.expires_at)}
+        told["asked_at"] = int(asked.asked_at)
         if asked.state in (ASKED, APPROVED) and now >= asked.expires_at:
             return told | {"state": "expired"}
         entry = await self._entry(asked) if asked.state == ASKED else None

@@ -17,7 +17,7 @@ from proxy.dicomweb.reidentify import Reidentification
 from proxy.errors import AuditUnavailable
 from proxy.service.callers import StoredToken, Verb
 from proxy.service.identifying import Drawer, Identifying
-from proxy.service.ports import AuditEvent
+from proxy.service.ports import AuditEvent, AuditTrail
 from proxy.service.rate import Rates
 from proxy.service.reidentify import Reidentify
 from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message, Refused, sealed_for, written
@@ -41,13 +41,16 @@ class Trail(trail.Trail):
 
 
 class Site:
-    def __init__(self, database: Database, drawers: dict[str, Drawer] | None = None) -> None:
+    def __init__(
+        self, database: Database, drawers: dict[str, Drawer] | None = None, audit: AuditTrail | None = None
+    ) -> None:
         officers = {each.officer.name: each.officer for each in (ANNA, BEN, CLEO)}
         self.trail, self.now = Trail(), 1_000_000.0
         self.identities, self.requests = Identities(database), Reidentifications(database)
         drawers = drawers or {"research": Drawer(officers, per_day=3, most_hours=24)}
         often = Rates(1, 1000)  # the rate has a test of its own
-        self.service: Any = Reidentify(self.identities, self.requests, self.trail, drawers, lambda: self.now, often)
+        records = audit or self.trail
+        self.service: Any = Reidentify(self.identities, self.requests, records, drawers, lambda: self.now, often)
         self.identifying = Identifying(self.identities, drawers)
         self.nonce = 0
 
