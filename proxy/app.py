@@ -43,7 +43,9 @@ from proxy.service.destinations import Destinations
 from proxy.service.devices import Devices
 from proxy.service.housekeeping import Housekeeping
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
+from proxy.service.keeping import Keeping
 from proxy.service.ports import Peer
+from proxy.service.preview import Preview
 from proxy.service.replay import Replay
 from proxy.site import audit_key, key_values, make_sender, make_viewer, started, stopped
 from proxy.store.commitment_reports import CommitmentReports
@@ -173,7 +175,10 @@ class App:
         self.devices = Devices(self.judge, DeviceRows(self.database))
         stack.push_async_callback(self.devices.stop)
         self.ingest = Ingest(self.devices, self.spool, self.queue, self.quarantine, self.audit, routes, *known)
-        replay = Replay(self.ingest, self.quarantine, self.audit, config.limits.instance_bytes)
+        limit = config.limits.instance_bytes
+        replay = Replay(self.ingest, self.quarantine, self.audit, limit)
+        preview = Preview(self.judge, self.quarantine, self.audit, limit)
+        self.keeping = Keeping(self.quarantine, replay, preview)
         parts = Parts(config, self.archive, self.audit, self.database, self.judge, gate, self.certificates)
         self.readers = Readers(parts, self.policies)
         requests = Commitments(self.database, load_key(config.node_key_file))
@@ -221,7 +226,7 @@ class App:
                 config,
                 self.audit,
                 self.status,
-                self.quarantine.list,
+                self.keeping,
                 self.sinks,
                 self.ruling,
                 self.reload,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +15,9 @@ from proxy.console.application import Console
 from proxy.console.audit_log import AuditPages
 from proxy.console.destinations import DestinationsPage, Traffic
 from proxy.console.frame import Part
+from proxy.console.held import HeldPages
+from proxy.console.held_entries import Entries
+from proxy.console.held_one import HeldInstancePages
 from proxy.console.instance import InstancePage
 from proxy.console.overview import Overview, Running
 from proxy.console.reidentify import ReidentifyPages
@@ -26,7 +29,8 @@ from proxy.entrance import make_desk, make_door
 from proxy.ruling import Ruling
 from proxy.service.destinations import Destinations
 from proxy.service.effective_rules import EffectiveRules
-from proxy.service.ports import HeldInstance, Peer
+from proxy.service.keeping import Keeping
+from proxy.service.ports import Peer
 from proxy.service.reidentify import Reidentify
 from proxy.service.rules_history import RulesHistory
 from proxy.store.queue import Queue
@@ -37,7 +41,7 @@ def make_console(
     config: Config,
     audit: AuditLog,
     status: Callable[[], Awaitable[Mapping[str, Any]]],
-    held: Callable[[], Awaitable[Sequence[HeldInstance]]],
+    keeping: Keeping,
     sinks: AuditSinks,
     ruling: Ruling,
     reload: Callable[[Peer], Awaitable[Mapping[str, str]]],
@@ -51,6 +55,7 @@ def make_console(
     desk = make_desk(config.console, config.data_dir, audit)
     door = make_door(config.console, config.http.public_url, desk, audit)
     projects = {name: project.destinations for name, project in config.projects.items()}
+    held = keeping.quarantine.list
     running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects, sinks.flow.window)
     history = RulesHistory(Lookup(config.data_dir / "audit", lambda: audit.position.seq))
     book = Rulebook(EffectiveRules(lambda: ruling.specs, lambda: ruling.policies), history, reload)
@@ -58,6 +63,9 @@ def make_console(
     parts: list[Part] = [Overview(running), DestinationsPage(traffic), RulesPages(book)]
     if officers.drawers:
         parts.append(ReidentifyPages(officers))
+    entries, names = Entries(held), list(projects)
+    parts.append(HeldPages(entries, keeping.replay, names))
+    parts.append(HeldInstancePages(entries, keeping.replay, keeping.preview, names))
     visits = Visits(address, Projects({}, config.http.public_url).root)
     parts.append(AuditPages(sinks.reading, list(projects)))
     parts.append(InstancePage(sinks.reading, QueueLook(queue.database, projects).of, list(projects)))

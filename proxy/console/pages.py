@@ -27,7 +27,8 @@ STATIC = {
     "console.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     **dict.fromkeys(
-        ("officer.js", "officer_bytes.js", "officer_key.js", "reidentify.js"), "text/javascript; charset=utf-8"
+        ("held.js", "officer.js", "officer_bytes.js", "officer_key.js", "reidentify.js"),
+        "text/javascript; charset=utf-8",
     ),
 }
 
