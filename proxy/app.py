@@ -35,6 +35,7 @@ from proxy.identity import load_drawers, make_identity
 from proxy.listening import make_dimse, routes
 from proxy.querying import make_queries
 from proxy.reading import Parts, Readers
+from proxy.rules_desk import rules_parts
 from proxy.ruling import Ruling
 from proxy.service.commitment import Commitment
 from proxy.service.decoding import Decoding
@@ -228,8 +229,7 @@ class App:
                 self.status,
                 self.keeping,
                 self.sinks,
-                self.ruling,
-                self.reload,
+                rules_parts(config, self.audit, self.ruling, self.reload, self.devices),
                 self.queue,
                 self.destinations,
                 self.officers,

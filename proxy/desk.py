@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
-from proxy.audit.lookup import Lookup
 from proxy.audit.trail import AuditLog
 from proxy.auditing import AuditSinks
 from proxy.config import Config
@@ -21,18 +20,13 @@ from proxy.console.held_one import HeldInstancePages
 from proxy.console.instance import InstancePage
 from proxy.console.overview import Overview, Running
 from proxy.console.reidentify import ReidentifyPages
-from proxy.console.rules import Rulebook, RulesPages
 from proxy.console.visitor import Visits
 from proxy.dicomweb.forwarded import address
 from proxy.dicomweb.projects import Projects
 from proxy.entrance import make_desk, make_door
-from proxy.ruling import Ruling
 from proxy.service.destinations import Destinations
-from proxy.service.effective_rules import EffectiveRules
 from proxy.service.keeping import Keeping
-from proxy.service.ports import Peer
 from proxy.service.reidentify import Reidentify
-from proxy.service.rules_history import RulesHistory
 from proxy.store.queue import Queue
 from proxy.store.queue_look import QueueLook
 
@@ -43,8 +37,7 @@ def make_console(
     status: Callable[[], Awaitable[Mapping[str, Any]]],
     keeping: Keeping,
     sinks: AuditSinks,
-    ruling: Ruling,
-    reload: Callable[[Peer], Awaitable[Mapping[str, str]]],
+    rules: Sequence[Part],
     queue: Queue,
     operate: Destinations,
     officers: Reidentify,
@@ -57,10 +50,8 @@ def make_console(
     projects = {name: project.destinations for name, project in config.projects.items()}
     held = keeping.quarantine.list
     running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects, sinks.flow.window)
-    history = RulesHistory(Lookup(config.data_dir / "audit", lambda: audit.position.seq))
-    book = Rulebook(EffectiveRules(lambda: ruling.specs, lambda: ruling.policies), history, reload)
     traffic = Traffic(status, queue.oldest_waiting, sinks.flow.window, operate, projects)
-    parts: list[Part] = [Overview(running), DestinationsPage(traffic), RulesPages(book)]
+    parts: list[Part] = [Overview(running), DestinationsPage(traffic), *rules]
     if officers.drawers:
         parts.append(ReidentifyPages(officers))
     entries, names = Entries(held), list(projects)

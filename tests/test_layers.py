@@ -65,6 +65,7 @@ TOP = {
     "listening",
     "notebook",
     "querying",
+    "rules_desk",
     "ruling",
     "__init__",
 }

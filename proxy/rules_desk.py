@@ -1,0 +1,32 @@
+"""The pages of the console about rules and devices, made of a running proxy. Only wires."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from proxy.audit.lookup import Lookup
+from proxy.audit.trail import AuditLog
+from proxy.config import Config
+from proxy.console.coverage import CoveragePage
+from proxy.console.frame import Part
+from proxy.console.rules import Rulebook, RulesPages
+from proxy.ruling import Ruling
+from proxy.service.coverage import Coverage
+from proxy.service.devices import Devices
+from proxy.service.effective_rules import EffectiveRules
+from proxy.service.ports import Peer
+from proxy.service.rules_history import RulesHistory
+
+
+def rules_parts(
+    config: Config,
+    audit: AuditLog,
+    ruling: Ruling,
+    reload: Callable[[Peer], Awaitable[Mapping[str, str]]],
+    devices: Devices,
+) -> list[Part]:
+    """Rules and devices of every project."""
+    history = RulesHistory(Lookup(config.data_dir / "audit", lambda: audit.position.seq))
+    book = Rulebook(EffectiveRules(lambda: ruling.specs, lambda: ruling.policies), history, reload)
+    coverage = Coverage(devices, lambda: ruling.tables.sop_classes)
+    return [RulesPages(book), CoveragePage(coverage, list(config.projects))]
