@@ -11,6 +11,7 @@ from proxy.audit.trail import AuditLog
 from proxy.auditing import AuditSinks
 from proxy.config import Config
 from proxy.console.application import Console
+from proxy.console.audit_live import AuditLive
 from proxy.console.audit_log import AuditPages
 from proxy.console.destinations import DestinationsPage, Traffic
 from proxy.console.frame import Part
@@ -24,6 +25,7 @@ from proxy.console.visitor import Visits
 from proxy.dicomweb.forwarded import address
 from proxy.dicomweb.projects import Projects
 from proxy.entrance import make_desk, make_door
+from proxy.service.audit_showing import Showing
 from proxy.service.destinations import Destinations
 from proxy.service.keeping import Keeping
 from proxy.service.reidentify import Reidentify
@@ -59,5 +61,9 @@ def make_console(
     parts.append(HeldInstancePages(entries, keeping.replay, keeping.preview, names))
     visits = Visits(address, Projects({}, config.http.public_url).root)
     parts.append(AuditPages(sinks.reading, list(projects)))
+    live = AuditLive(Showing(sinks.reading), list(projects))
+    parts.append(live)
     parts.append(InstancePage(sinks.reading, QueueLook(queue.database, projects).of, list(projects)))
-    return Console(desk, visits, parts, door, config.console.local_accounts).application
+    application = Console(desk, visits, parts, door, config.console.local_accounts).application
+    application.on_shutdown.append(live.stop)
+    return application

@@ -70,7 +70,8 @@ class Console:
                 form, files = await self._forms.read(request, session, route.most, route.files)
             peer = replace(self._visits.peer(request), name=guest.caller.name)
             at, token = self._visits.at(request), self._forms.token(session)
-            return await route.handler(Visit(request, guest, peer, at, token, self._pages, self._entries, form, files))
+            about = (at, token, self._pages, self._entries, form, files)
+            return await route.handler(Visit(request, guest, peer, *about, lambda: self._guest(request, use=False)))
 
         return answer
 
@@ -108,9 +109,9 @@ class Console:
         response.headers["Clear-Site-Data"] = '"cache"'
         return response
 
-    async def _guest(self, request: web.Request) -> Guest | None:
+    async def _guest(self, request: web.Request, use: bool = True) -> Guest | None:
         session = self._session.read(request)
-        return await self._desk.guest(session, self._visits.peer(request)) if session else None
+        return await self._desk.guest(session, self._visits.peer(request), use) if session else None
 
     def _to_sign_in(self, request: web.Request) -> web.Response:
         return moved(self._visits.at(request) + "/sign-in")

@@ -32,6 +32,11 @@ FIELDS = ("type", "outcome", "project", "reason", "peer", "object", "since", "un
 class Reading(Protocol):
     """`AuditReading`."""
 
+    @property
+    def last(self) -> int:
+        """The number of the last record."""
+        ...
+
     async def page(self, question: Question, visible: Visible, peer: Peer) -> Page:
         """A page, recorded first. Raises `AuditUnavailable`."""
         ...
@@ -68,11 +73,12 @@ class AuditPages:
         try:
             question = replace(question_of(asked), limit=MOST)
         except BadQuestion as bad:
-            return self._page(visit, asked, Question(), Page((), None), HTTPStatus.BAD_REQUEST, str(bad))
+            return self._page(visit, asked, Question(), Page((), None), None, HTTPStatus.BAD_REQUEST, str(bad))
+        last = self._reading.last  # what comes while the page is made comes twice rather than never
         page = await self._reading.page(question, visible, visit.peer)
         if question.oldest and page.next is None:  # the end of the log: a whole page of it
             return visit.go(f"/audit?{urlencode(_filters(asked))}")
-        return self._page(visit, asked, question, page)
+        return self._page(visit, asked, question, page, _live(asked, question, last))
 
     def _page(
         self,
@@ -80,6 +86,7 @@ class AuditPages:
         asked: MultiDict[str],
         question: Question,
         page: Page,
+        live: str | None = None,
         status: HTTPStatus = HTTPStatus.OK,
         problem: str = "",
     ) -> web.Response:
@@ -93,6 +100,7 @@ class AuditPages:
             "types": sorted(WORDS.items(), key=lambda pair: pair[1].casefold()),
             "projects": sorted(self._projects if visible is None else visible),
             "links": _links(asked, question, page, [row.seq for row in rows]),
+            "live": live,
             "partial": page.next is not None and len(rows) < MOST,
             "problem": problem,
         }
@@ -106,6 +114,14 @@ def asked_of(request: web.Request) -> MultiDict[str]:
 
 def _filters(asked: MultiDict[str]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in asked.items() if name not in _MOVES]
+
+
+def _live(asked: MultiDict[str], question: Question, last: int) -> str | None:
+    """What the stream is asked for that goes on where the newest page ends; None for a page of the past."""
+    if question.oldest or question.before is not None or question.after or question.selection.until:
+        return None
+    times = ("since", "until")
+    return urlencode([(name, value) for name, value in _filters(asked) if name not in times] + [("after", str(last))])
 
 
 def _links(asked: MultiDict[str], question: Question, page: Page, numbers: Sequence[int]) -> Links:

@@ -34,6 +34,10 @@ class Entry:
     may: May
 
 
+async def _nobody() -> Guest | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One request of somebody who is signed in and may make it. ``peer`` is for the audit trail, the name in it.
@@ -50,6 +54,8 @@ class Visit:
     entries: Sequence[Entry]
     form: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    #: who it is by now, for an answer that goes on; None: nobody any more. The session is not prolonged by it.
+    again: Callable[[], Awaitable[Guest | None]] = _nobody
 
     @property
     def caller(self) -> Caller:

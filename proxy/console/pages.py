@@ -27,7 +27,7 @@ STATIC = {
     "console.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     **dict.fromkeys(
-        ("held.js", "officer.js", "officer_bytes.js", "officer_key.js", "reidentify.js"),
+        ("audit.js", "held.js", "officer.js", "officer_bytes.js", "officer_key.js", "reidentify.js"),
         "text/javascript; charset=utf-8",
     ),
 }

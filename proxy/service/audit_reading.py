@@ -34,6 +34,11 @@ class AuditReading:
         self._lookup, self._live, self._audit = lookup, live, audit
         self._turn = asyncio.Lock()  # one page at a time: many would take the processor from those who send
 
+    @property
+    def last(self) -> int:
+        """The number of the last record."""
+        return self._lookup.last
+
     async def page(self, question: Question, visible: Visible, peer: Peer) -> Page:
         """What was asked for. `AuditUnavailable` where that cannot be recorded: then nothing is shown."""
         question = replace(question, selection=question.selection.may_see(visible))
@@ -54,7 +59,7 @@ class AuditReading:
 
         A number that the log has not reached means now: the log was put back to an older state. Raises as `page`.
         """
-        last = self._lookup.last
+        last = self.last
         start = last if after is None else min(after, last)
         await self._audit.record(read("stream", selection, peer, {"after": start}, {}))
         return await self._live.subscribe(start), start

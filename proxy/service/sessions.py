@@ -51,8 +51,11 @@ class Sessions:
             self._kept.popitem(last=False)
         return made
 
-    def find(self, session_id: str) -> tuple[Session | None, str]:
-        """The session and why it has ended ("": it has not, and is used now). None for an id of no session."""
+    def find(self, session_id: str, use: bool = True) -> tuple[Session | None, str]:
+        """The session and why it has ended ("": it has not, and is in use now). None for an id of no session.
+
+        Without ``use`` it was only asked for: it goes on as if nobody had come.
+        """
         key, now = _digest(session_id), self._clock()
         session = self._kept.get(key)
         if session is None:
@@ -63,8 +66,9 @@ class Sessions:
             return session, "expired"
         if now - session.used >= self._idle:
             return session, "idle"
-        session.used = now
-        self._kept.move_to_end(key)
+        if use:
+            session.used = now
+            self._kept.move_to_end(key)
         return session, ""
 
     def end(self, session_id: str) -> None:

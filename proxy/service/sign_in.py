@@ -79,9 +79,12 @@ class Desk:
         await self._audit.record(signed_in(replace(peer, name=account.known_as)))
         return self._sessions.begin(account, seconds)
 
-    async def guest(self, session_id: str, peer: Peer) -> Guest | None:
-        """Who is signed in with this session, with the roles of now; None for nobody (any more)."""
-        session, why = self._sessions.find(session_id)
+    async def guest(self, session_id: str, peer: Peer, use: bool = True) -> Guest | None:
+        """Who is signed in with this session, with the roles of now; None for nobody (any more).
+
+        Without ``use`` nobody came: a page that is open asks.
+        """
+        session, why = self._sessions.find(session_id, use)
         if session is None:
             return None
         account = await self._as_now(session.account)

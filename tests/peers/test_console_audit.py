@@ -1,0 +1,121 @@
+"""The audit log in Chromium, by keyboard: filters, a record, its instance's life, live rows; an operator may not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers.browser import Browser
+from tests.peers.console_walk import console_site, look, sign_in, visit
+from tests.system.harness import Site
+from tests.system.planting import fresh
+from tests.system.stow import stow
+
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(180), pytest.mark.filterwarnings("ignore::UserWarning")]
+PEOPLE = {"anna": "research:officer", "otto": "research:operator"}
+#: the name of what has the focus: of its label, or its own words
+_NAME = "() => { const it = document.activeElement; return (it.labels?.[0] ?? it).textContent.trim() }"
+
+
+@pytest.fixture(scope="module")
+def seen(program: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Browser]]:
+    with console_site(tmp_path_factory.mktemp("console"), program("chromium"), PEOPLE) as made:
+        site, _ = made
+        site.start()
+        stow(site.http_port, fresh().part10, fresh("held").part10)
+        site.drain()
+        yield made
+        assert site.stop() == 0
+        assert site.exposed() == []
+
+
+def tab_to(web: Browser, name: str) -> None:
+    """Press Tab until what is called so has the focus."""
+    for _ in range(60):
+        web.page.keyboard.press("Tab")
+        if web.page.evaluate(_NAME).startswith(name):
+            return
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
+def rows(web: Browser) -> list[str]:
+    return web.page.locator("#records tr summary").all_inner_texts()
+
+
+def records(site: Site, *types: str) -> list[dict[str, Any]]:
+    lines = [line for path in sorted((site.data / "audit").glob("*.jsonl")) for line in path.read_text().splitlines()]
+    return [record for record in map(json.loads, lines) if record["type"] in types]
+
+
+def test_an_officer_finds_a_record_and_the_life_of_its_instance(seen: tuple[Site, Browser]) -> None:
+    site, web = seen
+    sign_in(site, web, "anna")
+    web.page.get_by_role("heading", name="Overview").wait_for()
+    tab_to(web, "Audit log")
+    web.page.keyboard.press("Enter")
+    web.page.get_by_role("heading", name="Audit log").wait_for()
+    assert {"De-identified copy released", "Instance received"} <= {row.split("  ")[0] for row in rows(web)}
+    look(web, "audit")
+    tab_to(web, "What happened")
+    web.page.keyboard.type("Deliv")
+    tab_to(web, "Show")
+    with web.page.expect_navigation():
+        web.page.keyboard.press("Enter")
+    assert [row.split(" ")[0] for row in rows(web)] == ["Delivered"]
+    tab_to(web, "Delivered")
+    web.page.keyboard.press("Enter")
+    line = web.page.locator("#records pre").inner_text()
+    assert json.loads(line) == records(site, "delivered")[0]
+    look(web, "audit-record")
+    tab_to(web, "The life of this instance")
+    web.page.keyboard.press("Enter")
+    web.page.get_by_role("heading", name="One instance", exact=True).wait_for()
+    heads = web.page.get_by_role("heading", level=3).all_inner_texts()
+    assert [head.split(":")[0] for head in heads] == ["Arrival", "Decision", "Delivery"]
+    assert "committed, every destination has accepted it" in web.page.inner_text("main")
+    look(web, "instance")
+    (held,) = records(site, "held")
+    visit(site, web, f"/instance?of={held['object']['id']}")
+    assert "What to do" in web.page.inner_text("main")
+    look(web, "instance-held")
+    assert web.failed == []
+
+
+def test_records_appear_as_they_are_written_until_somebody_pauses(seen: tuple[Site, Browser]) -> None:
+    site, web = seen
+    sign_in(site, web, "anna")
+    web.page.get_by_role("heading", name="Overview").wait_for()
+    visit(site, web, "/audit?type=released")
+    web.page.get_by_role("status").filter(has_text="Live.").wait_for()
+    before = len(rows(web))
+    stow(site.http_port, fresh().part10)
+    web.until(lambda: len(rows(web)) == before + 1, "the new record is shown")
+    web.page.get_by_role("status").filter(has_text="1 new, the last: De-identified copy released").wait_for()
+    look(web, "audit-live")
+    tab_to(web, "Pause")
+    web.page.keyboard.press("Enter")
+    stow(site.http_port, fresh().part10)
+    web.page.get_by_role("status").filter(has_text="1 new records wait").wait_for()
+    assert len(rows(web)) == before + 1
+    web.page.keyboard.press("Enter")  # the button is called "Go on" by now
+    web.until(lambda: len(rows(web)) == before + 2, "what waited is shown")
+    newest = web.page.locator("#records tr th").first.inner_text()
+    assert int(newest) == records(site, "released")[-1]["seq"]
+    assert web.failed == []
+
+
+def test_an_operator_is_refused_and_that_is_recorded(seen: tuple[Site, Browser]) -> None:
+    site, web = seen
+    sign_in(site, web, "otto")
+    web.page.get_by_role("heading", name="Overview").wait_for()
+    assert web.page.get_by_role("link", name="Audit log").count() == 0
+    for path in ("/audit", "/instance", "/audit/stream"):
+        visit(site, web, path)
+        assert "Your role does not allow this" in web.page.inner_text("main")
+    denied = [(each["peer"]["caller"], each["reason"]) for each in records(site, "denied")]
+    assert denied == [("user:otto", "role")] * 3
+    web.failed.clear()  # Chromium says that there were answers of 403
