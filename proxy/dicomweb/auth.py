@@ -20,6 +20,7 @@ from proxy.dicomweb.status import Refused
 from proxy.logs import get_logger
 from proxy.service.callers import ANYBODY, CERTIFICATE, EVERY, Caller, Callers, CannotJudge, Unknown, Verb, scope_of
 from proxy.service.events import denied
+from proxy.service.let_in import LetIn
 from proxy.service.ports import AuditTrail
 from proxy.service.rate import Rates
 
@@ -82,7 +83,7 @@ class Access:
         """``projects``: URL path → project name; ``rates``: how often each may ask."""
         self._callers, self._audit, self._projects, self._rates = callers, audit, dict(projects), rates
         self._strangers = rates or Rates(*_STRANGERS)
-        self._said = Rates(1 / _SILENCE_SECONDS, 1)
+        self._said, self._let_in = Rates(1 / _SILENCE_SECONDS, 1), LetIn(audit)
 
     @property
     def asks(self) -> bool:
@@ -98,6 +99,8 @@ class Access:
         caller = await self._known(request)
         _in_time(self._rates, caller.name or address(request))
         request[CALLER] = caller
+        if caller.name:
+            await self._let_in.note(peer(request))
         if self._callers is not None and "project" in request.match_info:
             project = self._projects.get(request.match_info["project"], "")
             if not (project and caller.sees(project)):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from proxy.service.callers import ANYBODY, Caller, Callers, Unknown
 from proxy.service.events import denied
 from proxy.service.known_peers import UNMET, KnownPeer
+from proxy.service.let_in import LetIn
 from proxy.service.ports import AuditTrail, Peer
 from proxy.service.rate import Rates
 from proxy.wire.negotiation import (
@@ -67,7 +68,7 @@ class Admission:
         """
         self._routes, self._audit = dict(routes), audit
         self._peers, self._callers, self._identified = tuple(peers), callers, identified
-        self._strangers = Rates(*_STRANGERS)
+        self._strangers, self._let_in = Rates(*_STRANGERS), LetIn(audit)
 
     async def admit(self, request: Request, address: str, certificate: bytes | None) -> Admitted | Rejection:
         """Judge a request; ``certificate``: DER of the one that TLS has verified. `Unavailable` where nobody can."""
@@ -75,14 +76,16 @@ class Admission:
         try:
             caller = self._peer(request.calling, address, certificate, project)
             user = await self._user(request.identity, project)
-            response = b"" if self._answers(request.identity) else None
-            return Admitted(project, caller if user is None else _both(caller, user, project), response)
+            both = caller if user is None else _both(caller, user, project)
         except _Refused as refused:
             if self._strangers.take(address):
                 return LOCAL_LIMIT
             peer = Peer("dimse", address, _plain(request.calling), _plain(request.called))
             await self._audit.record(denied(peer, refused.reason, project))
             return refused.rejection
+        peer = Peer("dimse", address, _plain(request.calling), _plain(request.called), both.name)
+        await self._let_in.note(peer, project)
+        return Admitted(project, both, b"" if self._answers(request.identity) else None)
 
     def _peer(self, calling: str, address: str, certificate: bytes | None, project: str) -> Caller:
         """Everything is judged before the called AE title: strangers do not learn which there are."""

@@ -72,7 +72,10 @@ async def test_without_peers_everybody_is_in_who_names_a_project() -> None:
     assert isinstance(admitted, Admitted)
     assert (admitted.project, admitted.caller.name, admitted.identity_response) == ("research", "", None)
     assert admitted.caller.verbs("research") == frozenset(Verb)
-    assert trail.events == []
+    await door.admit(asked("ANYBODY"), "127.0.0.1", None)
+    assert [(event.type, event.peer) for event in trail.events] == [
+        ("admitted", {"transport": "dimse", "address": "127.0.0.1", "calling_ae": "ANYBODY", "called_ae": "VEIL"})
+    ]
     assert await refusal(door, trail, asked(called="OTHER")) == (CALLED_AE_UNKNOWN, "unknown-called-ae")
 
 
