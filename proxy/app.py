@@ -47,6 +47,7 @@ from proxy.service.ingest import Ingest, Outcome, ProjectRoute
 from proxy.service.keeping import Keeping
 from proxy.service.ports import Peer
 from proxy.service.preview import Preview
+from proxy.service.reconcile import Reconcile, hidden
 from proxy.service.replay import Replay
 from proxy.site import audit_key, key_values, make_sender, make_viewer, started, stopped
 from proxy.store.commitment_reports import CommitmentReports
@@ -60,6 +61,7 @@ from proxy.store.pauses import PauseRows
 from proxy.store.quarantine import QuarantineFolder
 from proxy.store.queue import Queue
 from proxy.store.spool import DiskSpool
+from proxy.store.studies import Studies
 from proxy.workers.arena import Arena
 from proxy.workers.rotation import Rotation
 
@@ -172,12 +174,19 @@ class App:
         await self.destinations.load()
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
         identifying, self.officers = make_identity(self.database, self.audit, load_drawers(config))
-        known = self.deliver.notify, identifying.remember
+        studies = Studies(self.database)
+        self.reconcile = Reconcile(
+            studies,
+            self.quarantine.list,
+            lambda project, uid: hidden(self.policies[project], uid),
+            {name: project.destinations for name, project in config.projects.items()},
+        )
+        known = self.deliver.notify, identifying.remember, self.reconcile.count
         self.devices = Devices(self.judge, DeviceRows(self.database))
         stack.push_async_callback(self.devices.stop)
         self.ingest = Ingest(self.devices, self.spool, self.queue, self.quarantine, self.audit, routes, *known)
         limit = config.limits.instance_bytes
-        replay = Replay(self.ingest, self.quarantine, self.audit, limit)
+        replay = Replay(self.ingest, self.quarantine, self.audit, limit, studies.gone)
         preview = Preview(self.judge, self.quarantine, self.audit, limit)
         self.keeping = Keeping(self.quarantine, replay, preview)
         parts = Parts(config, self.archive, self.audit, self.database, self.judge, gate, self.certificates)
@@ -232,6 +241,7 @@ class App:
                 rules_parts(config, self.audit, self.ruling, self.reload, self.devices),
                 self.queue,
                 self.destinations,
+                self.reconcile,
                 self.officers,
             ),
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},

@@ -21,6 +21,7 @@ from proxy.console.held_one import HeldInstancePages
 from proxy.console.instance import InstancePage
 from proxy.console.overview import Overview, Running
 from proxy.console.reidentify import ReidentifyPages
+from proxy.console.studies import Books, StudiesPage
 from proxy.console.visitor import Visits
 from proxy.dicomweb.forwarded import address
 from proxy.dicomweb.projects import Projects
@@ -28,6 +29,7 @@ from proxy.entrance import make_desk, make_door
 from proxy.service.audit_showing import Showing
 from proxy.service.destinations import Destinations
 from proxy.service.keeping import Keeping
+from proxy.service.reconcile import Reconcile
 from proxy.service.reidentify import Reidentify
 from proxy.store.queue import Queue
 from proxy.store.queue_look import QueueLook
@@ -42,6 +44,7 @@ def make_console(
     rules: Sequence[Part],
     queue: Queue,
     operate: Destinations,
+    reconcile: Reconcile,
     officers: Reidentify,
 ) -> web.Application | None:
     """The application below /console; None where it is off. `ConfigError` for accounts that cannot be read."""
@@ -53,7 +56,8 @@ def make_console(
     held = keeping.quarantine.list
     running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects, sinks.flow.window)
     traffic = Traffic(status, queue.oldest_waiting, sinks.flow.window, operate, projects)
-    parts: list[Part] = [Overview(running), DestinationsPage(traffic), *rules]
+    books = Books(reconcile, audit, sinks.flow.window, list(projects))
+    parts: list[Part] = [Overview(running), DestinationsPage(traffic), StudiesPage(books), *rules]
     if officers.drawers:
         parts.append(ReidentifyPages(officers))
     entries, names = Entries(held), list(projects)

@@ -24,6 +24,7 @@ from proxy.service.ports import (
     Deidentifier,
     DeliveryQueue,
     Held,
+    HeldInstance,
     Peer,
     Quarantine,
     Released,
@@ -65,6 +66,10 @@ async def _forgotten(project: str, report: Report, original: Original) -> None:
     """There is no identity drawer."""
 
 
+async def _uncounted(project: str, entry: HeldInstance, original: Original | None, peer: Peer) -> None:
+    """Nobody counts what is held."""
+
+
 class Ingest:
     """Receives instances for ``projects``."""
 
@@ -78,14 +83,16 @@ class Ingest:
         projects: Mapping[str, ProjectRoute],
         notify: Callable[[Sequence[str]], None] = _nobody,
         remember: Callable[[str, Report, Original], Awaitable[None]] = _forgotten,
+        count: Callable[[str, HeldInstance, Original | None, Peer], Awaitable[None]] = _uncounted,
     ) -> None:
         """``notify`` is told the destinations that have a new row; it must not block.
 
-        ``remember`` keeps, durably, whose a released instance was, where a project wants that.
+        ``remember`` keeps, durably, whose a released instance was, where a project wants that; ``count``, of which
+        study a held one is.
         """
         self._deidentifier, self._spool, self._queue = deidentifier, spool, queue
         self._quarantine, self._audit, self._projects = quarantine, audit, projects
-        self._notify, self._remember = notify, remember
+        self._notify, self._remember, self._count = notify, remember, count
 
     async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
         """Judge, store and record one Part 10 instance; raises `Unavailable` when no promise can be made.
@@ -141,6 +148,7 @@ class Ingest:
     async def _hold(self, arrival: Arrival, held: Held) -> Outcome:
         a = arrival
         entry = await self._quarantine.seal(a.arena, a.project, a.peer, a.claimed, held.reason, held.detail)
+        await self._count(a.project, entry, held.original, a.peer)
         await a.record(self._audit, events.held(a.project, a.peer, entry, held.original))
         refuse = held.reason in MALFORMED_REASONS or self._projects[a.project].held_answer == "refuse"
         answer: Answer = "refuse" if refuse else "accept"

@@ -6,6 +6,8 @@ removed after the record that says so, never before.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from proxy.service import events
 from proxy.service.destination_words import must_say
 from proxy.service.held_words import PURGE_WHYS
@@ -16,12 +18,24 @@ from proxy.workers.arena import Arena
 _OPERATOR = Peer("cli")
 
 
+async def _uncounted(entry_id: str, passed: bool) -> None:
+    """Nobody counts what is held."""
+
+
 class Replay:
     """Works on the entries of ``quarantine``."""
 
-    def __init__(self, ingest: Ingest, quarantine: Quarantine, audit: AuditTrail, limit: int) -> None:
-        """``limit``: bytes of one instance in memory."""
+    def __init__(
+        self,
+        ingest: Ingest,
+        quarantine: Quarantine,
+        audit: AuditTrail,
+        limit: int,
+        count: Callable[[str, bool], Awaitable[None]] = _uncounted,
+    ) -> None:
+        """``limit``: bytes of one instance; ``count`` is told of an entry that is about to go: did it pass?"""
         self._ingest, self._quarantine, self._audit, self._limit = ingest, quarantine, audit, limit
+        self._count = count
 
     async def replay(self, entry_id: str, peer: Peer = _OPERATOR) -> Outcome:
         """Judge the entry again. Released: it is on its way and the entry is gone. Held: the entry is the one it was.
@@ -33,6 +47,7 @@ class Replay:
             outcome = await self._ingest.receive(entry.project, arena, claimed, peer)
         if outcome.stored:
             await self._audit.record(events.replayed(entry, peer))
+            await self._count(entry_id, True)
             await self._quarantine.purge(entry_id)
         return outcome
 
@@ -47,4 +62,5 @@ class Replay:
         if entry is None:
             raise KeyError(entry_id)
         await self._audit.record(events.purged(entry, peer, why, ticket))
+        await self._count(entry_id, False)
         return await self._quarantine.purge(entry_id)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from proxy.store.commitment_reports import GIVEN_UP, REPORTED
 from proxy.store.database import Database
 from proxy.store.schema import DELIVERED, commitment, commitment_report, delivery
+from proxy.store.study_history import forget_studies, forgotten
 
 
 class History:
@@ -45,7 +46,9 @@ class History:
             gone = sum(connection.execute(change).rowcount for change in changes)
             for where in _destinations(connection):
                 rows = sa.select(delivery.c.id).where(_delivered(where, before)).limit(most)
+                forgotten(connection, rows)
                 gone += connection.execute(sa.delete(delivery).where(delivery.c.id.in_(rows))).rowcount
+            forget_studies(connection, most)
             return gone
 
         return await self._database.run(work, patient=True)

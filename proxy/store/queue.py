@@ -21,6 +21,7 @@ from proxy.store.database import Database
 from proxy.store.queue_rows import DUE, LATER, NEW, row_of, upsert, values_of, wanted
 from proxy.store.ready import Ready
 from proxy.store.schema import DELIVERED, FAILED, IN_FLIGHT, WAITING, delivery
+from proxy.store.study_rows import arrived
 
 #: values in one statement
 _CHUNK = 400
@@ -61,6 +62,7 @@ class Queue:
         def work(connection: sa.Connection) -> tuple[list[tuple[int, str]], set[str]]:
             rows = [upsert(connection, values) for values in every]
             replaced = {name for _, name in rows}
+            arrived(connection, project, report.study_instance_uid, replaced != {NEW}, now)
             doubtful = replaced - {NEW} | (set() if NEW in replaced else {item.name})  # a new row wants its file
             return rows, {name for name in doubtful if not wanted(connection, name)}
 

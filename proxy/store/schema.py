@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 #: The newest migration. Kept here so that an up-to-date database opens without importing alembic.
-HEAD = "0007"
+HEAD = "0008"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -47,7 +47,35 @@ delivery = sa.Table(
     sa.UniqueConstraint("project", "destination", "sop_instance_uid", "sha256", name="uq_delivery_instance"),
     sa.Index("ix_delivery_due", "destination", "state", "due_at", "id"),
     sa.Index("ix_delivery_spool_name", "spool_name"),
+    sa.Index("ix_delivery_study", "project", "study_instance_uid"),
     sqlite_autoincrement=True,
+)
+
+#: How often instances of a study came (``again``: those that were there already), by pseudonymous Study Instance UID;
+#: "" is for those whose study could not be read. ``forgotten``: rows of its instances were over and are gone.
+study = sa.Table(
+    "study",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("study_instance_uid", sa.Text, primary_key=True),
+    sa.Column("received", sa.BigInteger, nullable=False),
+    sa.Column("again", sa.BigInteger, nullable=False),
+    sa.Column("forgotten", sa.Boolean, nullable=False),
+    sa.Column("first_at", sa.Double, nullable=False),
+    sa.Column("last_at", sa.Double, nullable=False),
+    sa.Index("ix_study_last_at", "last_at"),
+)
+
+#: Entries of quarantine by study, also those that have left it.
+held_instance = sa.Table(
+    "held_instance",
+    metadata,
+    sa.Column("entry", sa.Text, primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("study_instance_uid", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.CheckConstraint("state IN ('held', 'replayed', 'purged')", name="state"),
+    sa.Index("ix_held_instance_study", "project", "study_instance_uid"),
 )
 
 #: Destinations that an operator has paused: since when, why, and who, as in the audit trail.

@@ -11,7 +11,7 @@ import pytest
 from tests.peers.browser import Browser
 from tests.peers.console_walk import console_site, look, sign_in
 from tests.system.harness import Site
-from tests.system.planting import fresh
+from tests.system.planting import fresh, planted
 from tests.system.stow import stow
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180), pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -84,3 +84,27 @@ def test_an_officer_sees_it_has_no_buttons_and_a_forged_form_is_refused_on_recor
     assert records(site, "denied") == [("denied", "user:anna", "role")]
     assert len(records(site, "destination-paused")) == 1
     web.failed.clear()  # Chromium says that there was a 403
+
+
+def test_studies_add_up_over_held_ones_and_a_replay_and_are_taken_along(seen: tuple[Site, Browser]) -> None:
+    site, web = seen
+    instance = planted(1, "held")
+    stow(site.http_port, instance.part10)
+    stow(site.http_port, instance.part10)
+    sign_in(site, web, "anna")
+    web.page.get_by_role("link", name="Studies").click()
+    web.page.get_by_role("heading", name="Studies").wait_for()
+    rows = web.page.locator("table.studies tbody tr")
+    first = rows.first.get_by_role("cell").all_inner_texts()
+    assert first[1:6] == ["2", "1", "0", "1", "0"]
+    assert first[7] == "yes"
+    look(web, "studies")
+    assert all(row.get_by_role("cell").all_inner_texts()[7] == "yes" for row in rows.all())
+    web.page.get_by_label("Show").select_option("does not add up")
+    web.page.get_by_role("button", name="Show").click()
+    web.page.get_by_text("No study is like that.").wait_for()
+    with web.page.expect_download() as taken:
+        web.page.get_by_role("link", name="Download as a table").click()
+    assert Path(taken.value.path()).read_text().startswith('"project","study_instance_uid"')
+    assert records(site, "exported") == [("exported", "user:anna", "")]
+    assert web.failed == []
