@@ -49,6 +49,8 @@ WORDS = {
     "reidentification-approved": "Re-identification approved",
     "reidentification-revealed": "Patient's identity shown",
     "reidentification-refused": "Re-identification refused",
+    "configuration-changed": "veil.yaml is not what it was",
+    "keys-changed": "Keys are not what they were",
     "certificates-reloaded": "Certificates reloaded",
     "certificates-refused": "Certificates refused",
     "rules-reloaded": "Rules reloaded",
@@ -63,6 +65,7 @@ WORDS = {
     "audit-sink-down": "A sink takes no records",
     "audit-sink-up": "A sink takes records again",
     "audit-read": "Audit log read",
+    "audit-verified": "Audit log verified",
     "audit-exported": "Records exported as a signed bundle",
     "history-forgotten": "Old rows of the queue forgotten",
     "alert": "Alert",
@@ -141,7 +144,7 @@ def life(about: Mapping[str, Any]) -> str:
 
 
 def _beside(about: Mapping[str, Any]) -> list[str]:
-    found = ((words, _text(about.get(name, ""))) for name, words in _SAID.items())
+    found = ((words, _text(about[name])) for name, words in _SAID.items() if name in about)
     return [words.format(text) for words, text in found if text not in _NOTHING]
 
 

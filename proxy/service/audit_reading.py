@@ -7,7 +7,9 @@ only; records of the site itself, and of projects that are no more, need the gra
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 # shells take these from here: the console may not import the room of the audit log
 from proxy.audit.follow import seq_of
@@ -23,6 +25,7 @@ from proxy.service.instance_life import Life as Life
 from proxy.service.instance_life import life_of
 from proxy.service.ports import AuditEvent, AuditTrail, Peer
 
+T = TypeVar("T")
 #: projects whose records somebody may see; None: the whole log
 Visible = frozenset[str] | None
 
@@ -42,15 +45,13 @@ class AuditReading:
     async def page(self, question: Question, visible: Visible, peer: Peer) -> Page:
         """What was asked for. `AuditUnavailable` where that cannot be recorded: then nothing is shown."""
         question = replace(question, selection=question.selection.may_see(visible))
-        async with self._turn:
-            page = await asyncio.to_thread(self._lookup.page, question)
+        page = await self._in_turn(lambda: self._lookup.page(question))
         await self._shown("page", question.selection, peer, page.lines)
         return page
 
     async def life(self, of: str, visible: Visible, peer: Peer) -> Life:
         """What the log says of one instance (`life_of`). Raises as `page`."""
-        async with self._turn:
-            life = await asyncio.to_thread(life_of, self._lookup.page, of, visible)
+        life = await self._in_turn(lambda: life_of(self._lookup.page, of, visible))
         await self._shown("instance", Selection(objects=frozenset({of}), visible=visible), peer, life.lines)
         return life
 
@@ -63,6 +64,15 @@ class AuditReading:
         start = last if after is None else min(after, last)
         await self._audit.record(read("stream", selection, peer, {"after": start}, {}))
         return await self._live.subscribe(start), start
+
+    async def _in_turn(self, search: Callable[[], T]) -> T:
+        """One at a time, in a thread: it cannot be stopped, so who does not wait for it still keeps his turn."""
+        async with self._turn:
+            work = asyncio.ensure_future(asyncio.to_thread(search))
+            try:
+                return await asyncio.shield(work)
+            finally:
+                await asyncio.wait([work])
 
     async def _shown(self, how: str, selection: Selection, peer: Peer, lines: tuple[bytes, ...]) -> None:
         ends = {"first": seq_of(lines[0]), "last": seq_of(lines[-1])} if lines else {}
