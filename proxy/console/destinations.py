@@ -40,7 +40,7 @@ WHY_WORDS = dict(
 #: minutes whose deliveries are counted
 RECENT = 10
 #: Counting takes as long as there are entries, so who reloads is shown what was counted so many seconds ago.
-_SECONDS = 2.0
+_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Store(Protocol):
         ...
 
     async def found(self, projects: Sequence[str], uid: str, state: str, after: Place | None, most: int) -> list[Study]:
-        """Those that came last first."""
+        """Those that came last first; ``state`` may let others through."""
         ...
 
 
@@ -86,6 +86,14 @@ class Page:
     next: Place | None
 
 
+_MEANT: Mapping[str, Callable[[Balance], bool]] = {
+    ALL: lambda balance: True,
+    OPEN: lambda balance: not balance.adds_up,
+    WAITING: lambda balance: any(each.waiting for each in balance.deliveries),
+    FAILED: lambda balance: any(each.failed for each in balance.deliveries),
+}
+
+
 class Reconcile:
     """Of ``projects``: project → destinations. ``held``: what is in quarantine now."""
 
@@ -118,7 +126,7 @@ class Reconcile:
             for study in some:
                 after = study.place
                 balance = balanced(study, there or (), self._projects.get(study.project, ()))
-                if shown != OPEN or not balance.adds_up:
+                if _MEANT[shown](balance):
                     found.append(balance)
                 if len(found) >= limit:
                     return Page(tuple(found), after)

@@ -5,12 +5,13 @@ Nothing that waits, failed or is owed is ever removed. Each call is one small tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
 from proxy.store.commitment_reports import GIVEN_UP, REPORTED
 from proxy.store.database import Database
+from proxy.store.queue_rows import destinations
 from proxy.store.schema import DELIVERED, commitment, commitment_report, delivery
 from proxy.store.study_history import forget_studies, forgotten
 
@@ -28,7 +29,7 @@ class History:
             requests = connection.execute(sa.select(sa.func.count()).where(_answered(before))).scalar_one()
             rows = [
                 connection.execute(sa.select(sa.func.count()).where(_delivered(where, before))).scalar_one()
-                for where in _destinations(connection)
+                for where in destinations(connection)
             ]
             return {"deliveries": sum(rows), "commitments": requests}
 
@@ -44,7 +45,7 @@ class History:
 
         def work(connection: sa.Connection) -> int:
             gone = sum(connection.execute(change).rowcount for change in changes)
-            for where in _destinations(connection):
+            for where in destinations(connection):
                 rows = sa.select(delivery.c.id).where(_delivered(where, before)).limit(most)
                 forgotten(connection, rows)
                 gone += connection.execute(sa.delete(delivery).where(delivery.c.id.in_(rows))).rowcount
@@ -57,18 +58,6 @@ class History:
 _REQUEST = (commitment.c.project, commitment.c.request)
 _REPORT = (commitment_report.c.project, commitment_report.c.request)
 _SETTLED = commitment_report.c.state.in_((REPORTED, GIVEN_UP))
-
-
-def _destinations(connection: sa.Connection) -> Iterator[str]:
-    """All that there are rows of, in steps that an index answers however many rows there are."""
-    after = ""
-    while True:
-        query = sa.select(sa.func.min(delivery.c.destination)).where(delivery.c.destination > after)
-        found = connection.execute(query).scalar()
-        if found is None:
-            return
-        yield found
-        after = found
 
 
 def _delivered(destination: str, before: float) -> sa.ColumnElement[bool]:

@@ -5,7 +5,7 @@ For `proxy.store.queue`; nothing here knows a thread or a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -88,3 +88,15 @@ def upsert(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, str]
 def wanted(connection: sa.Connection, name: str) -> bool:
     """Whether an undelivered row still refers to the spool file ``name``."""
     return connection.execute(_WANTED, {"spool_name": name}).first() is not None
+
+
+def destinations(connection: sa.Connection) -> Iterator[str]:
+    """All that there are rows of, in steps that an index answers however many rows there are."""
+    after = ""
+    while True:
+        query = sa.select(sa.func.min(delivery.c.destination)).where(delivery.c.destination > after)
+        found = connection.execute(query).scalar()
+        if found is None:
+            return
+        yield found
+        after = found

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from proxy.store.queue_rows import destinations
 from proxy.store.schema import DELIVERED, FAILED, WAITING, delivery, held_instance, study
 
 #: of an entry of quarantine
@@ -96,20 +97,22 @@ def gone(connection: sa.Connection, entry: str, state: str) -> None:
 
 
 #: rows of the queue that are looked at to find the studies of those in one state
-_MOST = 20_000
+_MOST = 2000
 
 
 def studies(
     connection: sa.Connection, projects: Sequence[str], uid: str, state: str, after: Place | None, most: int
 ) -> list[Study]:
-    """Counts of at most ``most`` studies, those that came last first. ``uid``: that one; ``state``: with such rows."""
+    """Counts of at most ``most`` studies, those that came last first. ``uid``: that one.
+
+    ``state``: those with rows in it, where such rows are few; where there are many, the others are not left out.
+    """
     where: list[sa.ColumnElement[bool]] = [study.c.project.in_(projects)]
     if uid:
         where.append(study.c.study_instance_uid == uid)
-    if state:
-        of = [delivery.c.project, delivery.c.study_instance_uid]
-        some = sa.select(*of).where(delivery.c.state == state, delivery.c.project.in_(projects)).limit(_MOST).subquery()
-        where.append(sa.tuple_(study.c.project, study.c.study_instance_uid).in_(sa.select(*some.c)))
+    few = _few(connection, state) if state else None
+    if few is not None:
+        where.append(sa.tuple_(study.c.project, study.c.study_instance_uid).in_(few))
     if after is not None:
         order = sa.tuple_(study.c.last_at, study.c.project, study.c.study_instance_uid)
         where.append(order < sa.tuple_(after.last_at, after.project, after.uid))
@@ -119,6 +122,21 @@ def studies(
     for project in {each.project for each in found}:
         _fill(connection, project, {each.uid: each for each in found if each.project == project})
     return found
+
+
+def _few(connection: sa.Connection, state: str) -> list[tuple[str, str]] | None:
+    """Projects and studies with rows in ``state``; None where there are too many rows to look at."""
+    found: set[tuple[str, str]] = set()
+    left = _MOST
+    for destination in destinations(connection):
+        of = sa.and_(delivery.c.destination == destination, delivery.c.state == state)
+        query = sa.select(delivery.c.project, delivery.c.study_instance_uid).where(of).limit(left + 1)
+        rows = connection.execute(query).all()
+        found |= {(project, uid) for project, uid in rows}
+        left -= len(rows)
+        if left < 0:
+            return None
+    return sorted(found)
 
 
 def _fill(connection: sa.Connection, project: str, found: Mapping[str, Study]) -> None:

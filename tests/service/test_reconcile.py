@@ -119,6 +119,14 @@ async def test_what_does_not_add_up_is_found_among_many_a_piece_at_a_time() -> N
     assert pages == 3
 
 
+async def test_what_waits_or_failed_is_found_also_where_the_store_lets_others_through() -> None:
+    failed = {"pacs": {"waiting": 0, "delivered": 2, "failed": 1}}
+    waits = {"pacs": {"waiting": 1, "delivered": 2, "failed": 0}}
+    rows = Rows([study(), replace(study(states=failed), uid="2.25.2"), replace(study(states=waits), uid="2.25.3")])
+    for shown, uid in (("failed", "2.25.2"), ("waiting", "2.25.3")):
+        assert [each.uid for each in (await reconcile(rows).page(["research"], shown=shown)).balances] == [uid]
+
+
 async def test_quarantine_is_looked_at_for_entries_only() -> None:
     rows = Rows([study(4, a="held")])
     assert (await reconcile(rows, ["a"]).page(["research"])).balances[0].held == 1

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from proxy.deid.types import Report
 from proxy.service.ports import SpoolItem
+from proxy.store import study_rows
 from proxy.store.database import Database
 from proxy.store.history import History
 from proxy.store.queue import Queue
@@ -103,7 +104,7 @@ async def test_an_instance_that_cannot_be_queued_is_not_counted(bench: Bench) ->
     assert await bench.studies.found(["research"], "", "", None, 10) == []
 
 
-async def test_pages_the_last_first_by_uid_and_by_state(bench: Bench) -> None:
+async def test_pages_the_last_first_by_uid_and_by_state(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
         bench.now = 1000.0 + number // 2  # some at the same moment
         await bench.came(f"{number}", study=f"2.25.{number}")
@@ -119,6 +120,8 @@ async def test_pages_the_last_first_by_uid_and_by_state(bench: Bench) -> None:
     waiting = await bench.studies.found(["research"], "", "waiting", None, 10)
     assert [each.uid for each in waiting] == ["2.25.6", "2.25.5", "2.25.4", "2.25.3"]
     assert await bench.studies.found(["research"], "", "failed", None, 10) == []
+    monkeypatch.setattr(study_rows, "_MOST", 3)
+    assert len(await bench.studies.found(["research"], "", "waiting", None, 10)) == 7  # too many to look at
     assert [each.uid for each in await bench.studies.found(["research"], "2.25.3", "", None, 10)] == ["2.25.3"]
     assert await bench.studies.found(["other"], "", "", None, 10) == []
 
