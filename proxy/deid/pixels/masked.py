@@ -177,7 +177,8 @@ class _Sheet:
             place = Box(box.left, top, box.left + round(pen.textlength(words, font)), top + _FONT + 4)
             if share(place, taken) == 0:
                 taken.append(place)
-                pen.text((place.left, top), words, colour, font=font, stroke_width=1, stroke_fill=_PAPER)
+                pen.rectangle((place.left - 2, top - 1, place.right + 2, place.bottom - 1), _PAPER)
+                pen.text((place.left, top), words, colour, font=font)
 
     def _blacken(self) -> None:
         for box in self._boxes:
