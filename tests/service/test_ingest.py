@@ -21,7 +21,7 @@ from proxy.errors import (
     WorkersUnavailable,
 )
 from proxy.service.ingest import Ingest, Outcome, ProjectRoute
-from proxy.service.ports import Verdict
+from proxy.service.ports import HeldInstance, Peer, Verdict
 from proxy.workers.arena import Arena
 from tests.service.fakes import (
     HELD,
@@ -124,6 +124,23 @@ async def test_a_held_instance_is_sealed_and_recorded() -> None:
     event = site.audit.events[1]
     assert (event.outcome, event.reason) == ("failure", "identifier-remains")
     assert event.object["kind"] == "quarantine"
+
+
+async def test_of_which_study_it_is_is_counted_before_the_record_and_nothing_is_promised_where_that_fails() -> None:
+    site = Site(HELD)
+
+    async def count(project: str, entry: HeldInstance, original: Original | None, peer: Peer) -> None:
+        assert (project, entry.project, original, peer) == ("research", "research", ORIGINAL, PEER)
+        await site.world.happen("count")
+
+    site.ingest._count = count
+    await site.receive()
+    assert site.world.calls == [*BAD[:-1], "count", BAD[-1]]
+    site.audit.events.clear()
+    site.world.faults["count"] = [Unavailable("x")]
+    with pytest.raises(Unavailable):
+        await site.receive()
+    assert [event.type for event in site.audit.events] == ["received", "refused"]
 
 
 @pytest.mark.parametrize("reason", list(Reason))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.deid.types import Claimed
-from proxy.errors import AuditUnavailable, Reason, SpoolFull
+from proxy.errors import AuditUnavailable, Reason, SpoolFull, Unavailable
 from proxy.service.destination_words import NotSaid
 from proxy.service.ingest import Ingest, ProjectRoute
 from proxy.service.ports import Verdict
@@ -83,6 +83,28 @@ async def test_unavailable_leaves_the_entry(call: str, error: Exception) -> None
     with pytest.raises(type(error)):
         await site.replay.replay(entry)
     assert list(site.quarantine.entries) == [entry]
+
+
+async def test_that_an_entry_goes_is_counted_between_the_record_and_its_end() -> None:
+    site, told = Site(RELEASED), list[tuple[str, bool]]()
+
+    async def count(entry: str, passed: bool) -> None:
+        await site.world.happen("count")
+        told.append((entry, passed))
+
+    site.replay._count = count
+    first = await site.seal()
+    await site.replay.replay(first)
+    assert site.world.calls[-3:] == ["record replayed", "count", "purge"]
+    second = await site.seal()
+    await site.replay.purge(second)
+    assert site.world.calls == ["record purged", "count", "purge"]
+    assert told == [(first, True), (second, False)]
+    third = await site.seal()
+    site.world.faults["count"] = [Unavailable("x")]
+    with pytest.raises(Unavailable):
+        await site.replay.purge(third)
+    assert list(site.quarantine.entries) == [third]
 
 
 async def test_purge_is_recorded_first() -> None:
