@@ -35,11 +35,17 @@ def seen(program: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactor
 
 def tab_to(web: Browser, name: str) -> None:
     """Press Tab until what is called so has the focus."""
-    for _ in range(60):
+    for _ in range(150):
         web.page.keyboard.press("Tab")
         if web.page.evaluate(_NAME).startswith(name):
             return
     raise AssertionError(f"Tab does not lead to {name}")
+
+
+def follow(web: Browser) -> None:
+    """What has the focus, to another page."""
+    with web.page.expect_navigation():
+        web.page.keyboard.press("Enter")
 
 
 def rows(web: Browser) -> list[str]:
@@ -56,15 +62,13 @@ def test_an_officer_finds_a_record_and_the_life_of_its_instance(seen: tuple[Site
     sign_in(site, web, "anna")
     web.page.get_by_role("heading", name="Overview").wait_for()
     tab_to(web, "Audit log")
-    web.page.keyboard.press("Enter")
-    web.page.get_by_role("heading", name="Audit log").wait_for()
+    follow(web)
     assert {"De-identified copy released", "Instance received"} <= {row.split("  ")[0] for row in rows(web)}
     look(web, "audit")
     tab_to(web, "What happened")
     web.page.keyboard.type("Deliv")
     tab_to(web, "Show")
-    with web.page.expect_navigation():
-        web.page.keyboard.press("Enter")
+    follow(web)
     assert [row.split(" ")[0] for row in rows(web)] == ["Delivered"]
     tab_to(web, "Delivered")
     web.page.keyboard.press("Enter")
@@ -72,7 +76,7 @@ def test_an_officer_finds_a_record_and_the_life_of_its_instance(seen: tuple[Site
     assert json.loads(line) == records(site, "delivered")[0]
     look(web, "audit-record")
     tab_to(web, "The life of this instance")
-    web.page.keyboard.press("Enter")
+    follow(web)
     web.page.get_by_role("heading", name="One instance", exact=True).wait_for()
     heads = web.page.get_by_role("heading", level=3).all_inner_texts()
     assert [head.split(":")[0] for head in heads] == ["Arrival", "Decision", "Delivery"]
@@ -94,12 +98,12 @@ def test_records_appear_as_they_are_written_until_somebody_pauses(seen: tuple[Si
     before = len(rows(web))
     stow(site.http_port, fresh().part10)
     web.until(lambda: len(rows(web)) == before + 1, "the new record is shown")
-    web.page.get_by_role("status").filter(has_text="1 new, the last: De-identified copy released").wait_for()
+    web.page.get_by_role("status").filter(has_text="New: 1, the last: De-identified copy released").wait_for()
     look(web, "audit-live")
     tab_to(web, "Pause")
     web.page.keyboard.press("Enter")
     stow(site.http_port, fresh().part10)
-    web.page.get_by_role("status").filter(has_text="1 new records wait").wait_for()
+    web.page.get_by_role("status").filter(has_text="Waiting: 1.").wait_for()
     assert len(rows(web)) == before + 1
     web.page.keyboard.press("Enter")  # the button is called "Go on" by now
     web.until(lambda: len(rows(web)) == before + 2, "what waited is shown")

@@ -78,9 +78,9 @@ function speak() {
   const now = Date.now();
   if (over || now - spoke < SAY_EVERY) return;
   if (paused) {
-    if (waiting.length + missed) say(`Paused. ${waiting.length + missed} new records wait.`);
+    if (waiting.length + missed) say(`Paused. Waiting: ${waiting.length + missed}.`);
   } else if (fresh) {
-    say(`Live. ${fresh} new, the last: ${latest}.${missed ? ` ${missed} more are not shown: reload the page.` : ""}`);
+    say(`Live. New: ${fresh}, the last: ${latest}.${missed ? ` Not shown: ${missed}, reload the page.` : ""}`);
     fresh = 0;
   } else {
     return;
