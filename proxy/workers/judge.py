@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 from proxy.deid.made_by import Device, held_device
 from proxy.deid.pixels.decompressed import decompress
 from proxy.deid.pixels.masked import NOTHING, Masked, masked
-from proxy.deid.pixels.plan import TextReader, Work, summary
+from proxy.deid.pixels.plan import TextReader, summary
 from proxy.deid.pixels.rendering import Rendered, Rendering, render
 from proxy.deid.previewed import Previewed, Table, Wish, table
 from proxy.deid.profile import Policy
@@ -114,31 +114,33 @@ class Judge:
 
     def preview(self, data: memoryview, claimed: Claimed, wish: Wish, policy: Policy) -> Previewed:
         """See `proxy.deid.previewed`: nothing of ``data`` leaves. Raises nothing that an instance can cause."""
-        result = _contained(lambda: self._deidentify(data, claimed, policy, self._reader))
-        passed = result if isinstance(result, Trouble) else self._passes(data, result, policy)
-        held = passed if isinstance(passed, Trouble) else None
-        work = None if isinstance(result, Trouble) else result.work
+        made = _contained(lambda: self._deidentify(data, claimed, policy, self._reader))
+        passed = made if isinstance(made, Trouble) else _contained(lambda: self._gate.verify(data, made, policy))
+        held, result = passed if isinstance(passed, Trouble) else None, None if isinstance(made, Trouble) else made
+        work = result.work if result is not None else None
         rows = _contained(lambda: table(data, claimed, policy, work, wish)) if wish.most else Table()
         rows = Table(missing=str(rows.reason)) if isinstance(rows, Trouble) else rows
         pixels = summary(work) if work is not None else ""
-        picture = self._masked(data if isinstance(passed, Trouble) else passed, policy, work, held, wish)
+        picture = self._masked(data, result, held, policy, wish)
         if held is None:
             return Previewed("", "", "", pixels, rows, picture)
         at = tag_text(held.tag) if held.tag is not None else ""
         return Previewed(str(held.reason), held.detail, at, pixels, rows, picture)
 
-    def _passes(self, data: memoryview, result: Deidentified, policy: Policy) -> memoryview | Trouble:
-        """What would leave."""
-        passed = _contained(lambda: self._gate.verify(data, result, policy))
-        if isinstance(passed, Trouble):
-            return passed
-        return _contained(lambda: memoryview(materialise(result.chunks, data)))
+    def _masked(
+        self, data: memoryview, result: Deidentified | None, held: Trouble | None, policy: Policy, wish: Wish
+    ) -> Masked:
+        """Of what would leave, or of ``data`` where it is held."""
 
-    def _masked(self, data: memoryview, policy: Policy, work: Work | None, held: Trouble | None, wish: Wish) -> Masked:
+        def draw() -> Masked:
+            if held is not None or result is None:
+                return masked(data, policy, self._reader, wish.frame, None, held.reason if held is not None else None)
+            seen = memoryview(materialise(result.chunks, data))
+            return masked(seen, policy, self._reader, wish.frame, result.work, None)
+
         if not wish.frame:
             return Masked(NOTHING, "none was asked for")
-        why = held.reason if held is not None else None
-        found = _contained(lambda: masked(data, policy, self._reader, wish.frame, work, why))
+        found = _contained(draw)
         return Masked(NOTHING, f"it cannot be read: {found.reason}") if isinstance(found, Trouble) else found
 
     def describe(self, data: memoryview, policy: Policy) -> list[Outcome]:

@@ -31,6 +31,8 @@ Act = Callable[[Worker, Job, int], T]
 
 #: how fast the slowest honest instance goes through, for the deadline of large ones
 _BYTES_PER_SECOND = 50_000_000
+#: a preview judges as much again, to draw what it shows
+_PREVIEW = 2
 #: a worker that does not start is tried again after this many seconds, at most
 _RESTART_CAP = 30.0
 
@@ -173,7 +175,7 @@ class WorkerPool:
         return worker
 
     async def _work(self, worker: Worker, job: Job, fd: int, act: Act[T]) -> T:
-        deadline = self._seconds + job.size / _BYTES_PER_SECOND
+        deadline = (self._seconds + job.size / _BYTES_PER_SECOND) * (_PREVIEW if job.preview is not None else 1)
         timer = asyncio.get_running_loop().call_later(deadline, worker.expire)
         try:
             return await self._in_thread(lambda: act(worker, job, fd))

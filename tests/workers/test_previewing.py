@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from proxy.workers.arena import Arena
 from proxy.workers.judge import Judge
 from proxy.workers.pool import WorkerPool
 from proxy.workers.text_reader import make_reader
+from tests.system.planting import MARKERS, forms, fresh
 
 CT = "693_UNCI.dcm"
 
@@ -71,6 +73,33 @@ async def test_a_worker_says_what_is_said_without_one(policy: Policy, judge: Jud
         assert late.reason is Reason.WORKER_TIMEOUT
     finally:
         await pool.close()
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"), [(b"crash", "worker-crashed"), (b"held", "nesting-too-deep"), (b"raise", "engine-error")]
+)
+async def test_what_breaks_a_worker_costs_the_preview_only(pool: Callable[..., Any], order: bytes, reason: str) -> None:
+    made = await pool()
+    found = await ask(made, order + b"\n" + bytes(100), Wish())
+    assert str(found.reason) == reason
+    assert "SMITH" not in repr(found)
+    assert isinstance(await ask(made, b"held\n" + bytes(100), Wish()), Previewed)
+
+
+async def test_it_is_bounded_in_time(pool: Callable[..., Any]) -> None:
+    made = await pool(seconds=0.2)
+    found = await ask(made, b"hang\n" + bytes(100), Wish())
+    assert str(found.reason) == "worker-timeout"
+
+
+def test_no_planted_value_is_told(judge: Judge, policy: Policy) -> None:
+    for kind in ("plain", "held"):
+        data = fresh(kind).part10
+        found = judge.preview(memoryview(data), Claimed(), Wish(0, 2000), policy)
+        assert len(found.table.rows) > 50
+        said = repr(previewing.plain(found)).lower().encode() + found.picture.png.lower()
+        assert [marker for marker in MARKERS for form in forms(marker) if form in said] == []
+        assert any(form in data.lower() for form in forms(MARKERS[0]))
 
 
 def test_elements_come_page_by_page(judge: Judge, policy: Policy) -> None:
