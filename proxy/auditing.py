@@ -29,6 +29,7 @@ from proxy.service.audit_export import AuditExport
 from proxy.service.audit_reading import AuditReading
 from proxy.service.flow import Flow
 from proxy.service.ports import AuditEvent
+from proxy.service.verification import Verification
 from proxy.site import audit_key
 
 #: seconds that a stop waits for sinks to send what there is
@@ -51,6 +52,8 @@ class AuditSinks:
         key = audit_key(config)
         signer = key.signer("veil") if key is not None else None
         self.export = AuditExport(root / "audit", lambda: log.position, signer, log)
+        self.key = signer.verifier.text() if signer is not None else ""
+        self.verification = Verification(root / "audit", lambda: log.position, self.key, log, audit.verify_hours)
         self._sinks = [
             Forwarder(s.name, root / "audit", root / "audit-sinks", self._durable, _outlet(s, certificates), self._told)
             for s in audit.others
@@ -58,7 +61,8 @@ class AuditSinks:
         self._retention = Retention(root / "audit", log, audit.retention_days, audit.legal_hold, self._passed)
         self._alerting = Alerting([_rule(each) for each in audit.alerts], self.live, log)
         self.flow = Flow(root / "audit", self._durable, self.live)
-        self._runs = [self._retention.run, self._alerting.run, *([self.flow.run] if config.console.enabled else [])]
+        self._runs = [self._retention.run, self._alerting.run, self.verification.run]
+        self._runs += [self.flow.run] if config.console.enabled else []
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:

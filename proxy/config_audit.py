@@ -114,6 +114,7 @@ class Audit(Strict):
     segment_mib: Annotated[int, Field(ge=1, le=1024)] = 64
     retention_days: Annotated[int, Field(ge=1)] | None = None
     legal_hold: bool = False
+    verify_hours: Annotated[int, Field(ge=1, le=8760)] | None = 24
     alerts: list[AlertRule] = Field(default_factory=list)
 
     @model_validator(mode="after")

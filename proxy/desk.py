@@ -19,6 +19,7 @@ from proxy.console.held import HeldPages
 from proxy.console.held_entries import Entries
 from proxy.console.held_one import HeldInstancePages
 from proxy.console.instance import InstancePage
+from proxy.console.integrity import IntegrityPages, Log
 from proxy.console.overview import Overview, Running
 from proxy.console.reidentify import ReidentifyPages
 from proxy.console.studies import Books, StudiesPage
@@ -29,6 +30,7 @@ from proxy.entrance import make_desk, make_door
 from proxy.service.audit_showing import Showing
 from proxy.service.destinations import Destinations
 from proxy.service.keeping import Keeping
+from proxy.service.log_state import log_state
 from proxy.service.reconcile import Reconcile
 from proxy.service.reidentify import Reidentify
 from proxy.store.queue import Queue
@@ -54,7 +56,14 @@ def make_console(
     door = make_door(config.console, config.http.public_url, desk, audit)
     projects = {name: project.destinations for name, project in config.projects.items()}
     held = keeping.quarantine.list
-    running = Running(status, held, lambda: (audit.position.seq, audit.position.hash), projects, sinks.flow.window)
+    running = Running(
+        status,
+        held,
+        lambda: (audit.position.seq, audit.position.hash),
+        projects,
+        sinks.flow.window,
+        lambda: sinks.verification.last,
+    )
     traffic = Traffic(status, queue.oldest_waiting, sinks.flow.window, operate, projects)
     books = Books(reconcile, audit, sinks.flow.window, list(projects))
     parts: list[Part] = [Overview(running), DestinationsPage(traffic), StudiesPage(books), *rules]
@@ -65,6 +74,12 @@ def make_console(
     parts.append(HeldInstancePages(entries, keeping.replay, keeping.preview, names))
     visits = Visits(address, Projects({}, config.http.public_url).root)
     parts.append(AuditPages(sinks.reading, list(projects)))
+    folder, kept = config.data_dir / "audit", config.audit
+    log = Log(
+        lambda: (audit.position.seq, audit.position.hash), lambda: log_state(folder), status, sinks.key,
+        kept.retention_days, kept.legal_hold, kept.verify_hours, sinks.verification, sinks.reading, sinks.export,
+    )  # fmt: skip
+    parts.append(IntegrityPages(log, list(projects)))
     live = AuditLive(Showing(sinks.reading), list(projects))
     parts.append(live)
     parts.append(InstancePage(sinks.reading, QueueLook(queue.database, projects).of, list(projects)))

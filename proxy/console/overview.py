@@ -19,6 +19,7 @@ from proxy.console.overview_flow import SPANS, flow_seen
 from proxy.service.callers import EVERY, Caller, Verb
 from proxy.service.flow import Window
 from proxy.service.ports import HeldInstance
+from proxy.service.verification import Verified
 
 STATES = ("waiting", "in_flight", "delivered", "failed")
 #: Counting takes as long as there are entries, so who reloads is shown what was counted so many seconds ago.
@@ -37,6 +38,7 @@ class Running:
     position: Callable[[], tuple[int, str]]
     projects: Mapping[str, Sequence[str]]  # project → destinations
     flow: Callable[[int, int], Window]
+    verified: Callable[[], Verified | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,13 @@ class Overview:
     def _audit(self, caller: Caller, status: Mapping[str, Any]) -> dict[str, Any]:
         seq, digest = self._running.position()
         sinks = sorted(status.get("audit_sinks", {}).items())
-        return {"seq": seq, "hash": digest, "writing": status["checks"]["audit"], "sinks": sinks}
+        return {
+            "seq": seq,
+            "hash": digest,
+            "writing": status["checks"]["audit"],
+            "sinks": sinks,
+            "last": self._running.verified(),
+        }
 
     async def _counted(self) -> Counted:
         async with self._counting:

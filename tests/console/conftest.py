@@ -28,6 +28,7 @@ from proxy.service.people import Account, Role
 from proxy.service.ports import AuditEvent, HeldInstance
 from proxy.service.sessions import Sessions
 from proxy.service.sign_in import Desk
+from proxy.service.verification import Verified
 
 SECRET = "correct horse battery"
 START = datetime(2026, 11, 21, tzinfo=UTC)
@@ -55,6 +56,7 @@ class Place:
         self.accounts = [Account(role, {where: frozenset({Role(role)})}, hashed) for role, where in roles.items()]
         self.held = [held("research"), held("research"), held("other", Reason.FACE), held("")]
         self.counted = 0
+        self.verified: Verified | None = None
         self.counted_in_log = [Key("received", "research", ""), Key("held", "other", "")]
         self.counted_in_log += [Key("delivered", "research", "archive"), Key("delivered", "other", "archive")]
         self.parts: list[Part] = []
@@ -84,7 +86,9 @@ class Place:
     async def open(self) -> AsyncIterator[Person]:
         desk = Desk(lambda: self.accounts, Sessions(60, 600, lambda: self.now), Passwords(CHEAP), self)
         projects = {"research": ["archive"], "other": ["pacs"]}
-        running = Running(self.status, self.entries, lambda: (653, "ab" * 32), projects, self.flow)
+        running = Running(
+            self.status, self.entries, lambda: (653, "ab" * 32), projects, self.flow, lambda: self.verified
+        )
         app = web.Application(middlewares=[errors, self.hops.middleware])
         app.on_response_prepare.append(fixed_headers)
         visits = Visits(address, Projects({}, self.public_url).root)
