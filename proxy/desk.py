@@ -23,6 +23,7 @@ from proxy.console.integrity import IntegrityPages, Log
 from proxy.console.overview import Overview, Running
 from proxy.console.reidentify import ReidentifyPages
 from proxy.console.studies import Books, StudiesPage
+from proxy.console.study import StudyPage
 from proxy.console.visitor import Visits
 from proxy.dicomweb.forwarded import address
 from proxy.dicomweb.projects import Projects
@@ -35,6 +36,7 @@ from proxy.service.reconcile import Reconcile
 from proxy.service.reidentify import Reidentify
 from proxy.store.queue import Queue
 from proxy.store.queue_look import QueueLook
+from proxy.store.study_look import StudyLook
 
 
 def make_console(
@@ -67,6 +69,7 @@ def make_console(
     traffic = Traffic(status, queue.oldest_waiting, sinks.flow.window, operate, projects)
     books = Books(reconcile, audit, sinks.flow.window, list(projects))
     parts: list[Part] = [Overview(running), DestinationsPage(traffic), StudiesPage(books), *rules]
+    parts.append(StudyPage(books, StudyLook(queue.database).of))
     if officers.drawers:
         parts.append(ReidentifyPages(officers))
     entries, names = Entries(held), list(projects)

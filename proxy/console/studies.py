@@ -125,7 +125,7 @@ class StudiesPage:
 
 def row(balance: Balance) -> dict[str, Any]:
     """The values of the template."""
-    return {"of": balance, "first": _moment(balance.first_at), "last": _moment(balance.last_at), "why": why(balance)}
+    return {"of": balance, "first": moment(balance.first_at), "last": moment(balance.last_at), "why": why(balance)}
 
 
 def why(balance: Balance) -> list[str]:
@@ -140,9 +140,10 @@ def why(balance: Balance) -> list[str]:
     ]
 
 
-def _moment(seconds: float) -> Mapping[str, str]:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return {"stamp": moment.isoformat(timespec="seconds"), "words": f"{moment:%Y-%m-%d %H:%M}"}
+def moment(seconds: float) -> Mapping[str, str]:
+    """For the template."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return {"stamp": at.isoformat(timespec="seconds"), "words": f"{at:%Y-%m-%d %H:%M}"}
 
 
 def _exported(visit: Visit, asked: Asked, count: int) -> AuditEvent:

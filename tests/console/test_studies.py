@@ -11,8 +11,10 @@ import pytest
 
 from proxy.console.studies import Books, StudiesPage, why
 from proxy.console.studies_table import HEAD, harmless, table
+from proxy.console.study import StudyPage
 from proxy.service.flow import REFUSED, Key, Window
 from proxy.service.reconcile import Balance, Delivery, Page, Place
+from proxy.store.study_look import Queued
 
 WHOLE = Balance(
     "research",
@@ -41,12 +43,20 @@ class Here:
         self.balances = [WHOLE, SHORT, FOREIGN]
         self.next: Place | None = None
         books = Books(self, place, self._flow, ["research", "other"])  # type: ignore[arg-type]
-        place.parts.append(StudiesPage(books))
+        place.parts += [StudiesPage(books), StudyPage(books, self._look)]
 
-    async def page(self, projects: Sequence[str], uid: str, shown: str, after: Place | None, limit: int) -> Page:
+    async def page(
+        self, projects: Sequence[str], uid: str, shown: str = "", after: Place | None = None, limit: int = 50
+    ) -> Page:
         self.asked.append((projects, uid, shown, after))
-        found = [each for each in self.balances if each.project in projects]
+        found = [each for each in self.balances if each.project in projects and each.uid.startswith(uid)]
         return Page(tuple(found), None if after else self.next)
+
+    async def _look(self, project: str, uid: str, most: int) -> list[Queued]:
+        return [
+            Queued("2.25.7001", "archive", "failed", 3, 1_763_700_000.0, "A900"),
+            *(Queued(f"2.25.{n}", "archive", "delivered", 1, 1_763_700_000.0, "A700") for n in range(most - 1)),
+        ]
 
     def _flow(self, minutes: int, steps: int) -> Window:
         counts = {Key(REFUSED, "research", ""): (20, 11), Key(REFUSED, "other", ""): (500, 0)}
@@ -90,6 +100,23 @@ async def test_questions_and_pages(place: Any, here: Here) -> None:
     assert href in text
     await read(place, "operator", href.replace("&amp;", "&"))
     assert here.asked[-1] == (("research",), "2.25.4", "open", here.next)
+
+
+async def test_one_study_what_failed_first_with_the_life_of_each_instance_for_who_audits(
+    place: Any, here: Here
+) -> None:
+    for name in ("operator", "officer"):
+        status, text, _ = await read(place, name, "/studies/research/2.25.42")
+        assert status == 200
+        assert "2 not accounted for; 5 held, but not in quarantine" in text
+        assert "A900: data set does not match SOP class" in text
+        assert "A700" not in text  # it was delivered after all
+        assert text.count('<tr><th scope="row">') == 200
+        assert "These are 200" in text
+        assert ("/console/instance?of=2.25.7001" in text) == (name == "officer")
+    for path in ("research/2.25.777", "research/MILLER", "other/2.25.99", "nowhere/2.25.42"):
+        assert (await read(place, "operator", f"/studies/{path}"))[0] == 404
+    assert (await read(place, "viewer", "/studies/other/2.25.99"))[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from proxy.store.history import History
 from proxy.store.queue import Queue
 from proxy.store.schema import held_instance
 from proxy.store.studies import Studies
+from proxy.store.study_look import StudyLook
 from proxy.store.study_rows import Study
 
 ReportOf = Callable[[str], Report]
@@ -147,6 +148,22 @@ async def test_of_what_is_forgotten_no_sum_is_left_and_then_nothing(bench: Bench
     assert await bench.studies.found(["research"], "", "", None, 10) == []
     count = sa.select(sa.func.count()).select_from(held_instance)
     assert await bench.database.run(lambda connection: connection.execute(count).scalar()) == 0
+
+
+async def test_rows_of_one_study_what_failed_first(bench: Bench) -> None:
+    for uid in ("1", "2", "3"):
+        await bench.came(uid)
+    await bench.came("4", study="2.25.2")
+    first, second, *_ = await bench.queue.claim("pacs", 3, bench.now)
+    await bench.queue.done(first)
+    await bench.queue.fail(second, "A900")
+    look = StudyLook(bench.database)
+    found = await look.of("research", "2.25.1", 10)
+    assert [(each.sop_instance_uid, each.state, each.last_code) for each in found] == [
+        ("2", "failed", "A900"), ("3", "waiting", ""), ("1", "delivered", ""),
+    ]  # fmt: skip
+    assert len(await look.of("research", "2.25.1", 2)) == 2
+    assert await look.of("other", "2.25.1", 10) == []
 
 
 async def test_no_question_reads_the_whole_queue(bench: Bench) -> None:
