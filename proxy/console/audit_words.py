@@ -66,7 +66,6 @@ WORDS = {
     "audit-sink-up": "A sink takes records again",
     "audit-read": "Audit log read",
     "audit-verified": "Audit log verified",
-    "audit-verified": "Audit log verified",
     "audit-exported": "Records exported as a signed bundle",
     "history-forgotten": "Old rows of the queue forgotten",
     "alert": "Alert",
