@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from proxy.console.frame import Entry, Route, Visit, may
 from proxy.console.held import CHOSEN, plain
 from proxy.console.held_entries import Entries, gone
 from proxy.console.pages import HEADERS
+from proxy.console.pictures import Pictures
 from proxy.console.refusal import Refusal
 from proxy.deid.previewed import Previewed, Wish
 from proxy.errors import SealBroken
@@ -29,8 +29,8 @@ from proxy.service.held_words import PURGE_WHYS, advice_on
 from proxy.service.ports import HeldInstance, Peer
 from proxy.service.replay import Replay
 
-#: elements on a page; pictures that wait for the browser to fetch them, and for how many seconds
-ELEMENTS, _PICTURES, _SECONDS = 200, 16, 120.0
+#: elements on a page
+ELEMENTS = 200
 _BROKEN = "This entry was altered, or sealed with another key. It cannot be opened, only purged."
 
 
@@ -40,14 +40,6 @@ class Previewing(Protocol):
     async def held(self, entry: HeldInstance, peer: Peer, wish: Wish) -> Previewed:
         """What would become of it now; recorded before. KeyError, `SealBroken`, `Unavailable`."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A picture that was previewed and is about to be fetched."""
-
-    until: float
-    png: bytes
 
 
 class HeldInstancePages:
@@ -64,8 +56,7 @@ class HeldInstancePages:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._held, self._replay, self._preview = held, replay, preview
-        self._projects, self._clock = tuple(projects), clock
-        self._pictures: dict[tuple[str, str, int], _Shown] = {}
+        self._projects, self._pictures = tuple(projects), Pictures(clock)
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -101,10 +92,8 @@ class HeldInstancePages:
     async def _picture(self, visit: Visit) -> web.StreamResponse:
         """That of the page that was shown before; looked at anew, and recorded anew, where it is no longer there."""
         entry, frame = await self._held.of(visit), _number(visit, "frame", 1)
-        shown = self._pictures.pop((visit.caller.name, entry.id, frame), None)
-        png = shown.png if shown is not None and shown.until > self._clock() else b""
-        if not png:
-            png = (await self._look(visit, entry, Wish(0, 0, frame))).picture.png
+        png = self._pictures.take((visit.caller.name, entry.id, frame))
+        png = png or (await self._look(visit, entry, Wish(0, 0, frame))).picture.png
         if not png:
             raise Refusal(HTTPStatus.NOT_FOUND, "no-picture", "There is no picture of it.")
         headers = HEADERS | {"Cache-Control": "no-store"}
@@ -121,13 +110,8 @@ class HeldInstancePages:
         except SealBroken:
             raise Refusal(HTTPStatus.CONFLICT, "", _BROKEN) from None
         if wish.most:
-            self._keep((visit.caller.name, entry.id, wish.frame), found.picture.png)
+            self._pictures.keep((visit.caller.name, entry.id, wish.frame), found.picture.png)
         return found
-
-    def _keep(self, key: tuple[str, str, int], png: bytes) -> None:
-        self._pictures[key] = _Shown(self._clock() + _SECONDS, png)
-        while len(self._pictures) > _PICTURES:
-            del self._pictures[next(iter(self._pictures))]
 
     async def _ask(self, visit: Visit) -> web.StreamResponse:
         entry = await self._held.of(visit)
