@@ -93,8 +93,8 @@ def _backwards(file: BinaryIO, start: int, end: int, size: int) -> Iterator[byte
         block = file.read(end - at) + rest
         rest = b""
         if at > start:
-            rest, newline, block = block.partition(b"\n")
-            rest = rest + newline if len(rest) <= MAX_LINE else b""
+            rest, _, block = block.partition(b"\n")
+            rest = rest if len(rest) <= MAX_LINE else b""
         if block:
             yield block
         end = at
