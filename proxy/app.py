@@ -18,6 +18,7 @@ from proxy.admission import make_access, make_admission, make_callers, make_hops
 from proxy.archive.archive import EmbeddedArchive
 from proxy.audit.trail import AuditLog
 from proxy.auditing import AuditSinks
+from proxy.beginning import record_start
 from proxy.certificates import Certificates, every_tls
 from proxy.clinical import Clinical
 from proxy.config import Config
@@ -49,7 +50,7 @@ from proxy.service.ports import Peer
 from proxy.service.preview import Preview
 from proxy.service.reconcile import Reconcile, hidden
 from proxy.service.replay import Replay
-from proxy.site import audit_key, key_values, make_sender, make_viewer, started, stopped
+from proxy.site import audit_key, key_values, make_sender, make_viewer, stopped
 from proxy.store.commitment_reports import CommitmentReports
 from proxy.store.commitments import Commitments
 from proxy.store.database import Database
@@ -149,7 +150,7 @@ class App:
         self.archive = EmbeddedArchive(root / "archive")
         await self.archive.start()
         stack.push_async_callback(self.archive.close)
-        await self.audit.record(started(config, self.policies))
+        await record_start(config, self.policies, self.audit)
         stack.push_async_callback(self.audit.record, stopped())
 
     async def _open_service(self, servers: bool) -> None:

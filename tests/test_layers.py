@@ -50,6 +50,7 @@ TOP = {
     "app",
     "admission",
     "auditing",
+    "beginning",
     "certificates",
     "clinical",
     "identity",

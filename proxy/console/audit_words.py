@@ -51,6 +51,8 @@ WORDS = {
     "reidentification-refused": "Re-identification refused",
     "configuration-changed": "veil.yaml is not what it was",
     "keys-changed": "Keys are not what they were",
+    "configuration-changed": "veil.yaml is not what it was",
+    "keys-changed": "Keys are not what they were",
     "certificates-reloaded": "Certificates reloaded",
     "certificates-refused": "Certificates refused",
     "rules-reloaded": "Rules reloaded",

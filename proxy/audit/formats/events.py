@@ -107,6 +107,7 @@ KINDS = {
     "configuration": _CONFIGURED,
     "certificates": _CONFIGURED,
     "key": _CONFIGURED,
+    "keys": _CONFIGURED,
     "audit-read": _LOOKED,
     "audit-exported": _LOOKED,
     "audit-verified": _LOOKED,
