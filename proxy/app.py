@@ -239,7 +239,7 @@ class App:
                 self.status,
                 self.keeping,
                 self.sinks,
-                rules_parts(config, self.audit, self.ruling, self.reload, self.devices),
+                rules_parts(config, self.audit, self.ruling, self.reload, self.devices, self.keeping.preview),
                 self.queue,
                 self.destinations,
                 self.reconcile,

@@ -46,6 +46,7 @@ class Console(Strict):
     enabled: bool = False
     idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     session_hours: Annotated[int, Field(ge=1, le=168)] = 12
+    dry_run_mib: Annotated[int, Field(ge=1, le=1024)] = 128
     local_accounts: bool = True
     oidc: ConsoleOidc | None = None
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from proxy.config import Config
 from proxy.deid.dictionary import register
-from proxy.deid.profile import Policy
+from proxy.deid.profile import Policy, compile_policy
 from proxy.errors import VeilError
 from proxy.service.events import rules_changed
 from proxy.service.ports import AuditTrail, Peer
 from proxy.site import compile_policies, load_specs, make_pool
-from proxy.store.rulebook import load_tables
+from proxy.store.candidate import read_candidate
+from proxy.store.rulebook import load_pixel_rules, load_tables
 from proxy.workers.pool import WorkerPool
 from proxy.workers.rotation import Rotation
 
@@ -34,6 +36,15 @@ class Ruling:
     def pool(self) -> WorkerPool:
         """Workers for these rules, not started."""
         return make_pool(self._config, self.policies, self._gate_key, self.tables)
+
+    def candidate(self, project: str, text: bytes) -> Policy:
+        """The policy of ``project`` with the profile in ``text`` instead of its own; it takes no effect. Blocks.
+
+        Device rules are those on disk. `ConfigError` for what a start would refuse, too.
+        """
+        profile = read_candidate(text, site=self._config.profiles_dir)
+        devices = load_pixel_rules(profile, site=self._config.pixel_rules_dir)
+        return compile_policy(self.tables, replace(self.specs[project], profile=profile, pixel_rules=devices))
 
     async def reload(
         self, audit: AuditTrail, judge: Rotation, took: Callable[[Mapping[str, Policy]], None], peer: Peer

@@ -149,6 +149,13 @@ def rules_changed(peer: Peer, before: Mapping[str, str], now: Mapping[str, str],
     return AuditEvent(event, outcome, peer=who(peer), object={"kind": "rules", "policies": digests}, reason=why)
 
 
+def rules_tried(project: str, peer: Peer, digest: str, candidate: str, outcomes: Mapping[str, str]) -> AuditEvent:
+    """Somebody tries rules on a file of his own, which stays nowhere: digests and outcomes. None: they were refused."""
+    about = {"kind": "rules", "candidate": candidate, "outcomes": dict(outcomes)}
+    result, why = ("success", "") if outcomes else ("failure", "candidate-refused")
+    return AuditEvent("rules-tried", result, project, who(peer), about, why, digest, behalf=for_whom(peer))
+
+
 def _entry(entry: HeldInstance) -> dict[str, Any]:
     return {"kind": "quarantine", "id": entry.id, "size": entry.size}
 

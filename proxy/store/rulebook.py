@@ -92,7 +92,7 @@ def load_tables(root: Path | None = None) -> Tables:
         methods=tuple(Method(row["code_value"], row["code_meaning"], row["option"]) for row in rows["cid-7050"]),
         content=content_rules(rows["ps3.15-e3.4-1-clean-structured-content"]),
         safe_private=safe_rows(rows["ps3.15-e3.10-1-safe-private"]),
-        vocabulary=parse_vocabulary(_mapping(f"rules/text/{name}", text) for name, text in words.items()),
+        vocabulary=parse_vocabulary(read_mapping(f"rules/text/{name}", text) for name, text in words.items()),
     )
 
 
@@ -122,7 +122,7 @@ def load_pixel_rules(
 
 def load_pixel_file(path: Path, where: str) -> Mapping[str, Any]:
     """One file of device rules as it stands there; ``where``: how messages call it."""
-    return _mapping(where, _read(path))
+    return read_mapping(where, _read(path))
 
 
 def _profiles(root: Path, site: Path | None) -> dict[str, tuple[str, Path]]:
@@ -146,7 +146,7 @@ def _profile(name: str, known: Mapping[str, tuple[str, Path]], below: tuple[str,
     if name in below:
         raise ConfigError("profile", f"'{name}' extends itself")
     where, path = known[name]
-    document = _mapping(where, _read(path))
+    document = read_mapping(where, _read(path))
     if document.get("name") != name:
         raise ConfigError(where, f"not a mapping with 'name: {name}'")
     if "extends" not in document:
@@ -154,7 +154,8 @@ def _profile(name: str, known: Mapping[str, tuple[str, Path]], below: tuple[str,
     return inherited(_profile(str(document["extends"]), known, (*below, name)), document, where)
 
 
-def _mapping(where: str, text: str) -> Mapping[str, Any]:
+def read_mapping(where: str, text: str) -> Mapping[str, Any]:
+    """A document of rules; ``where``: how messages call it. `ConfigError` for what is no mapping with unique keys."""
     try:
         document = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
     except yaml.YAMLError as error:

@@ -50,6 +50,7 @@ EVENTS = [
     ),
     AuditEvent("callers-changed", object={"kind": "callers", "added": {"x": ["research:read"]}}),
     AuditEvent("certificates-refused", "failure", object={"kind": "certificates"}, reason="no certificate"),
+    AuditEvent("rules-tried", project="research", object={"kind": "rules", "candidate": "c"}),
     AuditEvent("rules-reloaded", object={"kind": "rules", "policies": {"research": {"before": "a", "after": "b"}}}),
     AuditEvent("audit-key", object={"kind": "audit-key", "id": "00"}),
     AuditEvent("audit-removed", object={"kind": "audit-segment", "file": "audit-000001.jsonl", "last": 9}),
