@@ -70,6 +70,7 @@ WORDS = {
     "audit-verified": "Audit log verified",
     "audit-exported": "Records exported as a signed bundle",
     "history-forgotten": "Old rows of the queue forgotten",
+    "exported": "Table of studies taken along",
     "alert": "Alert",
     "clock-step": "The clock was changed",
 }

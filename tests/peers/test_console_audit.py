@@ -24,13 +24,23 @@ _NAME = "() => { const it = document.activeElement; return (it.labels?.[0] ?? it
 @pytest.fixture(scope="module")
 def seen(program: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Browser]]:
     with console_site(tmp_path_factory.mktemp("console"), program("chromium"), PEOPLE) as made:
-        site, _ = made
+        site, web = made
         site.start()
         stow(site.http_port, fresh().part10, fresh("held").part10)
         site.drain()
         yield made
-        assert site.stop() == 0
+        watch(site, web, "/audit")
+        assert site.stop(30) == 0  # which does not wait for who watches, and tells him
+        web.page.get_by_role("status").filter(has_text="Not live any more: stopping").wait_for()
         assert site.exposed() == []
+
+
+def watch(site: Site, web: Browser, path: str) -> None:
+    """As an officer, until the page is live."""
+    sign_in(site, web, "anna")
+    web.page.get_by_role("heading", name="Overview").wait_for()
+    visit(site, web, path)
+    web.page.get_by_role("status").filter(has_text="Live.").wait_for()
 
 
 def tab_to(web: Browser, name: str) -> None:
@@ -91,10 +101,7 @@ def test_an_officer_finds_a_record_and_the_life_of_its_instance(seen: tuple[Site
 
 def test_records_appear_as_they_are_written_until_somebody_pauses(seen: tuple[Site, Browser]) -> None:
     site, web = seen
-    sign_in(site, web, "anna")
-    web.page.get_by_role("heading", name="Overview").wait_for()
-    visit(site, web, "/audit?type=released")
-    web.page.get_by_role("status").filter(has_text="Live.").wait_for()
+    watch(site, web, "/audit?type=released")
     before = len(rows(web))
     stow(site.http_port, fresh().part10)
     web.until(lambda: len(rows(web)) == before + 1, "the new record is shown")
