@@ -1,4 +1,4 @@
-"""People in Chromium who look rather than read: the day in plots."""
+"""Officers in Chromium: the day in plots, whether the audit log is whole, and records to take away and check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from proxy.config import load_config
 from proxy.service.ports import AuditEvent
 from proxy.site import audit_key
 from tests.peers.browser import Browser
-from tests.peers.console_walk import console_site, look, sign_in
+from tests.peers.console_walk import console_site, look, sign_in, visit
 from tests.system.harness import Site
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180), pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -70,3 +70,52 @@ def test_the_overview_shows_the_day_in_plots_and_as_a_table(seen: tuple[Site, Br
     look(web, "overview-day")
     web.page.get_by_text("The same as a table").click()
     look(web, "overview-table")
+
+
+def test_whoever_may_audit_everything_has_the_log_verified(seen: tuple[Site, Browser]) -> None:
+    site, web = seen
+    sign_in(site, web, "ada")
+    web.page.get_by_role("heading", name="Overview").wait_for()
+    visit(site, web, "/integrity")
+    look(web, "integrity-before")
+    web.page.get_by_role("button", name="Verify now").click()
+    whole = web.page.get_by_text("Whole", exact=True)
+    web.until(lambda: web.page.goto(web.page.url) is not None and whole.count() == 1, "the log was verified")
+    assert "Audit log verified" in web.page.get_by_role("table", name="What happened to it").inner_text()
+    look(web, "integrity")
+
+
+def test_an_officer_takes_records_away_and_they_can_be_checked(seen: tuple[Site, Browser], tmp_path: Path) -> None:
+    site, web = seen
+    sign_in(site, web, "anna")
+    web.page.get_by_role("heading", name="Overview").wait_for()
+    visit(site, web, "/integrity")
+    web.page.get_by_label("What happened", exact=True).select_option("held")
+    web.page.get_by_label("Project", exact=True).select_option("research")
+    with web.page.expect_download() as download:
+        web.page.get_by_role("button", name="Export").click()
+    web.failed.clear()  # Chromium says of a download that the page was not left
+    bundle, key = tmp_path / "bundle.tar.gz", tmp_path / "audit.pub"
+    download.value.save_as(bundle)
+    key.write_text(site.veil("audit", "pubkey", "-c", str(site.config), check=True).stdout)
+    said = site.veil("audit", "verify-export", str(bundle), "--pubkey", str(key), check=True).stdout
+    assert "12 records; whole" in said
+    assert "user:anna" in said
+    bundle.write_bytes(bundle.read_bytes()[:-30])
+    assert site.veil("audit", "verify-export", str(bundle), "--pubkey", str(key)).returncode == 1
+    asked = ("--type", "received", "--project", "research", "-c", str(site.config))
+    site.veil("audit", "export", str(tmp_path / "cli.tar.gz"), *asked, check=True)
+    told = site.veil("audit", "verify-export", str(tmp_path / "cli.tar.gz"), "--pubkey", str(key), check=True).stdout
+    assert "records; whole" in told
+
+
+def test_an_operator_is_not_let_in_and_that_is_on_record(seen: tuple[Site, Browser]) -> None:
+    site, web = seen
+    sign_in(site, web, "otto")
+    web.page.get_by_role("heading", name="Overview").wait_for()
+    assert web.page.get_by_role("link", name="Integrity").count() == 0
+    visit(site, web, "/integrity")
+    assert "Your role does not allow this" in web.page.get_by_role("alert").inner_text()
+    web.failed.clear()  # Chromium says that there was a 403
+    denied = site.veil("audit", "tail", str(site.data / "audit"), "--type", "denied", check=True).stdout
+    assert "user:otto" in denied
