@@ -23,7 +23,7 @@ from proxy.service.ports import HeldInstance
 #: Listing takes as long as there are entries, so who reloads is shown what was there so many seconds ago.
 _SECONDS = 2.0
 #: entries on a page
-PAGE = 50
+PAGE = 100
 
 
 class Entries:

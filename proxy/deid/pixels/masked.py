@@ -7,6 +7,7 @@ not where text or a face is the matter, nor where nothing reads it. Pure; `Insta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -135,7 +136,7 @@ class _Sheet:
         size = tuple(max(round(side * self._scale), 1) for side in (columns, rows))
         self._picture = Image.fromarray(light).convert("RGB").resize((size[0], size[1]), Image.Resampling.BOX)
         self.marks = [Mark(area.source, area.box) for area in known]
-        self._boxes = [self._there(mark.box) for mark in self.marks]
+        self._boxes = [_scaled(mark.box, self._scale) for mark in self.marks]
         self._blacken()
 
     def read(self, reader: TextReader | None, source: str) -> bool:
@@ -151,7 +152,7 @@ class _Sheet:
             return False
         cut = sorted({box for each in found if (box := each.within(columns, rows)) is not None})
         self._boxes += cut
-        self.marks += [Mark(source, self._here(box)) for box in cut]
+        self.marks += [Mark(source, _scaled(box, 1 / self._scale)) for box in cut]
         self._blacken()
         return True
 
@@ -184,18 +185,8 @@ class _Sheet:
         for box in self._boxes:
             self._picture.paste(_PAPER, (box.left, box.top, box.right, box.bottom))
 
-    def _there(self, box: Box) -> Box:
-        """In the picture, all of it."""
-        scale = self._scale
-        return Box(
-            *(int(edge * scale) for edge in (box.left, box.top)),
-            *(int(-(-edge * scale // 1)) for edge in (box.right, box.bottom)),
-        )
 
-    def _here(self, box: Box) -> Box:
-        """In the image."""
-        scale = self._scale
-        return Box(
-            *(int(edge / scale) for edge in (box.left, box.top)),
-            *(int(-(-edge / scale // 1)) for edge in (box.right, box.bottom)),
-        )
+def _scaled(box: Box, scale: float) -> Box:
+    """All of ``box`` in a picture of another size."""
+    edges = (box.left * scale, box.top * scale, box.right * scale, box.bottom * scale)
+    return Box(*map(math.floor, edges[:2]), *map(math.ceil, edges[2:]))
