@@ -29,6 +29,7 @@ class ConsoleOidc(Strict):
     roles_claim: Claim = "groups"
     name_claim: Claim = "sub"
     leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
+    always_ask: bool = False
     roles: Annotated[
         dict[str, Annotated[list[_ProjectRole], Field(min_length=1)]],
         Field(min_length=1),

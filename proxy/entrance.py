@@ -39,7 +39,8 @@ def make_door(console: Console, public_url: str | None, desk: Desk, audit: Audit
     assert public_url is not None  # see `proxy.config_console.console`
     provider = OpenIdProvider(make_client(oidc))
     groups = {group: _roles(held) for group, held in oidc.roles.items()}
-    trust = Trust(oidc.issuer, oidc.client_id, groups, oidc.roles_claim, oidc.name_claim, oidc.leeway_seconds)
+    claims = oidc.roles_claim, oidc.name_claim, oidc.leeway_seconds, oidc.always_ask
+    trust = Trust(oidc.issuer, oidc.client_id, groups, *claims)
     return Door(ProviderDesk(provider, trust, f"{public_url}{PLACE}{BACK}", desk, audit), oidc.words)
 
 

@@ -26,6 +26,7 @@ _BEGIN_AGAIN = "This sign-in took too long, or was begun in another browser. Beg
 _WORDS = {
     "no-role": "{} knows you, but you have no role here. Ask who looks after Veil for one.",
     "provider-refused": "{} did not let you in.",
+    "not-asked-again": "{} did not ask again who you are. Sign out there, then begin again.",
     "wrong-state": _BEGIN_AGAIN,
     "expired-state": _BEGIN_AGAIN,
 }

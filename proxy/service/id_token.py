@@ -21,7 +21,10 @@ _REQUIRED = ("exp", "iat", "iss", "aud", "sub", "nonce")
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What an ID token must say, and what is made of it. ``groups``: group → project → roles."""
+    """What an ID token must say, and what is made of it. ``groups``: group → project → roles.
+
+    ``always_ask``: who was signed in at the provider before has to show again who he is.
+    """
 
     issuer: str
     client_id: str
@@ -29,11 +32,15 @@ class Trust:
     roles_claim: str = "groups"
     name_claim: str = "sub"
     leeway: int = 30
+    always_ask: bool = False
     clock: Callable[[], float] = field(default=time.time, compare=False)
 
 
-async def person(token: str, keys: Keys, trust: Trust, nonce: str) -> tuple[Account, float]:
-    """Who that is, perhaps without a role, and for how many seconds that is so. `Unknown`, `CannotJudge`."""
+async def person(token: str, keys: Keys, trust: Trust, nonce: str, begun: float) -> tuple[Account, float]:
+    """Who that is, perhaps without a role, and for how many seconds that is so. `Unknown`, `CannotJudge`.
+
+    ``nonce``: of this sign-in, which was ``begun`` then by the clock of ``trust``.
+    """
     claims = await verified(token, keys, trust.issuer, trust.client_id, trust.leeway, _REQUIRED)
     said, audiences = claims["nonce"], claims["aud"]
     if not isinstance(said, str) or not hmac.compare_digest(said.encode("utf-8", "surrogatepass"), nonce.encode()):
@@ -41,6 +48,9 @@ async def person(token: str, keys: Keys, trust: Trust, nonce: str) -> tuple[Acco
     several = isinstance(audiences, list) and len(audiences) > 1
     if (several or "azp" in claims) and claims.get("azp") != trust.client_id:
         raise Unknown("wrong-party")
+    asked = claims.get("auth_time")
+    if trust.always_ask and not (isinstance(asked, int | float) and asked + trust.leeway >= begun):
+        raise Unknown("not-asked-again")
     account = Account(name_in(claims, trust.name_claim), _roles(claims, trust), "", "oidc")
     return account, float(claims["exp"]) + trust.leeway - trust.clock()
 

@@ -55,6 +55,7 @@ class _Begun:
     nonce: str
     verifier: str
     until: float
+    time: float  # by the clock that dates tokens
 
 
 class ProviderDesk:
@@ -82,7 +83,8 @@ class ProviderDesk:
             await self._audit.record(turned_away(peer, "provider-unavailable"))
             raise
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        self._begun[_digest(state)] = _Begun(_digest(browser), nonce, verifier, self._clock() + _SECONDS)
+        until, now = self._clock() + _SECONDS, self._trust.clock()
+        self._begun[_digest(state)] = _Begun(_digest(browser), nonce, verifier, until, now)
         if len(self._begun) > _MOST_BEGUN:
             self._begun.popitem(last=False)
         asked = {
@@ -97,6 +99,8 @@ class ProviderDesk:
             .decode(),
             "code_challenge_method": "S256",
         }
+        if self._trust.always_ask:
+            asked |= {"prompt": "login", "max_age": "0"}
         where = described.authorization_endpoint
         return f"{where}{'&' if urlsplit(where).query else '?'}{urlencode(asked)}"
 
@@ -134,7 +138,7 @@ class ProviderDesk:
         if not 0 < len(code) <= _LONGEST_CODE:
             raise Unknown("no-code")
         token = await self._provider.exchanged(code, begun.verifier, self._redirect_uri)
-        return await person(token, self._provider, self._trust, begun.nonce)
+        return await person(token, self._provider, self._trust, begun.nonce, begun.time)
 
 
 def _one(answer: Mapping[str, list[str]], name: str) -> str:

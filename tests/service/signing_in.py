@@ -72,10 +72,10 @@ class Login:
 class Place:
     """A desk where people sign in at the provider, and what it recorded."""
 
-    def __init__(self, **more: Any) -> None:
+    def __init__(self, always_ask: bool = False, **more: Any) -> None:
         self.now, self.login, self.trail = 0.0, Login(), Trail()
         self.desk = Desk(lambda: (), Sessions(600, 3600, lambda: self.now), Passwords(), self.trail, **more)
-        trust = Trust(ISSUER, CLIENT, GROUPS)
+        trust = Trust(ISSUER, CLIENT, GROUPS, always_ask=always_ask)
         self.door = ProviderDesk(self.login, trust, BACK, self.desk, self.trail, lambda: self.now)
 
     async def begin(self, browser: str = MINE) -> str:

@@ -48,6 +48,18 @@ async def test_tokens_that_the_provider_has_not_signed(algorithm: str) -> None:
     assert reason == ("bad-signature" if algorithm == "RS256" else "bad-algorithm")
 
 
+@pytest.mark.parametrize("auth_time", [None, 0, "now", True, time.time() - 3600])
+async def test_who_was_signed_in_before_shows_again_who_he_is(auth_time: Any) -> None:
+    place = Place(always_ask=True)
+    place.login.changes = {"auth_time": auth_time}
+    state = await place.begin()
+    assert (place.login.asked["prompt"], place.login.asked["max_age"]) == ("login", "0")
+    assert await turned_away(place, code="c", state=state) == "not-asked-again"
+    state = await place.begin()
+    place.login.changes = {"auth_time": int(time.time())}
+    assert await place.finish(code="c", state=state)
+
+
 async def test_one_group_may_be_a_text_and_parties_may_be_named() -> None:
     place = Place()
     place.login.changes = {"groups": "Radiology Research", "aud": [CLIENT, "others"], "azp": CLIENT}
