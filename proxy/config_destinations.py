@@ -38,6 +38,8 @@ class IdentityDrawer(Strict):
     officers: dict[Name, Path] = Field(min_length=2, max_length=16)
     requests_per_day: Annotated[int, Field(ge=1, le=100)] = 5
     hours: Annotated[int, Field(ge=1, le=168)] = 24
+    exports_per_day: Annotated[int, Field(ge=0, le=100)] = 1
+    patients_per_export: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
 class ArchiveDestination(Strict):

@@ -64,6 +64,13 @@ class Operator:
         """Requests of officers, and how they stand."""
         return await self._reidentify.requests()
 
+    async def reidentification(self, request: str) -> dict[str, Any]:
+        """One of them, with all that an approver needs; KeyError for one that there is not."""
+        found = await self._reidentify.find(request)
+        if found is None:
+            raise KeyError(request)
+        return found
+
     async def reidentify(self, step: str, message: Message) -> Any:
         """A signed request, approval or call for the value; KeyError for another step."""
         return await self._reidentify.take(step, message)
@@ -123,6 +130,7 @@ class ControlServer:
                 web.post("/destinations/{name}/resume", self._post_resume),
                 web.post("/rules/reload", self._post_reload),
                 web.get("/reidentify", self._get_reidentifications),
+                web.get("/reidentify/{request}", self._get_reidentification),
                 web.post("/reidentify/{step}", self._post_reidentify),
                 *self._more,
             ]
@@ -169,9 +177,12 @@ class ControlServer:
     async def _get_reidentifications(self, request: web.Request) -> web.Response:
         return web.json_response(await self._operator.reidentifications())
 
+    async def _get_reidentification(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._operator.reidentification(request.match_info["request"]))
+
     async def _post_reidentify(self, request: web.Request) -> web.Response:
         form = await request.post()
-        message = Message(str(form.get("statement", "")), str(form.get("signature", "")))
+        message = Message(*(str(form.get(name, "")) for name in ("statement", "signature", "attached")))
         return web.json_response(await self._operator.reidentify(request.match_info["step"], message))
 
     async def _post_reload(self, request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from multidict import MultiMapping
@@ -70,9 +71,13 @@ class ControlClient:
         """See `Operator.reidentifications`."""
         return await self._call("GET", "/reidentify")
 
+    async def reidentification(self, request: str) -> Any:
+        """See `Operator.reidentification`."""
+        return await self._call("GET", f"/reidentify/{quote(request, safe='')}")
+
     async def reidentify(self, step: str, message: Message) -> Any:
         """See `Operator.reidentify`."""
-        form = {"statement": message.statement, "signature": message.signature}
+        form = {"statement": message.statement, "signature": message.signature, "attached": message.attached}
         return await self._call("POST", f"/reidentify/{step}", form)
 
     @asynccontextmanager

@@ -26,7 +26,8 @@ def load_drawers(config: Config) -> dict[str, Drawer]:
         people = {n: officer(n, load_certificate(path), f"{where}.{n}") for n, path in chosen.officers.items()}
         if len({each.key_id for each in people.values()}) < len(people):
             raise ConfigError(where, "two officers have the same key", "each needs one of their own")
-        found[project] = Drawer(people, chosen.requests_per_day, chosen.hours)
+        exports = chosen.exports_per_day, chosen.patients_per_export
+        found[project] = Drawer(people, chosen.requests_per_day, chosen.hours, *exports)
     return found
 
 

@@ -20,7 +20,7 @@ from proxy.console.refusal import Refusal
 from proxy.service.callers import Verb
 from proxy.service.identifying import Drawer
 from proxy.service.reidentify_events import Whence
-from proxy.service.reidentify_words import APPROVE, PURPOSES, REQUEST, REVEAL, STATUS, STEPS, Message, Refused, read
+from proxy.service.reidentify_words import APPROVE, EXPORT, PURPOSES, REVEAL, STATUS, STEPS, Message, Refused, asked_in
 
 #: rows on the page
 _MOST = 100
@@ -30,6 +30,7 @@ _STANDS = {
     "revealed": "read",
     "expired": "expired",
 }
+_EXPORT = "An export is approved, collected and opened with veil reidentify, on the officers' own machines; never here."
 
 
 class Officers(Protocol):
@@ -110,16 +111,17 @@ class ReidentifyPages:
 
     def _next(self, told: Mapping[str, Any], name: str) -> tuple[str, str]:
         """What this account can do about a request, or else in words how things are."""
-        asker, state = name == told["requester"], told["state"]
         if name not in self._officers.drawers[told["project"]].officers:
             return "", f"{name} is no officer of this project: there is nothing to sign for this account."
-        if state == "asked":
-            return (
-                ("", "It waits for another officer. Nobody approves a request of his own.") if asker else (APPROVE, "")
-            )
-        if state == "approved" and asker:
-            return REVEAL, ""
-        return "", "There is nothing left to do." if state != "approved" else f"{told['requester']} can read it now."
+        if asked_in(told["statement"])["action"] == EXPORT:
+            return "", _EXPORT
+        where = told["state"], name == told["requester"]
+        steps = {("asked", False): APPROVE, ("approved", True): REVEAL}
+        whys = {
+            ("asked", True): "It waits for another officer. Nobody approves a request of his own.",
+            ("approved", False): f"{told['requester']} can read it now.",
+        }
+        return steps.get(where, ""), whys.get(where, "There is nothing left to do.")
 
     def _taking(self, step: str) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
         async def take(visit: Visit) -> web.StreamResponse:
@@ -138,9 +140,10 @@ def _json(told: Any, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
 
 
 def _row(told: Mapping[str, Any]) -> dict[str, str]:
-    said = read(REQUEST, told["statement"])
+    said = asked_in(told["statement"])
     words = {name: str(told[name]) for name in ("request", "project", "requester", "approver")}
-    words |= {"purpose": said["purpose"], "ticket": said["ticket"], "patient": said["pseudonyms"][0]}
+    words |= {"purpose": said["purpose"], "ticket": said["ticket"], "list": said.get("list", "")}
+    words["patient"] = f"{said['patients']} patients" if words["list"] else said["pseudonyms"][0]
     words["stands"] = _STANDS[told["state"]]
     for name, member in (("asked", "asked_at"), ("until", "expires_at")):
         at = datetime.fromtimestamp(told[member], UTC)

@@ -20,11 +20,11 @@ from proxy.dicomweb.reidentify_openapi import DOCUMENT
 from proxy.dicomweb.status import Refused
 from proxy.service.callers import Verb
 from proxy.service.reidentify_events import Whence
-from proxy.service.reidentify_words import STATUS, STEPS, Message
+from proxy.service.reidentify_words import EXPORTS, STATUS, STEPS, Message
 from proxy.service.reidentify_words import Refused as Denied
 
-#: Bytes of a body. A statement has 4096 characters at most.
-MOST = 32_768
+#: Bytes of a body. A statement has 4096 characters at most; the list of an export a thousand lines of at most 64.
+MOST = 262_144
 
 
 class Officers(Protocol):
@@ -54,7 +54,7 @@ class Reidentification:
         app.router.add_get("/reidentify", self.requests)
         app.router.add_get("/reidentify/openapi.json", self.described)
         app.router.add_get("/reidentify/{request:[0-9a-f]{32}}", self.one)
-        for step in STEPS:
+        for step in (*STEPS, *EXPORTS):
             app.router.add_post(f"/reidentify/{step}", self._taking(step))
 
     async def described(self, request: web.Request) -> web.Response:
@@ -78,7 +78,7 @@ class Reidentification:
     def _taking(self, step: str) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def take(request: web.Request) -> web.Response:
             visible = await self._access.where(request, Verb.REIDENTIFY)
-            message = await _message(request)
+            message = await _message(request, ("attached",) if step in EXPORTS else ())
             try:
                 return web.json_response(await self._officers.take(step, message, Whence(peer(request), visible)))
             except Denied as denied:
@@ -87,7 +87,7 @@ class Reidentification:
         return take
 
 
-async def _message(request: web.Request) -> Message:
+async def _message(request: web.Request, more: tuple[str, ...]) -> Message:
     """A body that is none is a statement that is none: the use case refuses and records it."""
     if request.content_type != "application/json":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a statement comes as application/json")
@@ -95,7 +95,7 @@ async def _message(request: web.Request) -> Message:
         said = json.loads(await request.clone(client_max_size=MOST).read())
     except (ValueError, RecursionError):
         return Message("", "")
-    if not isinstance(said, dict) or said.keys() != {"statement", "signature"}:
+    members = ("statement", "signature", *more)
+    if not isinstance(said, dict) or said.keys() != set(members):
         return Message("", "")
-    statement, signature = said["statement"], said["signature"]
-    return Message(statement, signature) if type(statement) is type(signature) is str else Message("", "")
+    return Message(**said) if all(type(text) is str for text in said.values()) else Message("", "")

@@ -7,7 +7,8 @@ from typing import Any
 
 from proxy import __version__
 from proxy.service.callers import Verb
-from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, STATUS
+from proxy.service.reidentify_subjects import FORM
+from proxy.service.reidentify_words import APPROVE, APPROVE_EXPORT, COLLECT, EXPORT, EXPORTS, REQUEST, REVEAL, STATUS
 
 Schema = dict[str, Any]
 
@@ -32,6 +33,11 @@ _SIGNED = _object(
     signature=_HEX
     | {"description": "ECDSA on P-256 with SHA-256 over 'veil/v1/reidentify', a line feed and statement"},
 )
+_ATTACHED: Schema = {
+    "type": "string",
+    "description": "what the statement has the SHA-256 of: pseudonymous Patient IDs, sorted, a line each; "
+    "the approver's shares, sealed to the requester, in hexadecimal; or nothing",
+}
 _ENTRY = _object(key_epoch={"type": "integer"}, sealed=_HEX, shares={"type": "object", "additionalProperties": _SHARE})
 _ASKED = _object(
     required=False,
@@ -45,11 +51,30 @@ _ASKED = _object(
     asked_at={"type": "integer", "description": "seconds since 1970"},
     expires_at={"type": "integer", "description": "seconds since 1970"},
     entry=_ENTRY,
+    entries={
+        "type": "array",
+        "items": _ENTRY,
+        "description": "of an export, where it is asked for alone",
+    },
+    list=_ATTACHED,
+)
+_ROW = _object(pseudonym=_TEXT, key_epoch={"type": "integer"}, sealed=_HEX, share=_SHARE)
+_FILE = _object(
+    form={"const": FORM},
+    project=_TEXT,
+    requester=_TEXT,
+    approver=_TEXT,
+    request=_object(statement=_STATEMENT, signature=_HEX, list=_TEXT),
+    approval=_object(statement=_STATEMENT, signature=_HEX, shares=_HEX),
+    entries={"type": "array", "items": _ROW},
 )
 _STEPS: dict[str, tuple[str, Schema]] = {
     REQUEST: ("Ask for one patient; answers what the request is called", _ID),
     APPROVE: ("Approve another officer's request; answers what it is called", _ID),
     REVEAL: ("The sealed entry and the approver's share, once", _object(entry=_ENTRY, share=_SHARE)),
+    EXPORT: ("Ask for a list of patients; answers what the request is called", _ID),
+    APPROVE_EXPORT: ("Approve another officer's list; answers what it is called", _ID),
+    COLLECT: ("The export as a file that only its requester can open, once", _FILE),
 }
 #: What letting callers in may answer, and what a body can do wrong.
 _ADMISSION = (401, 403, 429, 503)
@@ -65,7 +90,8 @@ def _responses(good: Schema, *others: int) -> Schema:
 
 def _step(name: str) -> Schema:
     summary, good = _STEPS[name]
-    body = {"required": True, "content": {"application/json": {"schema": _SIGNED}}}
+    members = _SIGNED["properties"] | ({"attached": _ATTACHED} if name in EXPORTS else {})
+    body = {"required": True, "content": {"application/json": {"schema": _object(**members)}}}
     responses = _responses(good, *STATUS.values(), 409, 413, 415)
     return {"post": {"operationId": name, "summary": summary, "requestBody": body, "responses": responses}}
 

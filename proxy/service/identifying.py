@@ -13,11 +13,16 @@ from proxy.store.officers import Officer
 
 @dataclass(frozen=True, slots=True)
 class Drawer:
-    """A project's: its officers by name, requests that each has in a day, hours that one may be good for."""
+    """A project's: its officers by name, requests that each has in a day, hours that one may be good for.
+
+    Exports that each has in a day, and the patients in one.
+    """
 
     officers: Mapping[str, Officer]
     per_day: int
     most_hours: int
+    exports_per_day: int = 1
+    patients_per_export: int = 200
 
 
 class Identifying:

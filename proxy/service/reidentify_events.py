@@ -11,6 +11,8 @@ from typing import Any
 
 from proxy.service.events import who
 from proxy.service.ports import AuditEvent, Peer
+from proxy.service.reidentify_subjects import BY_ACTION, MANY, ONE, Subject
+from proxy.service.reidentify_words import canonical, digest
 from proxy.store.reidentifications import Asked
 
 
@@ -52,13 +54,16 @@ class Known:
     officer: str = ""
     request: str = ""
     patients: int = 0
+    subject: Subject = ONE
     object: dict[str, Any] = field(default_factory=dict)
 
     def about(self, asked: Asked, said: Mapping[str, Any]) -> None:
         """It is about this request, which ``said`` was."""
         self.request = asked.request
+        self.subject = BY_ACTION[said["action"]]
+        self.patients = self.subject.count(said)
         self.object = {
-            "patient_id": said["pseudonyms"][0],
+            **self.subject.about(said),
             "purpose": said["purpose"],
             "ticket": said["ticket"],
             "requester": asked.requester,
@@ -70,28 +75,28 @@ class Known:
 def asked(asked: Asked, said: Mapping[str, Any], known: Known, told: Sequence[str]) -> AuditEvent:
     """An officer asks. ``told``: the officers whom this record is for."""
     signed = {"statement": asked.statement, "signature": asked.signature}
-    return _event("reidentification-asked", known, {"hours": said["hours"], "officers": list(told), **signed})
+    return _event("asked", known, {"hours": said["hours"], "officers": list(told), **signed})
 
 
 def approved(known: Known) -> AuditEvent:
     """A second officer approves; written before it counts."""
-    return _event("reidentification-approved", known, {"approver": known.officer})
+    return _event("approved", known, {"approver": known.officer})
 
 
-def revealed(known: Known) -> AuditEvent:
-    """The second share is about to be handed to the requester."""
-    return _event("reidentification-revealed", known, {})
+def revealed(known: Known, handed: Mapping[str, Any]) -> AuditEvent:
+    """What only the requester can open is about to be handed to her; of a file its SHA-256."""
+    many = known.subject is MANY
+    return _event("made" if many else "revealed", known, {"sha256": digest(canonical(handed))} if many else {})
 
 
 def refused(action: str, why: str, known: Known) -> AuditEvent:
     """An attempt that came to nothing."""
-    counts = {"patients": known.patients} if known.patients else {}
-    return _event("reidentification-refused", known, {"action": action}, why, counts)
+    return _event("refused", known, {"action": action}, why)
 
 
-def _event(
-    event: str, known: Known, more: Mapping[str, Any], why: str = "", counts: Mapping[str, int] | None = None
-) -> AuditEvent:
+def _event(step: str, known: Known, more: Mapping[str, Any], why: str = "") -> AuditEvent:
+    counts = {"patients": known.patients} if known.patients and (why or known.subject is MANY) else {}
+    event = f"reidentification-{'' if why else known.subject.word}{step}"
     peer, officer = who(known.whence.peer), {"caller": f"officer:{known.officer}"} if known.officer else {}
     behalf: dict[str, str] = {}
     if known.whence.remote:  # who was let in brings what an officer has signed
@@ -102,4 +107,4 @@ def _event(
     if known.request:
         about["request"] = known.request
     outcome = "failure" if why else "success"
-    return AuditEvent(event, outcome, known.project, peer, about, why, counts=counts or {}, behalf=behalf)
+    return AuditEvent(event, outcome, known.project, peer, about, why, counts=counts, behalf=behalf)

@@ -18,21 +18,33 @@ from proxy.errors import VeilError
 
 PURPOSES = ("treatment", "incidental-finding", "safety", "subject-request", "legal", "quality")
 STEPS = REQUEST, APPROVE, REVEAL = "request", "approve", "reveal"
+#: the same for many patients at once, whose list comes attached
+EXPORTS = EXPORT, APPROVE_EXPORT, COLLECT = "export", "approve-export", "collect"
 _MOST = 4096
 #: what may stand where a ticket is named: no blanks, so that nobody writes a sentence
 TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#-]{0,31}")
 _ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _COMMON = {"action": str, "project": str, "by": str, "at": int}
+_WHY = {"purpose": str, "ticket": str, "hours": int, "nonce": str}
 _MEMBERS: dict[str, dict[str, type]] = {
-    REQUEST: {"pseudonyms": list, "purpose": str, "ticket": str, "hours": int, "nonce": str},
+    REQUEST: {"pseudonyms": list, **_WHY},
     APPROVE: {"request": str, "entry": str, "share": list},
     REVEAL: {"request": str},
+    EXPORT: {"list": str, "patients": int, **_WHY},
+    APPROVE_EXPORT: {"request": str, "entries": str, "shares": str},
+    COLLECT: {"request": str},
+}
+#: what members that are texts look like
+_SHAPES = {
+    **dict.fromkeys(("nonce", "request"), _ID),
+    **dict.fromkeys(("entry", "entries", "list", "shares"), _DIGEST),
+    "ticket": TICKET,
 }
 
 #: reason → what says so over HTTP; 409 for those that are not here
 STATUS = {
-    **dict.fromkeys(("malformed", "bulk", "stale", "too-long"), HTTPStatus.BAD_REQUEST),
+    **dict.fromkeys(("malformed", "bulk", "stale", "too-long", "too-large", "attachment"), HTTPStatus.BAD_REQUEST),
     **dict.fromkeys(
         ("self-approval", "unknown-officer", "bad-signature", "another-account", "not-the-requester"),
         HTTPStatus.FORBIDDEN,
@@ -53,34 +65,61 @@ class Refused(VeilError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A statement as it was signed, and the signature in hexadecimal."""
+    """A statement as it was signed, and the signature in hexadecimal.
+
+    ``attached``: what the statement has the SHA-256 of: the list of an export, or the shares of its approval.
+    """
 
     statement: str
     signature: str
+    attached: str = ""
 
 
 def written(action: str, **members: Any) -> str:
     """The canonical text of a statement."""
-    return json.dumps({"action": action, **members}, sort_keys=True, separators=(",", ":"))
+    return canonical({"action": action, **members})
+
+
+def canonical(value: Any) -> str:
+    """As JSON in the one way that counts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def digest(text: str) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def read(action: str, statement: str) -> Mapping[str, Any]:
-    """The members of a statement of ``action``; `Refused` for what is not exactly one."""
-    try:
-        said = json.loads(statement) if len(statement) <= _MOST else None
-    except (ValueError, RecursionError):
-        said = None
+    """The members of a statement of ``action``; `Refused` for what is not exactly one, in its canonical text."""
+    said = _parsed(statement)
     wanted = _COMMON | _MEMBERS[action]
     if not isinstance(said, dict) or said.keys() != wanted.keys() or said["action"] != action:
         raise Refused("malformed")
     if any(type(said[name]) is not kind for name, kind in wanted.items()) or not _sound(said):
         raise Refused("malformed")
+    if canonical(said) != statement:
+        raise Refused("malformed")
     return said
+
+
+def asked_in(statement: str) -> Mapping[str, Any]:
+    """The members of a request, for one patient or many."""
+    said = _parsed(statement)
+    many = isinstance(said, dict) and said.get("action") == EXPORT
+    return read(EXPORT if many else REQUEST, statement)
+
+
+def _parsed(statement: str) -> Any:
+    try:
+        return json.loads(statement) if len(statement) <= _MOST else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def request_id(statement: str) -> str:
     """What a request is called: the same statement is the same request."""
-    return hashlib.sha256(statement.encode()).hexdigest()[:32]
+    return digest(statement)[:32]
 
 
 def sealed_for(request: str, key_id: str) -> bytes:
@@ -89,14 +128,13 @@ def sealed_for(request: str, key_id: str) -> bytes:
 
 
 def _sound(said: Mapping[str, Any]) -> bool:
-    if said["action"] == REQUEST:
-        words = said["purpose"] in PURPOSES and TICKET.fullmatch(said["ticket"])
-        return bool(words and _ID.fullmatch(said["nonce"]) and all(_name(one) for one in said["pseudonyms"]))
-    if said["action"] == APPROVE:
-        share = said["share"]
-        shaped = len(share) == 2 and type(share[0]) is int and type(share[1]) is str
-        return bool(shaped and _DIGEST.fullmatch(said["entry"]) and _ID.fullmatch(said["request"]))
-    return bool(_ID.fullmatch(said["request"]))
+    if "purpose" in said and said["purpose"] not in PURPOSES:
+        return False
+    if any(not shape.fullmatch(said[name]) for name, shape in _SHAPES.items() if name in said):
+        return False
+    share = said.get("share", [0, ""])
+    shaped = len(share) == 2 and type(share[0]) is int and type(share[1]) is str
+    return shaped and all(_name(one) for one in said.get("pseudonyms", ()))
 
 
 def _name(pseudonym: object) -> bool:

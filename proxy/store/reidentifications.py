@@ -1,12 +1,14 @@
 """Requests to read an entry of the identity drawer, and how they stand: asked, approved, revealed. Kept for good.
 
-Each change of state is one conditional update: of two that come at once, one finds the state that it needs.
+Each change of state is one conditional update: of two that come at once, one finds the state that it needs. Statements
+are one line each; in their columns what else belongs to them follows, line by line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,7 +20,10 @@ ASKED, APPROVED, REVEALED = "asked", "approved", "revealed"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request. ``statement``: what the requester signed; ``approval``: what the approver did. Times: since 1970."""
+    """One request. ``statement``: what the requester signed; ``approval``: what the approver did. Times: since 1970.
+
+    ``attached``, ``shares``: what came with the one and the other, where it is for many patients.
+    """
 
     request: str
     project: str
@@ -30,6 +35,9 @@ class Asked:
     state: str = ASKED
     approver: str = ""
     approval: str = ""
+    approval_signature: str = ""
+    shares: str = ""
+    attached: str = ""
 
 
 class Reidentifications:
@@ -40,7 +48,8 @@ class Reidentifications:
 
     async def add(self, asked: Asked) -> bool:
         """Keep a new request, durably; False where it is known already."""
-        row = {name: getattr(asked, name) for name in Asked.__dataclass_fields__}
+        row = {column.name: getattr(asked, column.name) for column in reidentification.columns}
+        row["statement"] = _lines(asked.statement, asked.attached)
 
         def work(connection: sa.Connection) -> bool:
             if connection.execute(_one(asked.request)).first() is not None:
@@ -53,7 +62,7 @@ class Reidentifications:
     async def get(self, request: str) -> Asked | None:
         """One request."""
         row = await self._database.run(lambda connection: connection.execute(_one(request)).first())
-        return None if row is None else Asked(**row._mapping)
+        return None if row is None else _asked(row)
 
     async def newest(self, projects: Collection[str] | None, most: int) -> list[Asked]:
         """The ``most`` newest requests of ``projects`` (None: of all), oldest first."""
@@ -62,18 +71,23 @@ class Reidentifications:
         if projects is not None:
             query = query.where(columns.project.in_(sorted(projects)))
         rows = await self._database.run(lambda connection: connection.execute(query).all())
-        return [Asked(**row._mapping) for row in reversed(rows)]
+        return [_asked(row) for row in reversed(rows)]
 
-    async def since(self, project: str, requester: str, when: float) -> int:
-        """How many requests ``requester`` has made after ``when``."""
+    async def since(self, project: str, requester: str, when: float, action: str) -> int:
+        """How many requests by statements of ``action`` ``requester`` has made after ``when``."""
         columns = reidentification.c
-        mine = (columns.project == project, columns.requester == requester, columns.asked_at > when)
+        kind = columns.statement.startswith(f'{{"action":"{action}",', autoescape=True)
+        mine = (columns.project == project, columns.requester == requester, columns.asked_at > when, kind)
         query = sa.select(sa.func.count()).select_from(reidentification).where(*mine)
         return int(await self._database.run(lambda connection: connection.execute(query).scalar_one()))
 
-    async def approve(self, request: str, approver: str, approval: str) -> bool:
-        """From asked to approved, durably; False where it was not asked any more."""
-        return await self._move(request, ASKED, {"state": APPROVED, "approver": approver, "approval": approval})
+    async def approve(self, request: str, approver: str, *approval: str) -> bool:
+        """From asked to approved, durably; False where it was not asked any more.
+
+        ``approval``: the statement, its signature, and what came with it.
+        """
+        to = {"state": APPROVED, "approver": approver, "approval": _lines(*approval)}
+        return await self._move(request, ASKED, to)
 
     async def spend(self, request: str) -> bool:
         """From approved to revealed, durably; False where somebody was there before."""
@@ -87,3 +101,16 @@ class Reidentifications:
 
 def _one(request: str) -> sa.Select[tuple[object, ...]]:
     return sa.select(reidentification).where(reidentification.c.request == request)
+
+
+def _lines(*texts: str) -> str:
+    return "\n".join(texts).rstrip("\n")
+
+
+def _asked(row: sa.Row[Any]) -> Asked:
+    found = dict(row._mapping)
+    found["statement"], _, found["attached"] = found["statement"].partition("\n")
+    found["attached"] += "\n" if found["attached"] else ""
+    approval = (*found["approval"].split("\n", 2), "", "")[:3]
+    found["approval"], found["approval_signature"], found["shares"] = approval
+    return Asked(**found)

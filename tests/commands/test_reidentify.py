@@ -14,11 +14,13 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from proxy.app import App
+from proxy.commands import officers
 from proxy.config import load_config
 from proxy.control import ControlServer
 from proxy.deid.types import Claimed
 from proxy.errors import VeilError
 from proxy.service.ports import Peer
+from proxy.service.reidentify_words import REVEAL
 from proxy.workers.arena import Arena
 from tests.commands.conftest import Veil
 from tests.security_officers import person
@@ -80,10 +82,10 @@ def running(site: Path, keys: Path) -> Iterator[Running]:
     made.stop()
 
 
-def instance(tmp_path: Path) -> bytes:
+def instance(tmp_path: Path, patient_id: str = PLANTED) -> bytes:
     found = get_testdata_file("CT_small.dcm")
     dataset = dcmread(str(found))
-    dataset.PatientID, dataset.IssuerOfPatientID = PLANTED, "Hospital"
+    dataset.PatientID, dataset.IssuerOfPatientID = patient_id, "Hospital"
     dataset.save_as(tmp_path / "in.dcm")
     return (tmp_path / "in.dcm").read_bytes()
 
@@ -118,6 +120,66 @@ def test_from_the_instance_to_the_patient(run_veil: Veil, running: Running, keys
     ]
     for path in running.data.rglob("*"):
         assert not path.is_file() or PLANTED.encode() not in path.read_bytes(), path
+
+
+def test_many_patients_only_as_a_file_that_its_requester_opens(
+    run_veil: Veil, running: Running, keys: Path, tmp_path: Path
+) -> None:
+    originals = [f"{PLANTED}-{n}" for n in range(3)]
+    pseudonyms = [running.receive(instance(tmp_path, each)) for each in originals]
+    listed, out = tmp_path / "list.txt", tmp_path / "export.json"
+    listed.write_text("\n".join(reversed(pseudonyms)) + "\n\n")
+    at = ("--data", running.data)
+    anna, ben = (("--as", name, "--key", keys / f"{name}.key", *at) for name in ("anna", "ben"))
+    why = ("--project", "research", "--purpose", "quality", "--ticket", "QA-1")
+
+    asked = run_veil("reidentify", "export", listed, *why, *anna)
+    assert asked.status == 0
+    request = asked.text.split()[0]
+    assert "3 patients (list " in run_veil("reidentify", "list", *at).text.replace("\n", " ")
+    own = ("--requester", keys / "anna.pem", "--yes")
+    with pytest.raises(VeilError, match="self-approval"):
+        run_veil("reidentify", "approve", request, *anna, *own)
+    approved = run_veil("reidentify", "approve", request, *ben, *own)
+    assert (approved.status, "anna asks for 3 patients (list " in approved.text) == (0, True)
+    with pytest.raises(VeilError, match="bulk"):
+        reveal_anyway(request, anna)
+    assert run_veil("reidentify", "collect", request, *anna, "--out", out).status == 0
+    assert run_veil("reidentify", "collect", request, *anna, "--out", out).status != 0  # it is not written over
+    with pytest.raises(VeilError, match="spent"):
+        run_veil("reidentify", "collect", request, *anna, "--out", tmp_path / "again.json")
+    assert not (tmp_path / "again.json").exists()
+    assert not any(each in out.read_text() for each in originals)
+
+    opened = run_veil("reidentify", "open", out, "--key", keys / "anna.key", "--approver", keys / "ben.pem")
+    assert sorted(opened.text.split()) == sorted(
+        ["pseudonym,patient_id,issuer", *(f"{p},{o},Hospital" for p, o in zip(pseudonyms, originals, strict=True))]
+    )
+    for key, approver in (("ben", "ben"), ("anna", "mallory")):
+        with pytest.raises(VeilError, match="signed"):
+            run_veil("reidentify", "open", out, "--key", keys / f"{key}.key", "--approver", keys / f"{approver}.pem")
+    told = json.loads(out.read_text())
+    told["entries"][0]["pseudonym"], told["entries"][1]["pseudonym"] = sorted(pseudonyms)[1::-1]
+    out.write_text(json.dumps(told))
+    with pytest.raises(VeilError, match="altered"):
+        run_veil("reidentify", "open", out, "--key", keys / "anna.key", "--approver", keys / "ben.pem")
+    out.write_text("{}")
+    assert run_veil("reidentify", "open", out, "--key", keys / "anna.key", "--approver", keys / "ben.pem").status == 1
+
+    found = [record for record in records(running.data) if record["type"].startswith("reidentification-export")]
+    assert [(r["type"].rpartition("-")[2], r["counts"]) for r in found] == [
+        (step, {"patients": 3}) for step in ("asked", "approved", "made")
+    ]
+    for path in running.data.rglob("*"):
+        assert not path.is_file() or PLANTED.encode() not in path.read_bytes(), path
+
+
+def reveal_anyway(request: str, anna: tuple[object, ...]) -> None:
+    """The statement for one patient, for a list."""
+    key, data = Path(str(anna[3])), Path(str(anna[5]))
+    private = officers.private_key(key)
+    message = officers.signed(private, REVEAL, project="research", by="anna", request=request)
+    officers.ask(data, lambda client: client.reidentify(REVEAL, message))
 
 
 def records(data: Path) -> list[dict[str, Any]]:

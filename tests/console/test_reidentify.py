@@ -16,7 +16,7 @@ import pytest
 
 from proxy.console.reidentify import ReidentifyPages
 from proxy.service.people import Account, Role
-from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message
+from proxy.service.reidentify_words import APPROVE, EXPORT, REQUEST, REVEAL, Message, digest
 from proxy.store.database import Database
 from tests.service.reidentifying import ANNA, BEN, P1, PLANTED, Site, value
 
@@ -104,6 +104,23 @@ async def test_an_account_that_is_no_officer_of_the_project_has_nothing_to_sign(
         _, text, _ = await person.get(f"/reidentify/{request}")
         assert "officer is no officer of this project" in text
         assert "<script" not in text
+
+
+async def test_a_list_of_patients_is_seen_here_and_not_more(place: Any, made: Site) -> None:
+    message = made.exporting()
+    request = await made.take(EXPORT, message)
+    async with place.open() as ben:
+        await ben.sign_in("ben")
+        assert "<code>2 patients</code>" in (await ben.get("/reidentify"))[1]
+        _, text, _ = await ben.get(f"/reidentify/{request}")
+        assert digest(message.attached) in text
+        assert "never here" in text
+        assert "data-step" not in text
+        assert P1 not in text
+        status, told = await say(ben, APPROVE, await made.approving(request))
+        assert (status, told) == (400, {"reason": "bulk"})
+        status, _, _ = await ben.post("/reidentify/collect", statement="", signature="")
+        assert status in (404, 405)
 
 
 @pytest.mark.parametrize("name", ["viewer", "operator", "administrator", "mia"])

@@ -18,7 +18,7 @@ from proxy.dicomweb.reidentify_openapi import DOCUMENT
 from proxy.service.callers import Verb
 from proxy.service.rate import Rates
 from proxy.service.reidentify import Reidentify
-from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message
+from proxy.service.reidentify_words import APPROVE, EXPORTS, REQUEST, REVEAL, STEPS, Message
 from proxy.store.database import Database
 from tests.dicomweb.door import Door
 from tests.service.reidentifying import ANNA, BEN, PLANTED, Remote, Site, over_http, value
@@ -60,7 +60,7 @@ async def test_two_officers_and_who_brought_what_they_signed(made: Site, remote:
 
 
 async def test_the_status_says_what_kind_of_refusal_it_is(made: Site, remote: Remote) -> None:
-    request = await remote.request(made.asking())
+    request = await remote.take(REQUEST, made.asking())
     own = await made.approving(request, ANNA)
     cases = [
         (REQUEST, made.asking(pseudonyms=["P1", "P2"]), 400, "bulk"),
@@ -129,11 +129,11 @@ async def test_who_tries_too_often_waits_and_that_is_recorded_once(made: Site) -
 async def test_the_document_says_how_to_ask_and_what_is_answered(made: Site, remote: Remote) -> None:
     assert await remote.ask("GET", "/reidentify/openapi.json") == (200, DOCUMENT)
     posted = [each.ok() for each in from_dict(DOCUMENT).get_all_operations() if each.ok().method == "post"]
-    assert {each.path for each in posted} == {"/reidentify/request", "/reidentify/approve", "/reidentify/reveal"}
-    request = await remote.request(made.asking())
+    assert {each.path.rpartition("/")[2] for each in posted} == {*STEPS, *EXPORTS}
+    request = await remote.take(REQUEST, made.asking())
     assert good("/reidentify", "get", await remote.requests())
-    await remote.approve(await made.approving(request))
-    told = await remote.reveal(made.message(ANNA, REVEAL, request=request))
+    await remote.take(APPROVE, await made.approving(request))
+    told = await remote.take(REVEAL, made.message(ANNA, REVEAL, request=request))
     assert good("/reidentify/reveal", "post", told)
     assert good("/reidentify/{request}", "get", (await remote.ask("GET", f"/reidentify/{request}"))[1])
     assert not good("/reidentify/reveal", "post", told | {"value": PLANTED})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -20,7 +21,20 @@ from proxy.service.identifying import Drawer, Identifying
 from proxy.service.ports import AuditEvent, AuditTrail
 from proxy.service.rate import Rates
 from proxy.service.reidentify import Reidentify
-from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message, Refused, sealed_for, written
+from proxy.service.reidentify_subjects import MANY
+from proxy.service.reidentify_words import (
+    APPROVE,
+    APPROVE_EXPORT,
+    EXPORT,
+    EXPORTS,
+    REQUEST,
+    REVEAL,
+    Message,
+    Refused,
+    digest,
+    sealed_for,
+    written,
+)
 from proxy.service.static_tokens import StaticCallers, digest_of, new_token
 from proxy.store.crosswalk import Key, bound
 from proxy.store.database import Database
@@ -70,8 +84,30 @@ class Site:
         said = {"pseudonyms": [P1], "purpose": "safety", "ticket": "INC-17", "hours": 4, "nonce": f"{self.nonce:032x}"}
         return self.message(who, REQUEST, **said | members)
 
+    async def take(self, step: str, message: Message) -> Any:
+        return await self.service.take(step, message)
+
+    def exporting(self, names: tuple[str, ...] = ("P2", P1), **members: Any) -> Message:
+        """Anna asks for a list."""
+        self.nonce += 1
+        attached = "".join(f"{name}\n" for name in names)
+        said = {"list": digest(attached), "patients": len(names), "purpose": "safety", "ticket": "INC-17", "hours": 4}
+        message = self.message(ANNA, EXPORT, **said | {"nonce": f"{self.nonce:032x}"} | members)
+        return replace(message, attached=attached)
+
+    async def approving_export(self, request: str, who: Person = BEN, **members: Any) -> Message:
+        found = await self.identities.get("research", "P2"), await self.identities.get("research", P1)
+        entries = [entry for entry in found if entry is not None]
+        shares = b""
+        for entry in entries:
+            x, sealed = entry.shares[who.officer.key_id]
+            shares += bytes([x]) + opened(who.private, bytes.fromhex(sealed), bound(entry.key))
+        attached = ANNA.officer.seal(shares, sealed_for(request, ANNA.officer.key_id)).hex()
+        said = {"request": request, "entries": MANY.digest(entries, ANNA.officer.key_id), "shares": digest(attached)}
+        return replace(self.message(who, APPROVE_EXPORT, **said | members), attached=attached)
+
     async def ask(self, who: Person = ANNA) -> str:
-        return await self.service.request(self.asking(who))
+        return str(await self.take(REQUEST, self.asking(who)))
 
     async def approving(self, request: str, who: Person = BEN, to: Person = ANNA, **members: Any) -> Message:
         entry = await self.identities.get("research", P1)
@@ -83,10 +119,10 @@ class Site:
         return self.message(who, APPROVE, **said | members)
 
     async def approve(self, request: str, who: Person = BEN) -> None:
-        await self.service.approve(await self.approving(request, who))
+        await self.take(APPROVE, await self.approving(request, who))
 
     async def reveal(self, request: str, who: Person = ANNA) -> tuple[str, str]:
-        told = await self.service.reveal(self.message(who, REVEAL, request=request))
+        told = await self.take(REVEAL, self.message(who, REVEAL, request=request))
         return value(told, request, who)
 
     async def refused(self, act: Any, reason: str) -> AuditEvent:
@@ -133,6 +169,7 @@ class Remote:
 
     async def take(self, step: str, message: Message) -> Any:
         said = {"statement": message.statement, "signature": message.signature}
+        said |= {"attached": message.attached} if step in EXPORTS else {}
         status, told = await self.ask("POST", f"/reidentify/{step}", json=said)
         if status == 503:
             raise AuditUnavailable(told["error"])
@@ -140,17 +177,11 @@ class Remote:
             raise Refused(told["error"])
         return told
 
-    async def request(self, message: Message) -> Any:
-        return await self.take(REQUEST, message)
-
-    async def approve(self, message: Message) -> Any:
-        return await self.take(APPROVE, message)
-
-    async def reveal(self, message: Message) -> Any:
-        return await self.take(REVEAL, message)
-
     async def requests(self) -> Any:
         return (await self.ask("GET", "/reidentify"))[1]
+
+    async def find(self, request: str) -> Any:
+        return (await self.ask("GET", f"/reidentify/{request}"))[1]
 
 
 @asynccontextmanager
@@ -172,3 +203,15 @@ async def over_http(site: Site, grants: dict[str, frozenset[Verb]] | None = None
             yield remote
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def both_ways(database: Database, way: str) -> AsyncIterator[Site]:
+    """A filled site whose officers speak ``here`` or ``over HTTP``."""
+    made = Site(database)
+    await made.fill()
+    if way == "here":
+        yield made
+        return
+    async with over_http(made) as made.service:
+        yield made

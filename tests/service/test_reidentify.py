@@ -14,10 +14,10 @@ import pytest
 from proxy.deid.types import Original, Report
 from proxy.errors import AuditUnavailable, SealBroken
 from proxy.service.identifying import Drawer
-from proxy.service.reidentify_words import REVEAL, Message, Refused
+from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message, Refused
 from proxy.store.crosswalk import Key
 from proxy.store.database import Database
-from tests.service.reidentifying import ANNA, BEN, CLEO, MALLORY, P1, PLANTED, Site, officer_in, over_http, value
+from tests.service.reidentifying import ANNA, BEN, CLEO, MALLORY, P1, PLANTED, Site, both_ways, officer_in, value
 
 
 @pytest.fixture
@@ -29,12 +29,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture(params=["here", "over HTTP"])
 async def site(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
-    made = Site(database)
-    await made.fill()
-    if request.param == "here":
-        yield made
-        return
-    async with over_http(made) as made.service:
+    async with both_ways(database, request.param) as made:
         yield made
 
 
@@ -74,7 +69,7 @@ async def test_nothing_is_taken_without_its_record(site: Site, step: str) -> Non
 
 async def test_nobody_approves_his_own(site: Site) -> None:
     request = await site.ask()
-    event = await site.refused(site.service.approve(await site.approving(request, ANNA)), "self-approval")
+    event = await site.refused(site.take(APPROVE, await site.approving(request, ANNA)), "self-approval")
     assert (officer_in(event), event.object["patient_id"]) == ("anna", P1)
     await site.refused(site.reveal(request), "not-approved")
 
@@ -85,15 +80,15 @@ async def test_nobody_approves_his_own_under_a_second_name(database: Database) -
     await site.fill()
     request = await site.ask()
     other = replace(ANNA, officer=twice["other"])
-    await site.refused(site.service.approve(await site.approving(request, other)), "self-approval")
+    await site.refused(site.take(APPROVE, await site.approving(request, other)), "self-approval")
 
 
 async def test_a_request_is_good_for_one_look(site: Site) -> None:
     request = await site.ask()
     await site.approve(request)
     message = site.message(ANNA, REVEAL, request=request)
-    await site.service.reveal(message)
-    await site.refused(site.service.reveal(message), "spent")
+    await site.take(REVEAL, message)
+    await site.refused(site.take(REVEAL, message), "spent")
     await site.refused(site.reveal(request), "spent")
     await site.refused(site.approve(request), "not-waiting")
 
@@ -117,14 +112,14 @@ async def test_of_two_approvals_at_once_one_is_refused(site: Site) -> None:
 
 async def test_a_request_sent_twice_is_one_request(site: Site) -> None:
     message = site.asking()
-    await site.service.request(message)
-    await site.refused(site.service.request(message), "replayed")
+    await site.take(REQUEST, message)
+    await site.refused(site.take(REQUEST, message), "replayed")
     assert len(await site.service.requests()) == 1
 
 
 async def test_of_the_same_request_at_once_one_is_refused(site: Site) -> None:
     message = site.asking()
-    both = await asyncio.gather(*[site.service.request(message) for _ in range(2)], return_exceptions=True)
+    both = await asyncio.gather(*[site.take(REQUEST, message) for _ in range(2)], return_exceptions=True)
     assert [each.reason for each in both if isinstance(each, Refused)] == ["replayed"]
 
 
@@ -132,7 +127,7 @@ async def test_an_old_statement_is_refused(site: Site) -> None:
     message = site.asking()
     for way in (301, -602):
         site.now += way
-        await site.refused(site.service.request(message), "stale")
+        await site.refused(site.take(REQUEST, message), "stale")
 
 
 async def test_after_its_time_a_request_is_nothing(site: Site) -> None:
@@ -146,7 +141,7 @@ async def test_after_its_time_a_request_is_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize("pseudonyms", [[], [P1, "P2"], [P1, P1], ["P2"] * 80])
 async def test_one_patient_at_a_time(site: Site, pseudonyms: list[str]) -> None:
-    event = await site.refused(site.service.request(site.asking(pseudonyms=pseudonyms)), "bulk")
+    event = await site.refused(site.take(REQUEST, site.asking(pseudonyms=pseudonyms)), "bulk")
     assert event.counts == ({"patients": len(pseudonyms)} if pseudonyms else {})
 
 
@@ -169,16 +164,16 @@ async def test_many_at_once_are_no_more_than_so_many(site: Site) -> None:
 
 @pytest.mark.parametrize("typed", ["unknown", "Meier^Hans"])
 async def test_what_somebody_typed_is_not_recorded(site: Site, typed: str) -> None:
-    event = await site.refused(site.service.request(site.asking(pseudonyms=[typed])), "no-such-patient")
+    event = await site.refused(site.take(REQUEST, site.asking(pseudonyms=[typed])), "no-such-patient")
     assert typed not in repr(event)
 
 
 async def test_strangers_and_forged_signatures_are_refused(site: Site) -> None:
     request = await site.ask()
-    stranger = await site.refused(site.service.request(site.asking(MALLORY)), "unknown-officer")
+    stranger = await site.refused(site.take(REQUEST, site.asking(MALLORY)), "unknown-officer")
     assert officer_in(stranger) == ""
     forged = site.message(BEN, REVEAL, MALLORY, request=request)
-    event = await site.refused(site.service.reveal(forged), "bad-signature")
+    event = await site.refused(site.take(REVEAL, forged), "bad-signature")
     assert officer_in(event) == ""
     await site.approve(request)
     await site.refused(site.reveal(request, BEN), "not-the-requester")
@@ -194,16 +189,16 @@ async def test_strangers_and_forged_signatures_are_refused(site: Site) -> None:
     ],
 )  # fmt: skip
 async def test_what_is_not_a_request_is_refused(site: Site, members: dict[str, Any]) -> None:
-    event = await site.refused(site.service.request(site.asking(**members)), "malformed")
+    event = await site.refused(site.take(REQUEST, site.asking(**members)), "malformed")
     assert "Meier" not in repr(event)
 
 
 async def test_no_other_statement_stands_for_another(site: Site) -> None:
     request = await site.ask()
-    await site.refused(site.service.approve(site.message(BEN, REVEAL, request=request)), "malformed")
-    await site.refused(site.service.request(Message("{", "00")), "malformed")
-    await site.refused(site.service.request(site.asking(hours=25)), "too-long")
-    await site.refused(site.service.request(site.asking(project="other")), "unknown-officer")
+    await site.refused(site.take(APPROVE, site.message(BEN, REVEAL, request=request)), "malformed")
+    await site.refused(site.take(REQUEST, Message("{", "00")), "malformed")
+    await site.refused(site.take(REQUEST, site.asking(hours=25)), "too-long")
+    await site.refused(site.take(REQUEST, site.asking(project="other")), "unknown-officer")
 
 
 async def test_an_approval_is_of_the_entry_that_there_was(site: Site) -> None:
@@ -217,7 +212,7 @@ async def test_an_approval_is_of_the_entry_that_there_was(site: Site) -> None:
 async def test_the_approvers_share_opens_for_the_requester_and_his_request_alone(site: Site) -> None:
     request = await site.ask()
     await site.approve(request)
-    told = await site.service.reveal(site.message(ANNA, REVEAL, request=request))
+    told = await site.take(REVEAL, site.message(ANNA, REVEAL, request=request))
     for other, who in ((request, CLEO), ("0" * 32, ANNA)):
         with pytest.raises(SealBroken):
             value(told, other, who)
