@@ -17,7 +17,7 @@ from proxy import __version__
 from proxy.admission import make_access, make_admission, make_callers, make_hops
 from proxy.archive.archive import EmbeddedArchive
 from proxy.audit.trail import AuditLog
-from proxy.auditing import AuditSinks
+from proxy.auditing import AuditSinks, make_measures
 from proxy.beginning import record_start
 from proxy.certificates import Certificates, every_tls
 from proxy.clinical import Clinical
@@ -245,6 +245,7 @@ class App:
                 self.reconcile,
                 self.officers,
             ),
+            measures=make_measures(config, self.status, self.keeping.quarantine.list, self.sinks),
             commitment={n: self.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
         await self.deliver.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC
 from typing import Any
@@ -28,7 +29,8 @@ from proxy.service.alerting import Alerting
 from proxy.service.audit_export import AuditExport
 from proxy.service.audit_reading import AuditReading
 from proxy.service.flow import Flow
-from proxy.service.ports import AuditEvent
+from proxy.service.measures import Measures
+from proxy.service.ports import AuditEvent, HeldInstance
 from proxy.service.verification import Verification
 from proxy.site import audit_key
 
@@ -47,22 +49,22 @@ class AuditSinks:
         self._log = log
         self._loop: asyncio.AbstractEventLoop | None = None
         self._notices: set[asyncio.Task[None]] = set()
-        self.live = LiveStream(root / "audit", self._durable)
-        self.reading = AuditReading(Lookup(root / "audit", self._durable), self.live, log)
+        self.live = LiveStream(root / "audit", self.durable)
+        self.reading = AuditReading(Lookup(root / "audit", self.durable), self.live, log)
         key = audit_key(config)
         signer = key.signer("veil") if key is not None else None
         self.export = AuditExport(root / "audit", lambda: log.position, signer, log)
         self.key = signer.verifier.text() if signer is not None else ""
         self.verification = Verification(root / "audit", lambda: log.position, self.key, log, audit.verify_hours)
         self._sinks = [
-            Forwarder(s.name, root / "audit", root / "audit-sinks", self._durable, _outlet(s, certificates), self._told)
+            Forwarder(s.name, root / "audit", root / "audit-sinks", self.durable, _outlet(s, certificates), self._told)
             for s in audit.others
         ]
         self._retention = Retention(root / "audit", log, audit.retention_days, audit.legal_hold, self._passed)
         self._alerting = Alerting([_rule(each) for each in audit.alerts], self.live, log)
-        self.flow = Flow(root / "audit", self._durable, self.live)
+        self.flow = Flow(root / "audit", self.durable, self.live)
         self._runs = [self._retention.run, self._alerting.run, self.verification.run]
-        self._runs += [self.flow.run] if config.console.enabled else []
+        self._runs += [self.flow.run] if config.console.enabled or config.http.metrics else []
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -84,7 +86,8 @@ class AuditSinks:
         """Sink → how far it is."""
         return {sink.name: asdict(sink.status()) for sink in self._sinks}
 
-    def _durable(self) -> int:
+    def durable(self) -> int:
+        """The number of the last record that is on disk."""
         return self._log.position.seq
 
     def _passed(self) -> int:
@@ -111,6 +114,18 @@ class AuditSinks:
             await self._log.record(AuditEvent(event, outcome, object=about, reason=code))
         except VeilError:
             return  # the sink of record fails, which everybody is told
+
+
+def make_measures(
+    config: Config,
+    status: Callable[[], Awaitable[Mapping[str, Any]]],
+    held: Callable[[], Awaitable[Sequence[HeldInstance]]],
+    sinks: AuditSinks,
+) -> Measures | None:
+    """What /metrics tells; None where it is off."""
+    if not config.http.metrics:
+        return None
+    return Measures(status, held, lambda: sinks.flow.totals, sinks.durable, lambda: sinks.verification.last)
 
 
 def _rule(rule: AlertRule) -> Rule:

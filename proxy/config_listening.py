@@ -51,6 +51,7 @@ class Http(Admission):
     tls: HttpTls | None = None
     public_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+[^/]$")] | None = None
     cors_origins: list[Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+$")]] = Field(default_factory=list)
+    metrics: bool = False
     viewer_dir: Path | None = None
     viewer_client_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     viewer_scope: Annotated[str, StringConstraints(pattern=r"^openid( \S+)*$")] = "openid"

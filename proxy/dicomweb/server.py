@@ -20,6 +20,7 @@ from proxy.dicomweb.cors import Cors
 from proxy.dicomweb.forwarded import Hops
 from proxy.dicomweb.health import Health, Readiness
 from proxy.dicomweb.idle import Idle
+from proxy.dicomweb.metrics import Metrics
 from proxy.dicomweb.middleware import Deadline, Handler, InFlight, errors, fixed_headers
 from proxy.dicomweb.openapi import OpenApi
 from proxy.dicomweb.projects import PREFIX, Projects
@@ -35,6 +36,7 @@ from proxy.dicomweb.wado_uri import WadoUri
 from proxy.handshakes import Listening, listen
 from proxy.service.audit_reading import AuditReading
 from proxy.service.commitment import Commitment
+from proxy.service.measures import Measures
 from proxy.service.ports import AuditTrail
 from proxy.service.render import Render, Renderer
 from proxy.service.retrieve import Retrieve
@@ -86,6 +88,7 @@ class DicomwebServer:
         reading: AuditReading | None = None,
         officers: Officers | None = None,
         console: web.Application | None = None,
+        measures: Measures | None = None,
     ) -> None:
         """``revision``: project → what identifies its rules (entity tags); ``origins``: whose pages may ask (CORS).
 
@@ -93,7 +96,7 @@ class DicomwebServer:
         ``access``: who may ask, everybody by default; ``hops``: our reverse proxies, none by default.
         ``tls``: what is spoken on the port, instead of plain HTTP. ``reading`` (the audit log) and ``officers`` (who
         re-identify): for known callers only.
-        ``console``: pages for people.
+        ``console``: pages for people; ``measures``: for who watches machines.
         """
         self._host, self.port, self._tls = host, port, tls
         self._in_flight, self._idle = InFlight(), Idle()
@@ -112,6 +115,8 @@ class DicomwebServer:
             AuditStream(reading, access).add_to(app)
         if officers is not None and access.asks:
             Reidentification(officers, access).add_to(app)
+        if measures is not None:
+            Metrics(measures, access, audit).add_to(app)
         if console is not None:
             app.add_subapp(CONSOLE, console)
         self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)

@@ -73,6 +73,8 @@ class Flow:
         self._folder, self._durable, self._live, self._clock, self._most = folder, durable, live, clock, most
         self._minutes: dict[int, Counter[Key]] = {}
         self._known = self._now() + 1
+        #: since the start, never less
+        self.totals: Counter[Key] = Counter()
         self._stopping = False
 
     async def run(self) -> None:
@@ -111,6 +113,7 @@ class Flow:
     def _add(self, line: bytes) -> None:
         counted = _counted(line)
         now = self._now()
+        self.totals.update((counted[1],) if counted is not None else ())
         if counted is not None and now - MINUTES < counted[0] <= now + 1:
             if counted[0] not in self._minutes:
                 self._minutes = {minute: kept for minute, kept in self._minutes.items() if minute > now - MINUTES}
