@@ -55,8 +55,8 @@ def sign_in(site: Site, seen: Browser, name: str, password: str = SECRET) -> Non
     visit(site, seen)
     seen.page.get_by_label("Name").fill(name)
     seen.page.get_by_label("Password").fill(password)
-    seen.page.keyboard.press("Enter")
-    seen.page.wait_for_load_state()
+    with seen.page.expect_navigation(wait_until="load"):  # also where the answer is the form again
+        seen.page.keyboard.press("Enter")
 
 
 def look(seen: Browser, name: str) -> str:
