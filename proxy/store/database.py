@@ -34,6 +34,7 @@ _CHECKPOINT_IDLE, _CHECKPOINT_BUSY = 100, 2000  # commits after which the WAL go
 class _Job(Generic[T]):
     work: Callable[[sa.Connection], T]
     patient: bool = False
+    undo: Callable[[], None] | None = None
     future: Future[T] = field(default_factory=Future)
     result: Any = None
     error: Exception | None = None
@@ -66,17 +67,20 @@ class Database:
         await asyncio.wrap_future(database._ready)
         return database
 
-    async def run(self, work: Callable[[sa.Connection], T], patient: bool = False) -> T:
+    async def run(
+        self, work: Callable[[sa.Connection], T], patient: bool = False, undo: Callable[[], None] | None = None
+    ) -> T:
         """``work(connection)`` in a transaction on the database's thread; returns after the commit is durable.
 
-        ``work`` touches nothing but the connection and may be called a second time: when one of the functions that
-        share a commit fails, each is run again by itself. Its exceptions come back to the caller; those of the
-        database as `SpoolFull` (disk full) or `Unavailable`. A failed fsync ends the process. ``patient``: no sender
-        waits for it, so that it may wait a little for others to share a commit with.
+        ``work`` may be called a second time: when one of the functions that share a commit fails, each is run again by
+        itself. It touches nothing but the connection, or what ``undo`` puts back as it was before: that is called when
+        the transaction was rolled back, on the same thread, before anything else. Exceptions come back to the caller;
+        those of the database as `SpoolFull` (disk full) or `Unavailable`. A failed fsync ends the process.
+        ``patient``: no sender waits for it, so that it may wait a little for others to share a commit with.
         """
         if self._closed:
             raise Unavailable("database is closed")
-        job = _Job(work, patient)
+        job = _Job(work, patient, undo)
         self._jobs.put(job)
         return await asyncio.wrap_future(job.future)
 
@@ -136,6 +140,8 @@ class Database:
         except Exception as error:  # noqa: BLE001 - carried to whoever awaits it, not handled here
             for job in jobs:
                 job.error = translated(error)
+                if job.undo is not None:
+                    job.undo()
             return False
         self._commits += 1
         return True

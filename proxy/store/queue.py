@@ -56,7 +56,6 @@ class Queue:
     async def enqueue(self, project: str, destinations: Sequence[str], item: SpoolItem, report: Report) -> list[int]:
         """See `DeliveryQueue.enqueue`. A file that no row took, and one that lost its last row, are dropped."""
         now = self._clock()
-
         every = [values_of(project, each, item, report, now) for each in destinations]
 
         def work(connection: sa.Connection) -> tuple[list[tuple[int, str]], set[str]]:
@@ -86,7 +85,6 @@ class Queue:
         taken: list[int] = []
 
         def work(connection: sa.Connection) -> tuple[list[QueueRow], float | None]:
-            self._land(taken)  # `Database.run` may call a second time
             asked = {"destination": destination, "now": now, "most": most, "flying": list(self._flying)}
             rows = [QueueRow(**row) for row in connection.execute(DUE, asked).mappings()]
             taken.extend(row.id for row in rows)
@@ -94,10 +92,14 @@ class Queue:
             later = connection.execute(LATER, {"destination": destination, "now": now}).scalar()
             return rows, later
 
+        def undo() -> None:
+            self._land(taken)
+            taken.clear()
+
         ready.ask()
         found, later = None, None
         try:
-            found, later = await self._db.run(work)
+            found, later = await self._db.run(work, undo=undo)
         finally:
             ready.asked(found, most, now)
             if later is not None:
@@ -106,27 +108,18 @@ class Queue:
 
     async def done(self, row: QueueRow) -> bool:
         """Delivered. True when no undelivered row refers to the spool file any more."""
-
-        def work(connection: sa.Connection) -> bool:
-            self._set(connection, row, state=DELIVERED, last_code="")
-            return not wanted(connection, row.spool_name)
-
-        return await self._db.run(work, patient=True)
+        return await self._settle(row, patient=True, state=DELIVERED, last_code="")
 
     async def retry(self, row: QueueRow, at: float, code: str) -> None:
         """Wait until ``at``; one attempt more."""
         attempts = delivery.c.attempts + 1
-        await self._db.run(
-            lambda connection: self._set(connection, row, state=WAITING, due_at=at, last_code=code, attempts=attempts)
-        )
+        await self._settle(row, state=WAITING, due_at=at, last_code=code, attempts=attempts)
         self._ready[row.destination].due(at)
 
     async def fail(self, row: QueueRow, code: str) -> None:
         """Given up; the row and its spool file stay until `requeue_failed` or a resend."""
         attempts = delivery.c.attempts + 1
-        await self._db.run(
-            lambda connection: self._set(connection, row, state=FAILED, last_code=code, attempts=attempts)
-        )
+        await self._settle(row, state=FAILED, last_code=code, attempts=attempts)
 
     async def requeue_failed(self, destination: str) -> int:
         """Let every failed row of ``destination`` wait again, with its attempts forgotten; returns how many."""
@@ -192,9 +185,15 @@ class Queue:
         query = sa.select(delivery.c.spool_name).where(delivery.c.state != DELIVERED).distinct()
         return await self._db.run(lambda connection: set(connection.execute(query).scalars()))
 
-    def _set(self, connection: sa.Connection, row: QueueRow, **values: Any) -> None:
-        connection.execute(sa.update(delivery).where(delivery.c.id == row.id).values(values))
-        self._land([row.id])
+    async def _settle(self, row: QueueRow, *, patient: bool = False, **values: Any) -> bool:
+        """Write down what became of ``row``: in flight until that is committed. Whether nothing wants its file."""
+
+        def work(connection: sa.Connection) -> bool:
+            connection.execute(sa.update(delivery).where(delivery.c.id == row.id).values(values))
+            self._land([row.id])
+            return not wanted(connection, row.spool_name)
+
+        return await self._db.run(work, patient, lambda: self._flying.update({row.id: row.destination}))
 
     def _land(self, ids: Iterable[int]) -> None:
         for each in ids:

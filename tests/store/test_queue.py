@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from proxy.deid.types import Report
+from proxy.errors import Unavailable
 from proxy.service.ports import QueueRow, SpoolItem
 from proxy.store.database import Database
 from proxy.store.queue import Queue
@@ -241,3 +244,42 @@ async def test_who_claims_side_by_side_gets_every_row_and_none_twice(database: D
         await asyncio.gather(*(lane() for _ in range(4)), *(sender(n * 50) for n in range(3)))
     assert delivered == {str(n) for n in range(150)}
     assert (await queue.counts())["pacs"] == {"delivered": 150}
+
+
+@pytest.mark.parametrize("call", ["done", "retry", "fail"])
+async def test_a_row_that_could_not_be_settled_stays_in_flight(
+    bench: Bench, database: Database, report_of: ReportOf, call: str
+) -> None:
+    """Otherwise the disk being full would send it again, and again."""
+    await bench.queue.enqueue("research", ["pacs"], item(), report_of("2.25.9"))
+    (row,) = await bench.claim()
+    full, written = True, database._connection.connection.driver_connection.total_changes
+
+    def commit(connection: sa.Connection) -> None:
+        """What only reads may end its transaction."""
+        nonlocal written
+        raw = connection.connection.driver_connection
+        before, written = written, raw.total_changes
+        if full and written > before:
+            raw.rollback()
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise sa.exc.OperationalError("COMMIT", None, error)
+
+    async def settle() -> None:
+        if call == "done":
+            await bench.queue.done(row)
+        else:
+            await (bench.queue.retry(row, bench.now, "x") if call == "retry" else bench.queue.fail(row, "x"))
+
+    sa.event.listen(database._connection, "commit", commit)
+    settling = asyncio.ensure_future(settle())
+    claimed = await asyncio.gather(bench.claim(), bench.claim(), return_exceptions=True)
+    with pytest.raises(Unavailable):
+        await settling
+    assert not [each for rows in claimed if isinstance(rows, list) for each in rows]
+    full = False
+    bench.now += 60
+    assert await bench.claim() == []
+    await settle()
+    assert [each.id for each in await bench.claim()] == [row.id] * (call == "retry")
