@@ -21,6 +21,7 @@ from proxy.auditing import AuditSinks, make_measures
 from proxy.beginning import record_start
 from proxy.certificates import Certificates, every_tls
 from proxy.clinical import Clinical
+from proxy.comparing import make_asked
 from proxy.config import Config
 from proxy.config_destinations import ApplicationEntity
 from proxy.control import ControlServer, Operator
@@ -39,6 +40,7 @@ from proxy.reading import Parts, Readers
 from proxy.rules_desk import rules_parts
 from proxy.ruling import Ruling
 from proxy.service.commitment import Commitment
+from proxy.service.compare import Compare
 from proxy.service.decoding import Decoding
 from proxy.service.deliver import Deliver
 from proxy.service.destinations import Destinations
@@ -63,6 +65,7 @@ from proxy.store.quarantine import QuarantineFolder
 from proxy.store.queue import Queue
 from proxy.store.spool import DiskSpool
 from proxy.store.studies import Studies
+from proxy.store.study_look import StudyLook
 from proxy.workers.arena import Arena
 from proxy.workers.rotation import Rotation
 
@@ -182,6 +185,8 @@ class App:
             lambda project, uid: hidden(self.policies[project], uid),
             {name: project.destinations for name, project in config.projects.items()},
         )
+        asked = make_asked(config, self.archive, self.certificates)
+        self.compare = Compare(StudyLook(self.database).delivered, asked, self.audit)
         known = self.deliver.notify, identifying.remember, self.reconcile.count
         self.devices = Devices(self.judge, DeviceRows(self.database))
         stack.push_async_callback(self.devices.stop)
@@ -243,6 +248,7 @@ class App:
                 self.queue,
                 self.destinations,
                 self.reconcile,
+                self.compare,
                 self.officers,
             ),
             measures=make_measures(config, self.status, self.keeping.quarantine.list, self.sinks),

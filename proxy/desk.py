@@ -29,6 +29,7 @@ from proxy.dicomweb.forwarded import address
 from proxy.dicomweb.projects import Projects
 from proxy.entrance import make_desk, make_door
 from proxy.service.audit_showing import Showing
+from proxy.service.compare import Compare
 from proxy.service.destinations import Destinations
 from proxy.service.keeping import Keeping
 from proxy.service.log_state import log_state
@@ -49,6 +50,7 @@ def make_console(
     queue: Queue,
     operate: Destinations,
     reconcile: Reconcile,
+    compare: Compare,
     officers: Reidentify,
 ) -> web.Application | None:
     """The application below /console; None where it is off. `ConfigError` for accounts that cannot be read."""
@@ -69,7 +71,7 @@ def make_console(
     traffic = Traffic(status, queue.oldest_waiting, sinks.flow.window, operate, projects)
     books = Books(reconcile, audit, sinks.flow.window, list(projects))
     parts: list[Part] = [Overview(running), DestinationsPage(traffic), StudiesPage(books), *rules]
-    parts.append(StudyPage(books, StudyLook(queue.database).of))
+    parts.append(StudyPage(books, StudyLook(queue.database).of, compare))
     if officers.drawers:
         parts.append(ReidentifyPages(officers))
     entries, names = Entries(held), list(projects)

@@ -44,7 +44,7 @@ def site(folder: Path, console: str, tokens: bool) -> Config:
 def console(config: Config, audit: Any) -> Any:
     sinks = AuditSinks(config, audit, Certificates({}, audit))
     absent: Any = Mock(drawers={})
-    return make_console(config, audit, nothing, absent, sinks, (), absent, absent, absent, absent)
+    return make_console(config, audit, nothing, absent, sinks, (), absent, absent, absent, absent, absent)
 
 
 async def nothing() -> Any:

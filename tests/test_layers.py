@@ -53,6 +53,7 @@ TOP = {
     "beginning",
     "certificates",
     "clinical",
+    "comparing",
     "identity",
     "reading",
     "cli",

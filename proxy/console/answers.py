@@ -42,6 +42,7 @@ _OURS = {
     "internal-error": "an error of Veil's own",
     "no-association": "no association: nobody listens there, or it was refused",
     "no-context": "SOP class or transfer syntax not accepted in negotiation",
+    "no-such-destination": "veil.yaml names it no more",
     "no-spool-file": "the de-identified file is gone",
     "no-status": "what came back is no answer to C-STORE",
     "no-transcoding": "cannot be decompressed for this destination",

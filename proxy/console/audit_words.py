@@ -71,6 +71,7 @@ WORDS = {
     "audit-verified": "Audit log verified",
     "audit-exported": "Records exported as a signed bundle",
     "exported": "Table of studies taken along",
+    "compared": "Destinations asked what they have of a study",
     "history-forgotten": "Old rows of the queue forgotten",
     "alert": "Alert",
     "clock-step": "The clock was changed",

@@ -32,6 +32,11 @@ _ROWS = (
     .order_by(_STATE, delivery.c.id)
     .limit(sa.bindparam("most"))
 )
+_ACCEPTED = sa.select(delivery.c.destination, delivery.c.sop_instance_uid).where(
+    delivery.c.project == sa.bindparam("project"),
+    delivery.c.study_instance_uid == sa.bindparam("uid"),
+    delivery.c.state == DELIVERED,
+)
 
 
 class StudyLook:
@@ -46,3 +51,12 @@ class StudyLook:
         return await self._database.run(
             lambda connection: [Queued(*row) for row in connection.execute(_ROWS, asked).all()]
         )
+
+    async def delivered(self, project: str, uid: str) -> dict[str, frozenset[str]]:
+        """Destination → SOP Instance UIDs that it accepted. May raise `Unavailable`."""
+        asked = {"project": project, "uid": uid}
+        rows = await self._database.run(lambda connection: connection.execute(_ACCEPTED, asked).all())
+        found: dict[str, set[str]] = {}
+        for destination, instance in rows:
+            found.setdefault(destination, set()).add(instance)
+        return {destination: frozenset(uids) for destination, uids in found.items()}

@@ -12,7 +12,9 @@ import pytest
 from proxy.console.studies import Books, StudiesPage, why
 from proxy.console.studies_table import HEAD, harmless, table
 from proxy.console.study import StudyPage
+from proxy.service.compare import Compared
 from proxy.service.flow import REFUSED, Key, Window
+from proxy.service.ports import Peer
 from proxy.service.reconcile import Balance, Delivery, Page, Place
 from proxy.store.study_look import Queued
 
@@ -43,7 +45,7 @@ class Here:
         self.balances = [WHOLE, SHORT, FOREIGN]
         self.next: Place | None = None
         books = Books(self, place, self._flow, ["research", "other"])  # type: ignore[arg-type]
-        place.parts += [StudiesPage(books), StudyPage(books, self._look)]
+        place.parts += [StudiesPage(books), StudyPage(books, self._look, self)]  # type: ignore[arg-type]
 
     async def page(
         self, projects: Sequence[str], uid: str, shown: str = "", after: Place | None = None, limit: int = 50
@@ -56,6 +58,14 @@ class Here:
         return [
             Queued("2.25.7001", "archive", "failed", 3, 1_763_700_000.0, "A900"),
             *(Queued(f"2.25.{n}", "archive", "delivered", 1, 1_763_700_000.0, "A700") for n in range(most - 1)),
+        ]
+
+    async def study(self, project: str, uid: str, peer: Peer) -> list[Compared]:
+        self.asked.append((project, uid, peer.name))
+        return [
+            Compared("archive", 635, 633, 2, ("2.25.8001",), 1),
+            Compared("pacs2", 635, 635),
+            Compared("pacs3", 635, problem="timeout"),
         ]
 
     def _flow(self, minutes: int, steps: int) -> Window:
@@ -117,6 +127,31 @@ async def test_one_study_what_failed_first_with_the_life_of_each_instance_for_wh
     for path in ("research/2.25.777", "research/MILLER", "other/2.25.99", "nowhere/2.25.42"):
         assert (await read(place, "operator", f"/studies/{path}"))[0] == 404
     assert (await read(place, "viewer", "/studies/other/2.25.99"))[0] == 200
+
+
+async def test_the_destinations_are_asked_for_who_operates_or_audits(place: Any, here: Here) -> None:
+    for name in ("operator", "officer"):
+        async with place.open() as person:
+            await person.sign_in(name)
+            assert "could not be asked" not in (await person.get("/studies/research/2.25.42"))[1]
+            status, text, _ = await person.post("/studies/research/2.25.42/compare")
+        assert status == 200
+        assert (
+            '<span class="bad">2 missing</span>, among them: <code>2.25.8001</code>; 1 that Veil knows nothing of'
+            in text
+        )
+        assert '<span class="good">all there</span></td>' in text
+        assert "could not be asked: no answer in time" in text
+        assert here.asked[-1] == ("research", "2.25.42", f"user:{name}")
+    async with place.open() as person:
+        await person.sign_in("viewer")
+        assert "Compare" not in (await person.get("/studies/other/2.25.99"))[1]
+        assert (await person.post("/studies/other/2.25.99/compare"))[0] == 403
+        assert here.asked[-1][0] == ("other",)  # it was looked at only
+    async with place.open() as person:
+        await person.sign_in("operator")
+        await person.get("/studies")
+        assert (await person.post("/studies/other/2.25.99/compare"))[0] == 404
 
 
 @pytest.mark.parametrize(

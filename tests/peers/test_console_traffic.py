@@ -102,8 +102,10 @@ def test_studies_add_up_over_held_ones_and_a_replay_and_are_taken_along(seen: tu
     assert all(row.get_by_role("cell").all_inner_texts()[7] == "yes" for row in rows.all())
     web.page.get_by_role("row", name="1 delivered").first.get_by_role("link").first.click()
     web.page.get_by_role("heading", name="Instances").wait_for()
+    web.page.get_by_role("button", name="Compare with destinations").click()
+    web.page.get_by_text("all there").wait_for()
     look(web, "study")
-    uid = web.page.get_by_role("row", name="delivered").get_by_role("link").inner_text()
+    uid = web.page.get_by_role("row", name="delivered").get_by_role("link").first.inner_text()
     web.page.get_by_role("link", name=uid).click()
     web.page.get_by_role("heading", name="One instance").wait_for()
     assert uid in web.page.inner_text("main") or web.page.get_by_role("textbox").first.input_value() == uid

@@ -164,6 +164,8 @@ async def test_rows_of_one_study_what_failed_first(bench: Bench) -> None:
     ]  # fmt: skip
     assert len(await look.of("research", "2.25.1", 2)) == 2
     assert await look.of("other", "2.25.1", 10) == []
+    assert await look.delivered("research", "2.25.1") == {"pacs": frozenset({"1"})}
+    assert await look.delivered("other", "2.25.1") == {}
 
 
 async def test_no_question_reads_the_whole_queue(bench: Bench) -> None:

@@ -84,6 +84,7 @@ KINDS = {
     "exported": _SENT,
     "export": _SENT,
     "query": _ASKED,
+    "compared": _ASKED,
     "retrieved": _SHOWN,
     "withheld": _SHOWN,
     "denied": Kind("110114", "E", "110122", SOURCE, DESTINATION, ocsf=(3002, 1)),

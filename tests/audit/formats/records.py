@@ -33,6 +33,7 @@ EVENTS = [
     AuditEvent("rejected", "failure", "research", object=ABOUT | {"destination": "pacs", "code": "0xA900"}),
     AuditEvent("requeued", object={"kind": "destination", "destination": "pacs"}),
     AuditEvent("history-forgotten", object={"kind": "history", "days": 90}, counts={"deliveries": 3}),
+    AuditEvent("compared", project="research", peer=PEER, object={"kind": "study", "study_instance_uid": "2.25.11"}),
     AuditEvent("exported", project="research", object={"kind": "studies", "what": "csv"}, counts={"studies": 3}),
     AuditEvent("destination-paused", object={"kind": "destination", "destination": "pacs"}, reason="maintenance"),
     AuditEvent("replayed", project="research", peer={"transport": "cli"}, object={"kind": "quarantine", "id": "q1"}),
