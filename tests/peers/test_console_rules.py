@@ -130,6 +130,7 @@ def test_an_operator_tries_a_changed_profile_on_a_file(seen: tuple[Site, Browser
     for picture in web.page.locator("figure.masked img").all():
         web.until(lambda each=picture: each.evaluate("img => img.complete && img.naturalWidth > 0"), "the picture")
     assert web.page.locator("figure.masked img").count() == 2
+    web.page.get_by_role("heading", name="Outcome").scroll_into_view_if_needed()
     page = look(web, "dry-run")
     assert not any(marker in page for marker in MARKERS)
     refused, tried = records(site, "rules-tried")
