@@ -130,8 +130,9 @@ def make_measures(
 
 def _rule(rule: AlertRule) -> Rule:
     outcomes = frozenset({rule.outcome} if rule.outcome else ())
-    meant = Selection(frozenset(rule.types), outcomes, frozenset(rule.projects), frozenset(rule.reasons))
-    found = Rule(rule.name, meant, rule.count, rule.seconds, rule.by or "")
+    of = (frozenset(rule.projects), frozenset(rule.reasons), frozenset(rule.peers))
+    meant = Selection(frozenset(rule.types), outcomes, *of)
+    found = Rule(rule.name, meant, rule.count, rule.seconds, rule.by or "", absent=rule.absent)
     if rule.hours is None:
         return found
     hours = rule.hours

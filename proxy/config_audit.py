@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from proxy.config_tls import ClientTls, placed
 from proxy.config_types import HttpUrl, Name, Seconds, Strict
@@ -82,27 +82,45 @@ def _zone(name: str) -> str:
     return name
 
 
+def _quoted(value: object) -> object:
+    """YAML takes 18:00 for the number 1080, which would be 18 minutes past midnight."""
+    if isinstance(value, int | float):
+        raise ValueError('a time of day is written in quotes: "18:00"')
+    return value
+
+
+TimeOfDay = Annotated[time, BeforeValidator(_quoted)]
+
+
 class Hours(Strict):
     """Times at which nobody should be there: from one time of day to the other, and on whole days."""
 
-    start: Annotated[time, Field(alias="from")] = time(19)
-    until: time = time(7)
+    start: Annotated[TimeOfDay, Field(alias="from")] = time(19)
+    until: TimeOfDay = time(7)
     days: frozenset[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = frozenset({"sat", "sun"})
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
 
 class AlertRule(Strict):
-    """``count`` records of ``types`` within ``seconds`` are an alert."""
+    """``count`` records of ``types`` within ``seconds`` are an alert; ``absent``: that there was not one."""
 
     name: Name
     types: list[Name] = Field(min_length=1)
     outcome: Literal["success", "failure"] | None = None
     projects: list[str] = Field(default_factory=list)
     reasons: list[str] = Field(default_factory=list)
+    peers: list[str] = Field(default_factory=list)
+    absent: bool = False
     count: Annotated[int, Field(ge=1, le=100_000)] = 1
     seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
     by: Literal["peer", "project"] | None = None
     hours: Hours | None = None
+
+    @model_validator(mode="after")
+    def _none_is_one(self) -> AlertRule:
+        if self.absent and (self.count != 1 or self.by is not None):
+            raise ValueError("absent: who did not come cannot be counted; leave count and by out, and name peers")
+        return self
 
 
 class Audit(Strict):

@@ -91,6 +91,9 @@ def test_alert_rules(tmp_path: Path) -> None:
         ([NIGHT, NIGHT], "same name"),
         ([NIGHT | {"hours": {"zone": "Mars/Olympus"}}], "time zone"),
         ([NIGHT | {"types": []}], "types"),
+        ([NIGHT | {"hours": {"until": 1080}}], "in quotes"),
+        ([NIGHT | {"absent": True, "count": 2}], "absent"),
+        ([NIGHT | {"absent": True, "by": "peer"}], "absent"),
         ([NIGHT | {"counts": 3}], "counts"),
     ],
 )

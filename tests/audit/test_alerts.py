@@ -73,3 +73,45 @@ def test_alerts_do_not_feed_themselves() -> None:
     log = Log(Rule("all", Selection()))
     assert log.add("alert", 0) == []
     assert log.add("held", 1) != []
+
+
+SILENT = Rule("silent", meant("received"), seconds=600, absent=True)
+
+
+def at(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def test_what_does_not_come_is_told_once_and_again_after_it_came() -> None:
+    alerts = Alerts([SILENT], NOON)
+    found = [alerts.tick(at(minutes)) for minutes in (5, 9.9, 10, 11, 60)]
+    assert found == [[], [], [Alert("silent", 0, 0, 0)], [], []]
+    line, last = seal(AuditEvent("received"), Position(6), at(61), "veil")
+    assert alerts.see(line) == []
+    assert [alerts.tick(at(minutes)) for minutes in (70, 71)] == [[], [Alert("silent", 0, 7, 7)]]
+    other, _ = seal(AuditEvent("delivered"), last, at(90), "veil")
+    assert alerts.see(other) == []
+
+
+def test_other_records_tell_the_time_too() -> None:
+    log = Log(SILENT)
+    log.alerts = Alerts([SILENT], NOON)
+    assert log.add("delivered", 599) == []
+    assert log.add("delivered", 600) == [Alert("silent", 0, 0, 0)]
+
+
+def test_what_is_not_expected_is_not_missed() -> None:
+    day = Rule("silent", meant("received"), seconds=7200, absent=True, quiet=(time(8), time(18)), zone=ZoneInfo("UTC"))
+    alerts = Alerts([day], NOON)
+    hours = [at(60 * hour) for hour in range(24)]  # from noon: the day ends six hours later
+    assert [n for n, moment in enumerate(hours) if alerts.tick(moment)] == [2]
+    line, _ = seal(AuditEvent("received"), Position(), at(60 * 5), "veil")
+    alerts = Alerts([day], NOON)
+    assert [n for n, moment in enumerate(hours[:2]) if alerts.tick(moment)] == []
+    assert alerts.see(line) == []
+    assert [n for n, moment in enumerate(hours) if n > 5 and alerts.tick(moment)] == [21]  # 7:00 + 2 h, looks from 8:00
+
+
+def test_a_clock_that_was_put_back_begins_anew() -> None:
+    alerts = Alerts([SILENT], NOON)
+    assert [alerts.tick(at(minutes)) for minutes in (-60, -51, -50)] == [[], [], [Alert("silent", 0, 0, 0)]]

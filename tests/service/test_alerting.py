@@ -38,3 +38,20 @@ async def test_an_alert_is_recorded_with_what_it_is_about(tmp_path: Path) -> Non
     assert (alert["outcome"], alert["reason"], alert["peer"]) == ("failure", "alert-failed-logins", peer)
     assert (alert["counts"], alert["object"]["rule"]) == ({"records": 3}, "failed-logins")
     assert alert["object"]["last"] - alert["object"]["first"] == 2
+
+
+async def test_that_nothing_comes_is_recorded_though_nothing_comes(tmp_path: Path) -> None:
+    path = write_site(tmp_path / "site")
+    document = yaml.safe_load(path.read_text())
+    document["audit"]["alerts"] = [{"name": "silent", "types": ["received"], "absent": True, "seconds": 1}]
+    path.write_text(yaml.safe_dump(document))
+    app = App(load_config(path))
+    await app.start(servers=False)
+    before = app.audit.position.seq
+    async with asyncio.timeout(30):
+        while app.audit.position.seq == before:
+            await asyncio.sleep(0.05)
+    await app.stop()
+    lines = (tmp_path / "site" / "data" / "audit" / "audit-000001.jsonl").read_text().splitlines()
+    (alert,) = [record for record in map(json.loads, lines) if record["type"] == "alert"]
+    assert (alert["reason"], alert["counts"]) == ("alert-silent", {"records": 0})
