@@ -15,6 +15,19 @@ from proxy.service.reidentify_subjects import BY_ACTION, MANY, ONE, Subject
 from proxy.service.reidentify_words import canonical, digest
 from proxy.store.reidentifications import Asked
 
+#: step → type of the record; what comes to nothing is of one type
+_OF_ONE = {
+    "asked": "reidentification-asked",
+    "approved": "reidentification-approved",
+    "handed": "reidentification-revealed",
+    "refused": "reidentification-refused",
+}
+_OF_MANY = {
+    "asked": "reidentification-export-asked",
+    "approved": "reidentification-export-approved",
+    "handed": "reidentification-export-made",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Whence:
@@ -86,7 +99,7 @@ def approved(known: Known) -> AuditEvent:
 def revealed(known: Known, handed: Mapping[str, Any]) -> AuditEvent:
     """What only the requester can open is about to be handed to her; of a file its SHA-256."""
     many = known.subject is MANY
-    return _event("made" if many else "revealed", known, {"sha256": digest(canonical(handed))} if many else {})
+    return _event("handed", known, {"sha256": digest(canonical(handed))} if many else {})
 
 
 def refused(action: str, why: str, known: Known) -> AuditEvent:
@@ -96,7 +109,7 @@ def refused(action: str, why: str, known: Known) -> AuditEvent:
 
 def _event(step: str, known: Known, more: Mapping[str, Any], why: str = "") -> AuditEvent:
     counts = {"patients": known.patients} if known.patients and (why or known.subject is MANY) else {}
-    event = f"reidentification-{'' if why else known.subject.word}{step}"
+    event = _OF_MANY[step] if known.subject is MANY and not why else _OF_ONE[step]
     peer, officer = who(known.whence.peer), {"caller": f"officer:{known.officer}"} if known.officer else {}
     behalf: dict[str, str] = {}
     if known.whence.remote:  # who was let in brings what an officer has signed

@@ -30,12 +30,11 @@ FORM = "veil-reidentification-export/1"
 
 
 class Subject(Protocol):
-    """One kind of request. ``asks``, ``approves``, ``reads``: its statements; ``word``: in types of records."""
+    """One kind of request. ``asks``, ``approves``, ``reads``: its statements."""
 
     asks: str
     approves: str
     reads: str
-    word: str
 
     def check(self, said: Mapping[str, Any], attached: str, drawer: Drawer) -> None:
         """`Refused` where it asks for the wrong number of patients."""
@@ -73,7 +72,7 @@ class Subject(Protocol):
 class One:
     """One patient, whose value is shown once."""
 
-    asks, approves, reads, word = REQUEST, APPROVE, REVEAL, ""
+    asks, approves, reads = REQUEST, APPROVE, REVEAL
 
     def check(self, said: Mapping[str, Any], attached: str, drawer: Drawer) -> None:
         """One it is, and no other number."""
@@ -112,7 +111,7 @@ class One:
 class Many:
     """A list of patients: one pseudonym a line, sorted, each once."""
 
-    asks, approves, reads, word = EXPORT, APPROVE_EXPORT, COLLECT, "export-"
+    asks, approves, reads = EXPORT, APPROVE_EXPORT, COLLECT
 
     def check(self, said: Mapping[str, Any], attached: str, drawer: Drawer) -> None:
         """The list is the one that was signed, and not too long."""
