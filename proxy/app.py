@@ -33,7 +33,7 @@ from proxy.desk import make_console
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.moving import Reception
 from proxy.errors import ConfigError
-from proxy.identity import load_drawers, make_identity
+from proxy.identity import keep_days, load_drawers, make_identity
 from proxy.listening import make_dimse, routes
 from proxy.querying import make_queries
 from proxy.reading import Parts, Readers
@@ -177,7 +177,7 @@ class App:
         self.destinations = Destinations(config.destinations, self.deliver, pauses, self.audit, requeue)
         await self.destinations.load()
         routes = {n: ProjectRoute(tuple(p.destinations), p.held_answer) for n, p in config.projects.items()}
-        identifying, self.officers = make_identity(self.database, self.audit, load_drawers(config))
+        identifying, self.officers = make_identity(self.database, self.audit, load_drawers(config), keep_days(config))
         studies = Studies(self.database)
         self.reconcile = Reconcile(
             studies,

@@ -32,8 +32,13 @@ def load_drawers(config: Config) -> dict[str, Drawer]:
 
 
 def make_identity(
-    database: Database, audit: AuditTrail, drawers: Mapping[str, Drawer]
+    database: Database, audit: AuditTrail, drawers: Mapping[str, Drawer], keep_days: int | None
 ) -> tuple[Identifying, Reidentify]:
-    """What fills the drawers as instances are released, and what officers ask."""
-    identities = Identities(database)
-    return Identifying(identities, drawers), Reidentify(identities, Reidentifications(database), audit, drawers)
+    """What fills the drawers as instances are released, and what officers ask; ``keep_days`` as `Reidentify`."""
+    identities, requests = Identities(database), Reidentifications(database)
+    return Identifying(identities, drawers), Reidentify(identities, requests, audit, drawers, keep_days=keep_days)
+
+
+def keep_days(config: Config) -> int | None:
+    """How long requests are kept after their time: as long as the records of them."""
+    return None if config.audit.legal_hold else config.audit.retention_days

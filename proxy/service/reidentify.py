@@ -40,11 +40,15 @@ class Reidentify:
         drawers: Mapping[str, Drawer],
         clock: Callable[[], float] = time.time,
         often: Rates | None = None,
+        keep_days: int | None = None,
     ) -> None:
-        """``clock``: seconds since the epoch; ``often``: how often who comes over a network may."""
+        """``clock``: seconds since the epoch; ``often``: how often who comes over a network may.
+
+        ``keep_days``: requests whose time has been over for so long are forgotten; None: never.
+        """
         self._identities, self._requests, self._audit = identities, requests, audit
         self._statements = Statements(audit, drawers, clock, often or Rates(*OFTEN))
-        self._clock = clock
+        self._clock, self._keep_days = clock, keep_days
         self._deciding = asyncio.Lock()
 
     @property
@@ -111,6 +115,8 @@ class Reidentify:
             known.about(asked, said)
             await self._audit.record(events.asked(asked, said, known, tuple(drawer.officers)))
             await self._requests.add(asked)
+            if self._keep_days is not None:
+                await self._requests.forget(now - self._keep_days * _DAY)
         return asked.request
 
     async def _approve(self, attempt: Attempt) -> str:

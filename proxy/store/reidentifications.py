@@ -1,4 +1,4 @@
-"""Requests to read an entry of the identity drawer, and how they stand: asked, approved, revealed. Kept for good.
+"""Requests to read an entry of the identity drawer, and how they stand: asked, approved, revealed.
 
 Each change of state is one conditional update: of two that come at once, one finds the state that it needs. Statements
 are one line each; in their columns what else belongs to them follows, line by line.
@@ -92,6 +92,11 @@ class Reidentifications:
     async def spend(self, request: str) -> bool:
         """From approved to revealed, durably; False where somebody was there before."""
         return await self._move(request, APPROVED, {"state": REVEALED})
+
+    async def forget(self, before: float) -> None:
+        """Those whose time was over before then, read or not."""
+        old = sa.delete(reidentification).where(reidentification.c.expires_at < before)
+        await self._database.run(lambda connection: connection.execute(old))
 
     async def _move(self, request: str, state: str, to: dict[str, str]) -> bool:
         here = (reidentification.c.request == request, reidentification.c.state == state)

@@ -56,15 +56,19 @@ class Trail(trail.Trail):
 
 class Site:
     def __init__(
-        self, database: Database, drawers: dict[str, Drawer] | None = None, audit: AuditTrail | None = None
+        self,
+        database: Database,
+        drawers: dict[str, Drawer] | None = None,
+        audit: AuditTrail | None = None,
+        keep_days: int | None = None,
     ) -> None:
         officers = {each.officer.name: each.officer for each in (ANNA, BEN, CLEO)}
         self.trail, self.now = Trail(), 1_000_000.0
         self.identities, self.requests = Identities(database), Reidentifications(database)
         drawers = drawers or {"research": Drawer(officers, per_day=3, most_hours=24)}
         often = Rates(1, 1000)  # the rate has a test of its own
-        records = audit or self.trail
-        self.service: Any = Reidentify(self.identities, self.requests, records, drawers, lambda: self.now, often)
+        known, clock = (self.identities, self.requests, audit or self.trail, drawers), lambda: self.now
+        self.service: Any = Reidentify(*known, clock, often, keep_days)
         self.identifying = Identifying(self.identities, drawers)
         self.nonce = 0
 

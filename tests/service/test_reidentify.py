@@ -157,6 +157,19 @@ async def test_so_many_a_day_over_restarts_too(site: Site, database: Database) -
     await again.ask()
 
 
+async def test_what_is_long_over_is_forgotten_with_the_records_of_it(database: Database) -> None:
+    site = Site(database, keep_days=30)
+    await site.fill()
+    old = await site.ask()
+    site.now += 4 * 3600 + 30 * 86_400
+    young = await site.ask()
+    assert {each["request"] for each in await site.service.requests()} == {old, young}
+    site.now += 1
+    await site.ask(BEN)
+    assert old not in {each["request"] for each in await site.service.requests()}
+    assert young in {each["request"] for each in await site.service.requests()}
+
+
 async def test_many_at_once_are_no_more_than_so_many(site: Site) -> None:
     done = await asyncio.gather(*(site.ask() for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(each, str) for each in done) == 3
