@@ -24,7 +24,7 @@ from proxy.clinical import Clinical
 from proxy.comparing import make_asked
 from proxy.config import Config
 from proxy.config_destinations import ApplicationEntity
-from proxy.control import ControlServer, Operator
+from proxy.control import ControlServer
 from proxy.control_export import export_route
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
@@ -35,6 +35,7 @@ from proxy.dimse.moving import Reception
 from proxy.errors import ConfigError
 from proxy.identity import keep_days, load_drawers, make_identity
 from proxy.listening import make_dimse, routes
+from proxy.operating import Operator
 from proxy.querying import make_queries
 from proxy.reading import Parts, Readers
 from proxy.rules_desk import rules_parts

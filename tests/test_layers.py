@@ -66,6 +66,7 @@ TOP = {
     "site",
     "listening",
     "notebook",
+    "operating",
     "querying",
     "rules_desk",
     "ruling",

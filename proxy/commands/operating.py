@@ -14,7 +14,7 @@ from proxy.config import Config, load_config
 from proxy.control_client import ControlClient, connect
 
 if TYPE_CHECKING:
-    from proxy.control import Operator
+    from proxy.operating import Operator
 
 
 def ask(config_path: Path, verb: str, *subject: str) -> Any:
