@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.remains import pytest_configure, pytest_sessionfinish, pytest_terminal_summary  # noqa: F401 - hooks
+
 #: Debian puts daemons where an ordinary user's PATH does not look, and Orthanc's binary has a capital letter.
 _ALSO = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 _NAMES = {"orthanc": ("Orthanc", "orthanc")}

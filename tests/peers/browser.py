@@ -16,6 +16,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from tests.system import remains
+
 SCREENSHOTS = Path(os.environ.get("VEIL_SCREENSHOTS", "build/screenshots"))
 _ARGUMENTS = (
     "--no-sandbox", "--no-first-run", "--disable-quic", "--disable-background-networking", "--disable-component-update",
@@ -64,7 +66,9 @@ class Browser:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
         fields = "[...document.querySelectorAll('input, textarea')].map(field => field.value).join('\\n')"
-        return "\n".join((self.page.url, self.page.title(), self.page.content(), self.page.evaluate(fields)))
+        text = "\n".join((self.page.url, self.page.title(), self.page.content(), self.page.evaluate(fields)))
+        remains.keep(text)
+        return text
 
 
 @contextmanager

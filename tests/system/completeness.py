@@ -58,7 +58,8 @@ class Run:
         load.stop()
         over.set()
         resender.join(60)
-        self.site.drain(180)
+        # what the PACS refuses is refused three times in one life of Veil, with longer waits after each death
+        self.site.drain(180 + 20 * faults)
         assert self.site.stop() == 0
         assert load.surprises == []
         return self._settle(load, again)

@@ -49,7 +49,9 @@ def faulty_pacs() -> Iterator[FaultyPacs]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            answer = pacs.answer(self.rfile.read(int(self.headers["Content-Length"])))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            answer = pacs.answer(body) if len(body) == length else None  # killed while it sent
             if answer is None:
                 self.close_connection = True
                 return

@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from tests.system import remains
 from tests.system.planting import found_in
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -60,6 +61,7 @@ class Site:
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary = folder.parent / f"{folder.name}.tmp"
         self._temporary.mkdir(parents=True)
+        remains.note(folder, self._temporary, self.log, self.said)
         self.veil("init", str(folder), check=True)
         for name, label in (("node", "node"), ("research", key)):
             (folder / "keys" / f"{name}.key").write_text(KEYS[label] + "\n")
@@ -151,9 +153,11 @@ class Site:
         try:
             connection.request("GET", path, headers={"Accept": accept})
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            status, body = answer.status, answer.read()
         finally:
             connection.close()
+        remains.keep(body)
+        return status, body
 
     def stop(self, timeout: float = 60) -> int:
         """SIGTERM; returns the exit status."""
@@ -219,7 +223,7 @@ class Site:
     def exposed(self) -> list[str]:
         """Where one of ``secrets`` stands in clear: files, temporary files, log, what its verbs said."""
         places = (self.folder, self._temporary, self.log, self.said)
-        return [hit for place in places for hit in found_in(place, self.secrets)]
+        return found_in(places, self.secrets)
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))

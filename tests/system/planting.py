@@ -1,20 +1,14 @@
-"""Instances that carry planted identifiers, and the byte-wise search for those in files.
+"""Instances that carry planted identifiers; what searches for those is `tests.system.searching`.
 
-`Mint` makes many distinct instances fast: one encoded template per kind, in which a number of nine digits is replaced.
+Many distinct instances are made fast: one encoded template per kind, in which a number of nine digits is replaced.
 """
 
 from __future__ import annotations
 
-import base64
-import codecs
-import contextlib
 import io
 import itertools
-import urllib.parse
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import cache
 
 from pydicom import dcmread, dcmwrite
 from pydicom.data import get_testdata_file
@@ -22,11 +16,12 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, SurfaceScanMeshStorage
 
-#: every planted value holds one of these
-MARKERS = ("Zqxplant", "ZQXIDENT1", "1.2.826.0.1.3680043.10.1511.", "曖昧模糊", "born 1947")
+from tests.system.searching import MARKERS as MARKERS
+from tests.system.searching import forms as forms
+from tests.system.searching import found_in as found_in
+
 _ROOT = MARKERS[2]
 _NUMBER = "987654321"
-_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "iso2022_jp", "shift_jis", "euc_jp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,42 +78,3 @@ _NUMBERS = itertools.count(5_000_000)
 def fresh(kind: str = "plain") -> Planted:
     """An instance that nobody has seen yet."""
     return planted(next(_NUMBERS), kind)
-
-
-def _base64_runs(raw: bytes) -> Iterator[bytes]:
-    """What stands in base64 of any text that holds ``raw``, for the three ways it can lie."""
-    for shift in range(3):  # bytes before it; characters that also depend on what stands around are left out
-        first, last = -(-8 * shift // 6), 8 * (shift + len(raw)) // 6
-        yield base64.b64encode(b"\0" * shift + raw)[first:last]
-
-
-@lru_cache(maxsize=4096)
-def forms(secret: str) -> frozenset[bytes]:
-    """The bytes, in lower case, by which ``secret`` could stand in a file: character sets, hex, base64, escapes."""
-    raws: set[bytes] = set()
-    for encoding in _ENCODINGS:
-        with contextlib.suppress(UnicodeEncodeError):
-            raws.add(codecs.encode(secret, encoding))
-    utf8 = secret.encode()
-    coded = {utf8.hex().encode(), urllib.parse.quote(secret).encode(), secret.encode("unicode_escape")}
-    coded |= {run for run in _base64_runs(utf8) if len(run) >= 8}
-    return frozenset(form.lower() for form in raws | coded)
-
-
-def files_below(place: Path) -> list[Path]:
-    """Regular files at or below ``place``."""
-    if place.is_file():
-        return [place]
-    return [path for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
-
-
-def found_in(place: Path, secrets: Iterable[str]) -> list[str]:
-    """``path: secret`` for each file at or below ``place`` whose name or content holds a form of a secret."""
-    sought = {form: secret for secret in secrets for form in forms(secret)}
-    hits = []
-    for path in files_below(place) if sought else ():
-        name = str(path.relative_to(place)) if path != place else ""
-        for where, content in (("name", name.encode()), ("content", path.read_bytes())):
-            lower = content.lower()
-            hits += [f"{path}: {secret!r} in its {where}" for form, secret in sought.items() if form in lower]
-    return hits

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.system import remains
+
 _BOUNDARY = b"system-test-boundary"
 PATH = "/dicomweb/research/studies"
 CONTENT_TYPE = f'multipart/related; type="application/dicom"; boundary={_BOUNDARY.decode()}'
@@ -42,7 +44,9 @@ def post(
         headers = {"Content-Type": content_type, "Accept": "application/dicom+json"}
         connection.request("POST", path, body=body, headers=headers)
         answer = connection.getresponse()
-        return _parsed(answer.status, answer.read())
+        stored = _parsed(answer.status, answer.read())
+        remains.keep(stored.body, clinical=True)
+        return stored
     finally:
         connection.close()
 

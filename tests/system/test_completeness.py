@@ -19,7 +19,7 @@ MISHAPS = int(os.environ.get("VEIL_MISHAPS", "4"))
 SEED = int(os.environ.get("VEIL_SEED", "20261121"))
 
 
-@pytest.mark.timeout(240 + 20 * MISHAPS)
+@pytest.mark.timeout(300 + 40 * MISHAPS)
 def test_each_instance_that_arrived_has_one_end(make_site: Callable[..., Site]) -> None:
     with faulty_pacs() as pacs:
         destination = {"type": "dicomweb", "url": f"http://127.0.0.1:{pacs.port}"}

@@ -28,6 +28,13 @@ NAME = "Zqxplant^Doe"
         base64.b64encode(b"x" + NAME.encode()),
         base64.b64encode(b"xy" + NAME.encode() + b"z"),
         NAME.encode().hex().encode(),
+        NAME.encode().hex().upper().encode(),
+        NAME.encode("latin-1").ljust(64),
+        b"%5A%71%78%70%6C%61%6E%74%5e",
+        "曖昧模糊".encode("ascii", "xmlcharrefreplace"),
+        "曖昧模糊".encode().decode("latin-1").encode(),
+        b"Z\0q\0X\0P\0l\0A\0N\0t\0",
+        b"\n" + NAME.encode() + b"\n",
         planted(7).part10,
     ],
 )
@@ -40,6 +47,12 @@ def test_each_form_is_found(tmp_path: Path, content: bytes) -> None:
 def test_a_file_name_is_searched_too(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.dcm").touch()
     assert found_in(tmp_path, MARKERS)
+
+
+def test_the_same_file_is_said_once_for_each_secret(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(planted(7).part10)
+    hits = found_in([tmp_path, tmp_path / "gone"], MARKERS)
+    assert [hit.partition(": ")[2] for hit in hits] == [f"{marker!r} in its content" for marker in sorted(MARKERS)]
 
 
 def test_innocent_bytes_are_not_found(tmp_path: Path) -> None:
