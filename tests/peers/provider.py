@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import secrets
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ class Provider:
         self._key = rsa.generate_private_key(65537, 2048)
         #: code → the query of the request that it was given for
         self.codes: dict[str, dict[str, str]] = {}
+        #: all that nobody but the two ends of a sign-in may keep
+        self.given: set[str] = set()
 
     def token(self, audience: str, **claims: Any) -> str:
         """Signed, good for ten minutes."""
@@ -56,8 +59,9 @@ class Provider:
     def authorized(self, query: dict[str, str]) -> str:
         """Where the browser goes after it has signed in."""
         assert query["code_challenge_method"] == "S256"
-        code = f"code{len(self.codes)}"
+        code = secrets.token_urlsafe(24)
         self.codes[code] = query
+        self.given |= {code, query["state"], query["code_challenge"]}
         return f"{query['redirect_uri']}?{urllib.parse.urlencode({'code': code, 'state': query['state']})}"
 
     def exchanged(self, form: dict[str, str]) -> dict[str, Any]:
@@ -66,12 +70,10 @@ class Provider:
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
         nonce = {"nonce": asked["nonce"]} if "nonce" in asked else {}
-        return {
-            "access_token": self.token(self._audience, scope=self._scope),
-            "id_token": self.token(asked["client_id"], **nonce, **self.claims),
-            "token_type": "Bearer",
-            "expires_in": 600,
-        }
+        access = self.token(self._audience, scope=self._scope)
+        identity = self.token(asked["client_id"], **nonce, **self.claims)
+        self.given |= {access, identity, form["code_verifier"], *nonce.values()}
+        return {"access_token": access, "id_token": identity, "token_type": "Bearer", "expires_in": 600}
 
 
 @contextmanager

@@ -34,6 +34,8 @@ def walk(program: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactor
         site.start()
         yield site, web, login
         assert site.stop() == 0
+        assert len(login.given) > 10
+        site.secrets |= login.given
         assert site.exposed() == []
 
 
