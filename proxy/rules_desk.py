@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from proxy.audit.lookup import Lookup
 from proxy.audit.trail import AuditLog
@@ -25,7 +26,7 @@ def rules_parts(
     config: Config,
     audit: AuditLog,
     ruling: Ruling,
-    reload: Callable[[Peer], Awaitable[Mapping[str, str]]],
+    reload: Callable[[Peer], Coroutine[Any, Any, Mapping[str, str]]],
     devices: Devices,
     preview: Preview,
 ) -> list[Part]:

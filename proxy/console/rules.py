@@ -6,10 +6,11 @@ files that others write; nothing is edited in a browser.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -42,7 +43,7 @@ class Rulebook:
 
     rules: EffectiveRules
     history: Past
-    reload: Callable[[Peer], Awaitable[Mapping[str, str]]]
+    reload: Callable[[Peer], Coroutine[Any, Any, Mapping[str, str]]]
 
 
 class RulesPages:
@@ -82,8 +83,10 @@ class RulesPages:
 
     async def _reload(self, visit: Visit) -> web.StreamResponse:
         visit.must(Verb.ADMIN, EVERY)
+        # whoever leaves the page does not break off what has begun
+        reloading = asyncio.ensure_future(self._book.reload(visit.peer))
         try:
-            await self._book.reload(visit.peer)
+            await asyncio.shield(reloading)
         except ConfigError as error:
             return await self._list(visit, problem=str(error))
         return visit.go("/rules?taken")
