@@ -182,6 +182,21 @@ def test_who_leaves_the_page_leaves_nothing_in_it(walk: Walk) -> None:
     walk.web.failed.clear()
 
 
+@pytest.mark.parametrize("scripts", [False, True])
+def test_a_browser_that_cannot_sign_is_told_so(walk: Walk, scripts: bool) -> None:
+    """Without scripts, or where WebCrypto is not to be had because the page came over plain HTTP from elsewhere."""
+    assert walk.page.context.browser is not None
+    context = walk.page.context.browser.new_context(java_script_enabled=scripts)
+    context.add_init_script("Object.defineProperty(window, 'isSecureContext', { value: false })")
+    other = Browser(context.new_page())
+    sign_in(walk.site, other, "anna")
+    visit(walk.site, other, "/reidentify")
+    other.page.get_by_text("This browser cannot sign here").wait_for()
+    assert other.page.get_by_text("veil reidentify request").is_visible()
+    assert not other.page.get_by_role("button", name="Sign and ask").is_visible()
+    context.close()
+
+
 def test_an_operator_has_no_business_here(walk: Walk) -> None:
     sign_in(walk.site, walk.web, "otto")
     walk.page.get_by_role("heading", name="Overview").wait_for()

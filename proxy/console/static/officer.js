@@ -1,6 +1,6 @@
 /**
- * What an officer does with a key: sign, verify, open a share, seal it anew, put two together. As `veil reidentify` does it,
- * byte for byte (proxy/store/officers.py, shares.py, identities.py). No page, no network.
+ * What an officer does with a key: sign, verify, open a share, seal it anew, put two together. As `veil reidentify`
+ * does it, byte for byte (proxy/store/officers.py, shares.py, identities.py). No page, no network.
  */
 
 import { canonical, concat, fromDer, hex, toDer, unhex, utf8 } from "./officer_bytes.js";

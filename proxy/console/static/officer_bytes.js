@@ -1,4 +1,4 @@
-/** Bytes, hexadecimal, canonical JSON and DER: what statements and keys are written in. No keys, no page, no network. */
+/** Bytes, hexadecimal, canonical JSON and DER: what statements and keys are written in. No page, no network. */
 
 export const utf8 = (text) => new TextEncoder().encode(text);
 

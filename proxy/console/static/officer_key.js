@@ -16,7 +16,8 @@ const PBKDF2 = "2a864886f70d01050c";
 const HMAC_SHA256 = "2a864886f70d0209";
 const AES256_CBC = "60864801650304012a";
 
-const CONVERT = "openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -in OLD.key -out NEW.key makes one that can.";
+const CONVERT =
+  "openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -in OLD.key -out NEW.key makes one that can.";
 
 /** Whether the key in `text` needs a passphrase. */
 export const encrypted = (text) => pem(text, "ENCRYPTED PRIVATE KEY") !== null;

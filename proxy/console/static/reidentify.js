@@ -1,6 +1,6 @@
 /**
- * The pages of re-identification: signs and opens on the officer's own machine. What goes to Veil is a statement and its
- * signature; key, passphrase and value stay in this page, and the value not for long.
+ * The pages of re-identification: signs and opens on the officer's own machine. What goes to Veil is a statement and
+ * its signature; key, passphrase and value stay in this page, and the value not for long.
  */
 
 import { canonical, hex, unhex } from "./officer_bytes.js";
@@ -51,9 +51,9 @@ async function send(step, key, project, members) {
 }
 
 async function request(form, key) {
-  const said = { pseudonyms: [typed(form, "pseudonym")], purpose: typed(form, "purpose"), ticket: typed(form, "ticket") };
+  const why = { purpose: typed(form, "purpose"), ticket: typed(form, "ticket"), hours: Number(typed(form, "hours")) };
   const nonce = hex(crypto.getRandomValues(new Uint8Array(16)));
-  const members = { ...said, hours: Number(typed(form, "hours")), nonce };
+  const members = { ...why, pseudonyms: [typed(form, "pseudonym")], nonce };
   location.assign(`${at}/reidentify/${await send("request", key, typed(form, "project"), members)}`);
 }
 
