@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from tests.system import remains
 from tests.system.harness import REPOSITORY, Site
 from tests.system.planting import fresh
 from tests.system.stow import CONTENT_TYPE, PATH, multipart
@@ -33,7 +34,9 @@ def ask(site: Site, method: str, path: str, token: str = "", body: bytes = b"") 
     try:
         connection.request(method, path, body=body, headers=headers)
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        status, said = answer.status, answer.read()
+        remains.keep(said, clinical=method == "POST")
+        return status, said
     finally:
         connection.close()
 

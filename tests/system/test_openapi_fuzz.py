@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 
 from proxy.dicomweb.openapi import document
 from proxy.dicomweb.resources import RESOURCES
+from tests.system import remains
 from tests.system.harness import Site
 from tests.system.planting import fresh
 from tests.system.stow import stow
@@ -62,6 +63,7 @@ def schema(bounded: Site) -> Any:
 @pytest.fixture(scope="module")
 def session() -> Iterator[requests.Session]:
     with requests.Session() as made:
+        made.hooks["response"].append(lambda response, *_, **__: remains.keep(response.content))
         yield made
 
 
