@@ -131,7 +131,7 @@ class Reidentify:
             self._timely(asked)
             agreed = subject.agreed(attempt.said, message.attached)
             await self._unchanged(asked, subject, agreed, requester, officer)
-            await self._audit.record(events.approved(attempt.known))
+            await self._audit.record(events.approved(attempt.known, message))
             attached = (message.attached,) if subject is MANY else ()
             approval = message.statement, message.signature, *attached
             if not await self._requests.approve(asked.request, officer.name, *approval):
@@ -153,7 +153,7 @@ class Reidentify:
         if not await self._requests.spend(asked.request):
             raise Refused("spent")
         handed = subject.handed(asked, entries, officer.key_id)
-        await self._audit.record(events.revealed(attempt.known, handed))
+        await self._audit.record(events.revealed(attempt.known, attempt.message, handed))
         return handed
 
     async def _found(self, attempt: Attempt) -> tuple[Asked, Subject]:

@@ -12,7 +12,7 @@ from typing import Any
 from proxy.service.events import who
 from proxy.service.ports import AuditEvent, Peer
 from proxy.service.reidentify_subjects import BY_ACTION, MANY, ONE, Subject
-from proxy.service.reidentify_words import canonical, digest
+from proxy.service.reidentify_words import Message, canonical, digest
 from proxy.store.reidentifications import Asked
 
 #: step → type of the record; what comes to nothing is of one type
@@ -87,24 +87,33 @@ class Known:
 
 def asked(asked: Asked, said: Mapping[str, Any], known: Known, told: Sequence[str]) -> AuditEvent:
     """An officer asks. ``told``: the officers whom this record is for."""
-    signed = {"statement": asked.statement, "signature": asked.signature}
-    return _event("asked", known, {"hours": said["hours"], "officers": list(told), **signed})
+    more = {"hours": said["hours"], "officers": list(told)}
+    return _event("asked", known, more | _signed(asked.statement, asked.signature))
 
 
-def approved(known: Known) -> AuditEvent:
-    """A second officer approves; written before it counts."""
-    return _event("approved", known, {"approver": known.officer})
+def approved(known: Known, message: Message) -> AuditEvent:
+    """A second officer approves; written before it counts.
+
+    What was signed for one patient holds a share, which the requester is to have only when she reads.
+    """
+    signed = _signed(message.statement, message.signature) if known.subject is MANY else {}
+    return _event("approved", known, {"approver": known.officer, **signed})
 
 
-def revealed(known: Known, handed: Mapping[str, Any]) -> AuditEvent:
+def revealed(known: Known, message: Message, handed: Mapping[str, Any]) -> AuditEvent:
     """What only the requester can open is about to be handed to her; of a file its SHA-256."""
-    many = known.subject is MANY
-    return _event("handed", known, {"sha256": digest(canonical(handed))} if many else {})
+    file = {"sha256": digest(canonical(handed))} if known.subject is MANY else {}
+    return _event("handed", known, file | _signed(message.statement, message.signature))
 
 
 def refused(action: str, why: str, known: Known) -> AuditEvent:
     """An attempt that came to nothing."""
     return _event("refused", known, {"action": action}, why)
+
+
+def _signed(statement: str, signature: str) -> dict[str, str]:
+    """So that the signature can be checked years later."""
+    return {"statement": statement, "signature": signature}
 
 
 def _event(step: str, known: Known, more: Mapping[str, Any], why: str = "") -> AuditEvent:

@@ -41,7 +41,9 @@ async def test_two_officers_read_one_patient_and_all_of_it_is_on_record(site: Si
     asked, approved, revealed = site.trail.events
     assert [officer_in(event) for event in site.trail.events] == ["anna", "ben", "anna"]
     assert asked.object["officers"] == ["anna", "ben", "cleo"]
-    assert ANNA.officer.signed(asked.object["statement"], asked.object["signature"])
+    for event in (asked, revealed):
+        assert ANNA.officer.signed(event.object["statement"], event.object["signature"])
+    assert "share" not in repr(approved)  # it is the requester's, and only when she reads
     for event in (asked, approved, revealed):
         assert (event.object["patient_id"], event.object["ticket"], event.object["request"]) == (P1, "INC-17", request)
     assert revealed.object["approver"] == "ben"

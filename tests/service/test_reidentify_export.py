@@ -71,6 +71,8 @@ async def test_two_officers_make_a_file_and_each_step_is_recorded_once_with_numb
         assert event.object["list"] == digest(told["request"]["list"])
         assert P1 not in repr(event)
     assert site.trail.events[-1].object["sha256"] == digest(canonical(told))
+    for event, who in zip(site.trail.events, (ANNA, BEN, ANNA), strict=True):
+        assert who.officer.signed(event.object["statement"], event.object["signature"])
     assert PLANTED not in repr(site.trail.events) + json.dumps(told)
 
 
@@ -113,7 +115,7 @@ async def test_a_list_goes_no_other_way(site: Site) -> None:
 
 async def test_a_list_is_the_one_that_was_signed(site: Site) -> None:
     message = site.exporting()
-    for attached in ("", "P2\n", f"P2\n{P1}\nZ3\n", f"{P1}\nP2\n"):
+    for attached in ("", "P2\n", f"P2\n{P1}\nZ3\n", f"{P1}\nP2\n", "A\nB\n"):
         event = await site.refused(site.take(EXPORT, replace(message, attached=attached)), "attachment")
         assert event.counts == {"patients": 2}
     for names in ((P1, "P2"), (P1, P1), ("", P1), ("P\x002", P1)):  # not sorted, twice, nobody, not printable
