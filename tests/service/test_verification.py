@@ -112,7 +112,8 @@ async def test_a_stop_does_not_wait_for_it(log: AuditLog, tmp_path: Path, monkey
             await asyncio.sleep(0.01)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    assert not found._apart._process.is_alive()
+        while found._apart._process.is_alive():  # two threads see to it
+            await asyncio.sleep(0.01)
 
 
 def at(log: AuditLog) -> list[Position]:
