@@ -49,10 +49,7 @@ class Devices:
     async def run(self, project: str, arena: Arena, claimed: Claimed) -> Verdict:
         """See `Deidentifier.run`."""
         verdict = await self._deidentifier.run(project, arena, claimed)
-        kind = kind_of(project, verdict)
-        if kind not in self._counts and len(self._counts) >= _MOST:
-            kind = kind.lumped
-        self._counts[kind] += 1
+        self._count(kind_of(project, verdict), 1)
         return verdict
 
     def start(self) -> None:
@@ -74,12 +71,18 @@ class Devices:
                 if counts:
                     await self._store.add(counts, self._clock())
             except Unavailable:
-                self._counts.update(counts)
+                for kind, instances in counts.items():
+                    self._count(kind, instances)
 
     async def of(self, project: str) -> Sequence[Seen]:
         """All of ``project``, up to now."""
         await self.write()
         return await self._store.of(project)
+
+    def _count(self, kind: Kind, instances: int) -> None:
+        if kind not in self._counts and len(self._counts) >= _MOST:
+            kind = kind.lumped
+        self._counts[kind] += instances
 
     async def _write_on(self) -> None:
         while True:
