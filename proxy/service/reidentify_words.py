@@ -21,6 +21,7 @@ STEPS = REQUEST, APPROVE, REVEAL = "request", "approve", "reveal"
 #: the same for many patients at once, whose list comes attached
 EXPORTS = EXPORT, APPROVE_EXPORT, COLLECT = "export", "approve-export", "collect"
 _MOST = 4096
+_BEYOND = 1 << 53  # no number of a statement is negative, or larger than JSON is sure to carry
 #: what may stand where a ticket is named: no blanks, so that nobody writes a sentence
 TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#-]{0,31}")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -129,6 +130,8 @@ def sealed_for(request: str, key_id: str) -> bytes:
 
 def _sound(said: Mapping[str, Any]) -> bool:
     if "purpose" in said and said["purpose"] not in PURPOSES:
+        return False
+    if any(type(value) is int and not 0 <= value < _BEYOND for value in said.values()):
         return False
     if any(not shape.fullmatch(said[name]) for name, shape in _SHAPES.items() if name in said):
         return False

@@ -17,6 +17,7 @@ from proxy.service.identifying import Drawer
 from proxy.service.reidentify_words import APPROVE, REQUEST, REVEAL, Message, Refused
 from proxy.store.crosswalk import Key
 from proxy.store.database import Database
+from proxy.store.officers import sign
 from tests.service.reidentifying import ANNA, BEN, CLEO, MALLORY, P1, PLANTED, Site, both_ways, officer_in, value
 
 
@@ -201,11 +202,19 @@ async def test_strangers_and_forged_signatures_are_refused(site: Site) -> None:
     [
         {"purpose": "curiosity"}, {"ticket": "Meier, Hans"}, {"ticket": ""}, {"hours": True}, {"hours": "4"},
         {"more": 1}, {"nonce": "1"}, {"pseudonyms": [1]}, {"pseudonyms": P1}, {"at": 1.5}, {"pseudonyms": ["x" * 5000]},
+        {"at": 10**400}, {"at": -1}, {"hours": 1 << 53}, {"pseudonyms": ["\ud800"]},
     ],
 )  # fmt: skip
 async def test_what_is_not_a_request_is_refused(site: Site, members: dict[str, Any]) -> None:
     event = await site.refused(site.take(REQUEST, site.asking(**members)), "malformed")
     assert "Meier" not in repr(event)
+
+
+async def test_a_statement_is_written_in_one_way(site: Site) -> None:
+    """Else one request would have many names, and a list would not be counted as one."""
+    said = json.loads(site.asking().statement)
+    for text in (json.dumps(said), json.dumps(dict(reversed(said.items())), separators=(",", ":"))):
+        await site.refused(site.take(REQUEST, Message(text, sign(ANNA.private, text))), "malformed")
 
 
 async def test_no_other_statement_stands_for_another(site: Site) -> None:

@@ -121,7 +121,7 @@ async def test_a_list_is_the_one_that_was_signed(site: Site) -> None:
     for names in ((P1, "P2"), (P1, P1), ("", P1), ("P\x002", P1)):  # not sorted, twice, nobody, not printable
         await site.refused(site.take(EXPORT, site.exporting(names)), "attachment")
     await site.refused(site.take(EXPORT, site.exporting(patients=1)), "attachment")
-    await site.refused(site.take(EXPORT, site.exporting(patients=-2)), "attachment")
+    await site.refused(site.take(EXPORT, site.exporting(patients=-2)), "malformed")
     assert await site.service.requests() == []
 
 
