@@ -55,7 +55,9 @@ class AuditSinks:
         signer = key.signer("veil") if key is not None else None
         self.export = AuditExport(root / "audit", lambda: log.position, signer, log)
         self.key = signer.verifier.text() if signer is not None else ""
-        self.verification = Verification(root / "audit", lambda: log.position, self.key, log, audit.verify_hours)
+        self.verification = Verification(
+            root / "audit", lambda: log.position, self.key, log, audit.verify_hours, audit.witness_notes
+        )
         self._sinks = [
             Forwarder(s.name, root / "audit", root / "audit-sinks", self.durable, _outlet(s, certificates), self._told)
             for s in audit.others

@@ -132,6 +132,7 @@ class Audit(Strict):
     segment_mib: Annotated[int, Field(ge=1, le=1024)] = 64
     retention_days: Annotated[int, Field(ge=1)] | None = None
     legal_hold: bool = False
+    witness_notes: Path | None = None
     verify_hours: Annotated[int, Field(ge=1, le=8760)] | None = 24
     alerts: list[AlertRule] = Field(default_factory=list)
 
@@ -162,8 +163,8 @@ def audit_tls(audit: Audit) -> Iterator[tuple[str, ClientTls]]:
 def audit_at(audit: Audit, base: Path) -> Audit:
     """``audit`` with its paths relative to ``base``."""
     sinks = [s if isinstance(s, str) else _placed(s, base) for s in audit.sinks]
-    key = None if audit.key_file is None else base / audit.key_file
-    return audit.model_copy(update={"sinks": sinks, "key_file": key})
+    key, notes = (None if path is None else base / path for path in (audit.key_file, audit.witness_notes))
+    return audit.model_copy(update={"sinks": sinks, "key_file": key, "witness_notes": notes})
 
 
 def _placed(sink: SyslogSink | HttpSink, base: Path) -> SyslogSink | HttpSink:

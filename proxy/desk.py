@@ -81,8 +81,9 @@ def make_console(
     parts.append(AuditPages(sinks.reading, list(projects)))
     folder, kept = config.data_dir / "audit", config.audit
     log = Log(
-        lambda: (audit.position.seq, audit.position.hash), lambda: log_state(folder), status, sinks.key,
-        kept.retention_days, kept.legal_hold, kept.verify_hours, sinks.verification, sinks.reading, sinks.export,
+        lambda: (audit.position.seq, audit.position.hash), lambda: log_state(folder, kept.witness_notes), status,
+        sinks.key, kept.retention_days, kept.legal_hold, kept.verify_hours, sinks.verification, sinks.reading,
+        sinks.export,
     )  # fmt: skip
     parts.append(IntegrityPages(log, list(projects)))
     live = AuditLive(Showing(sinks.reading), list(projects))

@@ -98,14 +98,16 @@ def _work(answer: Connection, folder: Path, anchors: tuple[Position, ...], key: 
 
 def judged(folder: Path, anchors: Sequence[Position], key: str) -> Verdict:
     """The verdict on the records up to the last of ``anchors``. OSError."""
-    end = anchors[-1].seq
+    end, passed = anchors[-1].seq, {anchor.seq for anchor in anchors}
     newest = max(map(number_of, segments(folder)), default=0)
     keys, problems = _keys(folder, end, key)
     result = verify_folder(folder, *anchors, keys=keys)
     if keys != ANY and not result.signed:  # a log that has just begun
         time.sleep(_SOON)
         result = verify_folder(folder, *anchors, keys=keys)
-    problems += [each for each in result.problems if each.seq <= end and _number(each) <= newest]
+    problems += [
+        each for each in result.problems if (each.seq <= end and _number(each) <= newest) or each.seq in passed
+    ]
     told = tuple(str(each) for each in problems[:_TOLD])
     return Verdict(min(result.records, end), result.signed, len(problems), told, keys != ANY)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from proxy.audit.chain import MAX_LINE
 from proxy.audit.checkpoints import newest_note
 from proxy.audit.follow import seq_of
+from proxy.audit.notes import BadNote, Note, read_note, split
 from proxy.audit.selection import parsed
 from proxy.audit.sink_file import segments
 
@@ -31,19 +32,34 @@ class LogState:
     segments: int
     size: int
     signed: Signed | None
+    witnessed: Signed | None = None
 
 
-def log_state(folder: Path) -> LogState:
-    """Blocking. OSError."""
+def log_state(folder: Path, witness: Path | None = None) -> LogState:
+    """``witness``: a file of checkpoints that a witness has co-signed. Blocking. OSError."""
     files = segments(folder)
     line = b""
     if files:
         with files[0].open("rb") as file:
             line = file.readline(MAX_LINE)
     note = newest_note(folder)
-    signed = None
-    if note is not None:
-        names = tuple(each.name for each in note.signatures)
-        signed = Signed(note.checkpoint.position.seq, datetime.fromisoformat(note.checkpoint.time), names)
     since = str((parsed(line) or {}).get("ts", ""))
-    return LogState(seq_of(line), since, len(files), sum(path.stat().st_size for path in files), signed)
+    return LogState(
+        seq_of(line), since, len(files), sum(path.stat().st_size for path in files), _signed(note), _last(witness)
+    )
+
+
+def _signed(note: Note | None) -> Signed | None:
+    if note is None:
+        return None
+    names = tuple(each.name for each in note.signatures)
+    return Signed(note.checkpoint.position.seq, datetime.fromisoformat(note.checkpoint.time), names)
+
+
+def _last(witness: Path | None) -> Signed | None:
+    """None where there is none, or it cannot be read; the next verification says so."""
+    try:
+        notes = list(split(witness.read_bytes())) if witness is not None else []
+        return _signed(read_note(notes[-1])) if notes else None
+    except (OSError, BadNote):
+        return None

@@ -17,6 +17,7 @@ from typing import Any
 from proxy.audit.chain import Position, stamp
 from proxy.audit.lookup import Lookup, Question
 from proxy.audit.selection import EVERYTHING, Selection, parsed
+from proxy.audit.verify import read_anchors
 from proxy.audit.verify_apart import Apart, BrokenOff, Verdict
 from proxy.audit.watch import now
 from proxy.errors import VeilError
@@ -62,12 +63,16 @@ class Verification:
         key: str,
         audit: AuditTrail,
         hours: int | None,
+        witness: Path | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """``key``: the public key, "" for none; ``hours`` between two verifications; None: only when somebody asks."""
+        """``key``: the public key, "" for none; ``hours`` between two verifications; None: only when somebody asks.
+
+        ``witness``: a file of checkpoints that a witness has co-signed, brought back from its machine.
+        """
         self._folder, self._position, self._key, self._audit = folder, position, key, audit
         self._every = None if hours is None else timedelta(hours=hours)
-        self._clock, self._apart, self._seen = clock, Apart(), Position()
+        self._witness, self._clock, self._apart, self._seen = witness, clock, Apart(), Position()
         self._asked: asyncio.Task[Verified] | None = None
         self.last: Verified | None = None
 
@@ -102,8 +107,12 @@ class Verification:
         return self._asked
 
     async def _verify(self, peer: Peer | None) -> Verified:
-        start, at = self._clock(), self._position()
-        verdict = await self._verdict([each for each in (self._seen, at) if each.seq])
+        start = self._clock()
+        witnessed = await asyncio.to_thread(self._witnessed)
+        at = self._position()  # what a witness has seen before must be there by now
+        verdict = None
+        if witnessed is not None:
+            verdict = await self._verdict([each for each in (self._seen, *witnessed, at) if each.seq])
         milliseconds = (self._clock() - start) // timedelta(milliseconds=1)
         self.last = _verified(verdict, start, at, milliseconds)
         if self.last.whole:
@@ -117,6 +126,13 @@ class Verification:
             with suppress(BrokenOff):
                 return await asyncio.to_thread(self._apart.verify, self._folder, anchors, self._key)
         return None
+
+    def _witnessed(self) -> list[Position] | None:
+        """None where they cannot be read, though there should be some."""
+        try:
+            return read_anchors(self._witness.read_bytes()) if self._witness is not None else []
+        except (OSError, ValueError):
+            return None
 
     def _before(self) -> Verified | None:
         """What the log says of the last one."""

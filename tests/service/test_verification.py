@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from proxy.audit.chain import Position
+from proxy.audit.chain import Position, stamp
 from proxy.audit.checkpoints import newest_note
-from proxy.audit.keys import AuditKey
+from proxy.audit.keys import AuditKey, witness
+from proxy.audit.notes import Checkpoint, joined
 from proxy.audit.trail import AuditLog
 from proxy.audit.verify_apart import judged
+from proxy.service.log_state import log_state
 from proxy.service.ports import AuditEvent, Peer
 from proxy.service.verification import Verification
 
@@ -75,7 +77,7 @@ async def test_a_log_that_was_changed_under_a_running_proxy_is_found_and_told(lo
         "not-whole",
         found.last.problems,
     )
-    again = Verification(tmp_path, lambda: log.position, PUBLIC, log, 24, lambda: NOW)
+    again = Verification(tmp_path, lambda: log.position, PUBLIC, log, 24, clock=lambda: NOW)
     running = asyncio.create_task(again.run())
     async with asyncio.timeout(60):
         while again.last is None:
@@ -88,7 +90,7 @@ async def test_a_log_that_was_changed_under_a_running_proxy_is_found_and_told(lo
 async def test_it_is_verified_when_it_is_time(log: AuditLog, tmp_path: Path) -> None:
     moments = iter([NOW, NOW + timedelta(hours=1)])
     found = Verification(
-        tmp_path, lambda: log.position, PUBLIC, log, 24, lambda: next(moments, NOW + timedelta(hours=2))
+        tmp_path, lambda: log.position, PUBLIC, log, 24, clock=lambda: next(moments, NOW + timedelta(hours=2))
     )
     running = asyncio.create_task(found.run())
     async with asyncio.timeout(60):
@@ -98,6 +100,29 @@ async def test_it_is_verified_when_it_is_time(log: AuditLog, tmp_path: Path) -> 
     assert records(tmp_path, "audit-verified")[0]["peer"] == {}
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"), [("so-far", ""), ("more", "not-whole"), ("another", "not-whole"), ("nothing", "unreadable")]
+)
+async def test_the_log_has_to_pass_through_what_a_witness_has_seen(
+    log: AuditLog, tmp_path: Path, seen: str, reason: str
+) -> None:
+    at, file = log.position, tmp_path / "elsewhere" / "witness.notes"
+    positions = {"so-far": at, "more": Position(at.seq + 100, "ab" * 32), "another": Position(at.seq - 3, "ab" * 32)}
+    if seen in positions:
+        note = KEY.signer("veil").sign(Checkpoint("veil.audit/veil", positions[seen], stamp(NOW)))
+        note = witness("w", bytes(32)).sign(note.checkpoint, *note.signatures, seconds=1)
+        file.parent.mkdir()
+        file.write_bytes(joined([note]))
+        witnessed = log_state(tmp_path, file).witnessed
+        assert witnessed is not None
+        assert (witnessed.seq, witnessed.names) == (positions[seen].seq, ("veil.audit/veil", "w"))
+    found = Verification(tmp_path, lambda: log.position, PUBLIC, log, None, file)
+    await asked(found)
+    assert found.last is not None
+    assert found.last.reason == reason
+    assert log_state(tmp_path, tmp_path / "none").witnessed is None
 
 
 async def test_a_stop_does_not_wait_for_it(log: AuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
