@@ -59,7 +59,7 @@ soak: $(STAMP)
 	VEIL_FAULT_SECONDS=10 $(BIN)/python -m pytest -s --timeout 7200 tests/dimse/test_faults.py
 	VEIL_FAULTS=all $(BIN)/python -m pytest --timeout 30000 tests/deid/test_faults.py
 	VEIL_TAMPERINGS=10000 $(BIN)/python -m pytest --timeout 7200 tests/audit/test_tampering.py
-	VEIL_TRIALS=1000 $(BIN)/python -m pytest -s --timeout 7200 tests/audit/test_trials.py
+	VEIL_TRIALS=1000 $(BIN)/python -m pytest -s --timeout 7200 tests/audit/test_trials.py tests/audit/test_sink_trials.py tests/peers/test_rsyslog.py
 	VEIL_MISHAPS=200 $(BIN)/python -m pytest -s --timeout 7200 tests/system/test_completeness.py
 
 mutants: $(STAMP)

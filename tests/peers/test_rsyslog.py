@@ -6,6 +6,7 @@ Stopped, killed and started again, it misses nothing, and nobody who records wai
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -28,6 +29,7 @@ from proxy.tls import tls_of
 from tests.audit.formats.records import EVENTS, NASTY
 
 pytestmark = pytest.mark.peer
+TRIALS = int(os.environ.get("VEIL_TRIALS", "4"))
 SCHEMA = etree.RelaxNG(etree.parse(Path(__file__).parents[1] / "data" / "dicom-audit-message.rng"))
 
 #: Without a queue of its own, so that what it has read is in the file
@@ -159,6 +161,29 @@ async def test_stopped_killed_and_back_it_misses_nothing(rsyslog: Rsyslog) -> No
     assert slowest < 1.0, "somebody waited for a receiver"
     again = len(found) - len(set(found))
     assert again <= 3 * log.position.seq, f"{again} records arrived again"
+
+
+@pytest.mark.timeout(90 + 5 * TRIALS)
+async def test_nobody_waits_for_rsyslog_however_often_it_stops_or_dies(rsyslog: Rsyslog) -> None:
+    log = AuditLog(rsyslog.folder / "audit", "veil")
+    await log.open()
+    sink, slowest = forwarding(rsyslog, log, 0.05), 0.0
+    for number in range(TRIALS):
+        what = (signal.SIGSTOP, signal.SIGKILL)[number % 2]
+        rsyslog.send(what)
+        for _ in range(5):
+            began = time.monotonic()
+            await log.record(AuditEvent("received", project="research"), AuditEvent("held", "failure", "research"))
+            slowest = max(slowest, time.monotonic() - began)
+        assert log.healthy
+        await asyncio.sleep(0.1 * (number % 3))
+        rsyslog.send(signal.SIGCONT) if what == signal.SIGSTOP else rsyslog.start()
+        await level(sink)
+    sink.stop(5)
+    await log.close()
+    print(f"{TRIALS} trials, {log.position.seq} records, the slowest took {slowest:.3f} s")
+    assert set(rsyslog.numbers()) == set(range(1, log.position.seq + 1))
+    assert slowest < 2.0, "somebody waited for a receiver"
 
 
 async def test_who_has_no_certificate_sends_nothing(rsyslog: Rsyslog) -> None:

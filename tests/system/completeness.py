@@ -14,7 +14,7 @@ import resource
 import signal
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -100,20 +100,22 @@ class Run:
         key = audit_key(load_config(self.site.config))
         assert key is not None
         pseudonyms = {digest: uid for uid, digests in found.released.items() for digest in digests}
-        sealed = {split(content)[1]: entry.id for entry, content in sealed_instances(self.site)}
+        sealed: dict[str, set[str]] = defaultdict(set)  # sent by either way it has other bytes, so other entries
+        for entry, content in sealed_instances(self.site):
+            sealed[split(content)[1]].add(entry.id)
         for one in load.acknowledged:
             uid = pseudonyms.get(key.conceal("research", one.sop_instance_uid))
-            found.wrong += self._unaccounted(one, uid, sealed.get(one.sop_instance_uid), found)
+            found.wrong += self._unaccounted(one, uid, sealed[one.sop_instance_uid], found)
         self._hold_against_destinations(found)
         figures = {"acknowledged": len(load.acknowledged), "sent again": again.total(), **found.verdicts}
         figures |= {"taken back": found.taken_back, "ends": found.ends.total(), "ended again": found.again}
         print(json.dumps(figures | {"rejected": len(found.rejected), "wrong": len(found.wrong)}))
         return found
 
-    def _unaccounted(self, one: Planted, uid: str | None, entry: str | None, found: Account) -> list[str]:
+    def _unaccounted(self, one: Planted, uid: str | None, entries: set[str], found: Account) -> list[str]:
         """An acknowledged instance is released and at its destinations' ends, or held and sealed."""
         if uid is None:
-            return [] if entry in found.held else [f"acknowledged and neither released nor held ({one.kind})"]
+            return [] if entries & found.held else [f"acknowledged and neither released nor held ({one.kind})"]
         return [f"{uid} has no end at {each}" for each in ("archive", "pacs") if (each, uid) not in found.ends]
 
     def _hold_against_destinations(self, found: Account) -> None:
