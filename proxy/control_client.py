@@ -81,10 +81,12 @@ class ControlClient:
         return await self._call("POST", f"/reidentify/{step}", form)
 
     @asynccontextmanager
-    async def export(self, query: MultiMapping[str]) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def export(self, query: MultiMapping[str], form: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """A bundle of audit records, as it comes; ``query`` as of ``GET /audit/events``."""
         forever = aiohttp.ClientTimeout(total=None)
-        async with self._session.post("http://veil/audit/export", params=query, timeout=forever) as answer:
+        async with self._session.post(
+            "http://veil/audit/export", params=[*query.items(), ("format", form)], timeout=forever
+        ) as answer:
             if answer.status != 200:
                 raise Unavailable(str((await answer.json()).get("error", answer.status)))
             yield answer.content.iter_any()

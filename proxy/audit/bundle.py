@@ -1,9 +1,10 @@
 """A bundle of selected records to hand out: a tar.gz that anybody checks offline with the public key of the log.
 
-In it, in this order: `records-000001.jsonl`, ... (lines of the log as they stand there), `checkpoint.note` (one signed
-checkpoint), `README.txt`, `manifest.json` (canonical JSON: who asked, for what, how far the log was, and of every file
-before it size and SHA-256) and `manifest.sig`: the log's own key over the line `FORMAT` and the manifest. A checkpoint
-begins with another line, so neither can be taken for the other. `proxy.audit.bundle_verify` reads it.
+In it, in order: `records-000001.jsonl`, ... (lines of the log as they stand there; beside each, where that was asked
+for, `rendered-000001.*`, the same in another format), `checkpoint.note` (one signed checkpoint), `README.txt`,
+`manifest.json` (canonical JSON: who asked, for what, how far the log was, size and SHA-256 of every file before it) and
+`manifest.sig`: the log's own key over the line `FORMAT` and the manifest. A checkpoint begins with another line, so
+neither can be taken for the other. `proxy.audit.bundle_verify` reads it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from typing import Any
 
 from proxy.audit.chain import Position, canonical
 from proxy.audit.follow import seq_of
+from proxy.audit.formats.batches import body
 from proxy.audit.notes import Note, Signer
 from proxy.audit.selection import Selection
 
 FORMAT = "veil.audit-export/v1"
 MANIFEST, SIGNATURE, CHECKPOINT, README = "manifest.json", "manifest.sig", "checkpoint.note", "README.txt"
-RECORDS = "records-"
+RECORDS, RENDERED = "records-", "rendered-"
+#: formats in which records can be told besides, and how their files end
+FORMS = {"cef": "cef", "fhir": "json", "ocsf": "jsonl", "otlp": "json"}
 #: of one file with records; as much is in memory at once
 _LINES, _BYTES = 5000, 4 << 20
 _EXPLAINED = b"""Records of the audit log of Veil, a de-identifying DICOM proxy.
@@ -48,6 +52,7 @@ class Asked:
     selection: Selection
     through: Position
     version: str
+    form: str = ""  # one of `FORMS`, besides the records as they stand in the log
 
     @property
     def folder(self) -> str:
@@ -83,6 +88,8 @@ def bundle(asked: Asked, lines: Iterable[bytes], newest: Callable[[], Note | Non
     for number, part in enumerate(_parts(lines), 1):
         first, last, count = first or seq_of(part[0]), seq_of(part[-1]), count + len(part)
         yield made.add(f"{RECORDS}{number:06d}.jsonl", b"".join(line + b"\n" for line in part))
+        if asked.form:
+            yield made.add(f"{RENDERED}{number:06d}.{FORMS[asked.form]}", body(asked.form, part).data)
     note = newest()
     if note is not None:
         yield made.add(CHECKPOINT, note.encode())

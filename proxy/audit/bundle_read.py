@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from proxy.audit.bundle import RECORDS
+from proxy.audit.bundle import RECORDS, RENDERED
 
 #: bytes of a file without records
 _MOST = 16 << 20
@@ -22,11 +22,11 @@ class Unreadable(ValueError):
 
 
 def small_files(path: Path) -> dict[str, bytes]:
-    """The files without records. `Unreadable`; OSError where it cannot be opened."""
+    """The files without records, in any format. `Unreadable`; OSError where it cannot be opened."""
     found: dict[str, bytes] = {}
 
     def keep(name: str, size: int, stream: IO[bytes]) -> None:
-        if not name.startswith(RECORDS):
+        if not name.startswith((RECORDS, RENDERED)):
             if name in found or size > _MOST:
                 raise Unreadable(f"{name} is there twice, or too large")
             found[name] = stream.read()

@@ -14,6 +14,7 @@ import aiohttp
 import click
 from multidict import MultiDict
 
+from proxy.audit.bundle import FORMS
 from proxy.audit.bundle_verify import Checked, verify_bundle
 from proxy.audit.verify_notes import Keys
 from proxy.commands.options import config_option
@@ -43,8 +44,9 @@ def read_keys(path: Path) -> Keys:
 @click.option("--object", multiple=True, help="with this UID, id, destination or digest")
 @click.option("--since", default="", help="from this moment on, as 2026-11-21T09:30:00Z")
 @click.option("--until", default="", help="before this moment")
+@click.option("--format", "form", type=click.Choice(sorted(FORMS)), help="the records told in this format, too")
 @config_option
-def export(file: Path, config_path: Path, since: str, until: str, **sets: tuple[str, ...]) -> None:
+def export(file: Path, config_path: Path, since: str, until: str, form: str | None, **sets: tuple[str, ...]) -> None:
     """Write a signed bundle (tar.gz) of records of the site's log into FILE, which must not exist. It is on record."""
     query = MultiDict[str]((name, value) for name in SETS for value in sets[name])
     query.update({name: value for name, value in (("since", since), ("until", until)) if value})
@@ -55,7 +57,7 @@ def export(file: Path, config_path: Path, since: str, until: str, **sets: tuple[
     part = file.with_name(file.name + ".part")
     try:
         with open(part, "xb", opener=_private) as out:
-            asyncio.run(_fetch(load_config(config_path), query, out.write))
+            asyncio.run(_fetch(load_config(config_path), query, form or "", out.write))
         os.link(part, file)  # unlike a rename it replaces nothing
     except FileExistsError as error:
         raise click.ClickException(f"{error.filename2 or error.filename} is there already") from None
@@ -90,18 +92,18 @@ def _tell(checked: Checked) -> None:
     click.echo(f"{checked.records} records; {'whole' if checked.ok else 'BROKEN'}")
 
 
-async def _fetch(config: Config, query: MultiDict[str], write: Callable[[bytes], object]) -> None:
-    async with _pieces(config, query) as pieces:
+async def _fetch(config: Config, query: MultiDict[str], form: str, write: Callable[[bytes], object]) -> None:
+    async with _pieces(config, query, form) as pieces:
         async for piece in pieces:
             write(piece)
 
 
 @asynccontextmanager
-async def _pieces(config: Config, query: MultiDict[str]) -> AsyncIterator[AsyncIterator[bytes]]:
+async def _pieces(config: Config, query: MultiDict[str], form: str) -> AsyncIterator[AsyncIterator[bytes]]:
     """From the running proxy, or from the site itself where none runs."""
     async with connect(config.data_dir) as client:
         if client is not None:
-            async with client.export(query) as pieces:
+            async with client.export(query, form) as pieces:
                 yield pieces
             return
     from proxy.app import App
@@ -109,7 +111,7 @@ async def _pieces(config: Config, query: MultiDict[str]) -> AsyncIterator[AsyncI
     app = App(config)
     await app.start(servers=False)
     try:
-        yield (await app.sinks.export.begin(question_of(query).selection, None, Peer("cli"))).pieces
+        yield (await app.sinks.export.begin(question_of(query).selection, None, Peer("cli"), form)).pieces
     finally:
         await app.stop()
 

@@ -19,7 +19,7 @@ from proxy.console.audit_words import WORDS, told
 from proxy.console.frame import Entry, Route, Visit, may
 from proxy.console.pages import HEADERS
 from proxy.console.refusal import Refusal
-from proxy.service.audit_export import AuditExport, Unsigned
+from proxy.service.audit_export import FORMS, AuditExport, Unsigned
 from proxy.service.audit_question import SETS, BadQuestion, question_of
 from proxy.service.audit_reading import AuditReading, Question
 from proxy.service.callers import EVERY, Verb
@@ -89,6 +89,7 @@ class IntegrityPages:
             "running": log.verification.running,
             "notable": [told(line) for line in page.lines],
             "everything": visible is None,
+            "forms": sorted(FORMS),
             "types": sorted(WORDS.items(), key=lambda pair: pair[1].casefold()),
             "projects": sorted(self._projects if visible is None else visible),
         }
@@ -102,9 +103,12 @@ class IntegrityPages:
         asked = MultiDict((name, visit.form[name].strip()) for name in _FIELDS if visit.form.get(name, "").strip())
         try:
             selection = question_of(asked).selection
-            begun = await self._log.export.begin(selection, visit.caller.where(Verb.AUDIT), visit.peer)
+            form = visit.form.get("format", "")
+            begun = await self._log.export.begin(selection, visit.caller.where(Verb.AUDIT), visit.peer, form)
         except BadQuestion as bad:
             raise Refusal(HTTPStatus.BAD_REQUEST, "", f"That cannot be asked: {bad}.") from None
+        except KeyError:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "", "There is no such format.") from None
         except Unsigned as error:
             raise Refusal(HTTPStatus.CONFLICT, "", f"Nothing is handed out: {error}.") from None
         response = web.StreamResponse(headers=HEADERS)

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from proxy import __version__
+from proxy.audit.bundle import FORMS as FORMS
 from proxy.audit.bundle import Asked, bundle
 from proxy.audit.chain import Position
 from proxy.audit.checkpoints import newest_note
@@ -63,8 +64,13 @@ class AuditExport:
         self._lookup = Lookup(folder, lambda: position().seq)
         self._clock, self._making = clock, 0
 
-    async def begin(self, selection: Selection, visible: Visible, peer: Peer) -> Export:
-        """A bundle of what there is now. `Unsigned`; `Unavailable`: too many at once, or it cannot be recorded."""
+    async def begin(self, selection: Selection, visible: Visible, peer: Peer, form: str = "") -> Export:
+        """A bundle of what there is now, told in ``form``, too. KeyError for one that there is not.
+
+        `Unsigned`; `Unavailable`: too many at once, or it cannot be recorded.
+        """
+        if form and form not in FORMS:
+            raise KeyError(form)
         if self._signer is None:
             raise Unsigned("audit.key_file is not set, so nothing can be signed")
         if self._making >= _MOST:
@@ -72,7 +78,7 @@ class AuditExport:
         selection, through = selection.may_see(visible), self._position()
         node = self._signer.verifier.name.removeprefix(ORIGIN)
         by = {"peer": who(peer), "behalf": for_whom(peer)}
-        asked = Asked(secrets.token_hex(8), node, self._clock(), by, selection, through, __version__)
+        asked = Asked(secrets.token_hex(8), node, self._clock(), by, selection, through, __version__, form)
         await self._audit.record(exported(asked, peer))
         return Export(f"{asked.folder}.tar.gz", self._pieces(asked, self._signer))
 

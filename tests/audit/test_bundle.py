@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from proxy.audit import bundle as made_of
-from proxy.audit.bundle import CHECKPOINT, MANIFEST, SIGNATURE, Asked, bundle, signed_text
+from proxy.audit.bundle import CHECKPOINT, FORMS, MANIFEST, SIGNATURE, Asked, bundle, signed_text
 from proxy.audit.bundle_verify import verify_bundle
 from proxy.audit.chain import Position, canonical, seal, stamp
 from proxy.audit.keys import AuditKey
@@ -42,8 +42,14 @@ def log(count: int) -> list[tuple[bytes, Position]]:
 LOG = log(40)
 
 
-def made(selection: Selection = Selection(), signer: Signer = OWN, through: int = 40, covered: int = 40) -> bytes:  # noqa: B008
-    asked = Asked("0123abcd", "veil", START, {"caller": "account:anna"}, selection, LOG[through - 1][1], "0")
+def made(
+    selection: Selection = Selection(),  # noqa: B008 - it is frozen
+    signer: Signer = OWN,
+    through: int = 40,
+    covered: int = 40,
+    form: str = "",
+) -> bytes:
+    asked = Asked("0123abcd", "veil", START, {"caller": "account:anna"}, selection, LOG[through - 1][1], "0", form)
     lines = [line for line, position in LOG if position.seq <= through and selection.test()(line)]
     note = signer.sign(Checkpoint("veil.audit/veil", LOG[covered - 1][1], stamp(START)))
     return b"".join(bundle(asked, lines, lambda: note, signer))
@@ -97,6 +103,18 @@ def test_what_was_made_verifies_and_has_what_was_meant(
     assert (checked.records, checked.manifest["records"]) == (len(expected), len(expected))
     assert checked.manifest["by"] == {"caller": "account:anna"}
     assert {name.partition("/")[0] for name in files} == {"veil-audit-veil-0123abcd"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_records_are_told_in_another_format_beside(tmp_path: Path, form: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(made_of, "_LINES", 15)
+    files = unpacked(made(form=form))
+    rendered = [name for name in files if "/rendered-" in name]
+    assert [name.partition("/")[2] for name in rendered] == [f"rendered-{n:06d}.{FORMS[form]}" for n in (1, 2, 3)]
+    assert LOG[39][1].hash in files[rendered[2]].decode() or form != "fhir"
+    assert found(tmp_path, packed(files)) == []
+    files[rendered[1]] = files[rendered[1]].replace(b"2", b"3", 1)
+    assert "not the one that was signed" in found(tmp_path, packed(files))[0]
 
 
 def of(files: Files, end: str) -> str:

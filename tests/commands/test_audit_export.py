@@ -20,7 +20,12 @@ def pubkey(tmp_path: Path, site: Path, run_veil: Veil) -> Path:
 
 def test_a_bundle_of_a_site_at_rest_verifies_and_is_on_record(site: Path, pubkey: Path, run_veil: Veil) -> None:
     out = site.parent / "out.tar.gz"
-    assert run_veil("audit", "export", out, "--type", "started", "--outcome", "success", "-c", site).status == 0
+    assert (
+        run_veil(
+            "audit", "export", out, "--type", "started", "--outcome", "success", "--format", "cef", "-c", site
+        ).status
+        == 0
+    )
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert not out.with_name("out.tar.gz.part").exists()
     said = run_veil("audit", "verify-export", out, "--pubkey", pubkey)

@@ -147,12 +147,20 @@ async def test_an_export_holds_what_was_asked_for_and_may_be_seen(
         await person.sign_in("officer")
         await person.get("/integrity")
         headers = {"Origin": person.root}
-        data = {"token": person.token, "type": "held", "project": "", "since": "2026-01-01T00:00", "until": ""}
+        data = {
+            "token": person.token,
+            "type": "held",
+            "project": "",
+            "format": "fhir",
+            "since": "2026-01-01T00:00",
+            "until": "",
+        }
         async with person.http.post(f"{person.root}/console/audit/export", data=data, headers=headers) as answer:
             assert answer.status == 200
             assert answer.headers["Content-Disposition"].endswith('.tar.gz"')
             (tmp_path / "x").write_bytes(await answer.read())
         assert (await person.post("/audit/export", since="yesterday"))[0] == 400
+        assert (await person.post("/audit/export", format="../x"))[0] == 400
         assert (await person.post("/audit/export", token="0" * 64))[0] == 403
         assert (await person.post("/audit/export", origin="https://evil.example"))[0] == 403
     checked = verify_bundle(tmp_path / "x", Keys.read(KEY))

@@ -101,7 +101,7 @@ def test_an_officer_takes_records_away_and_they_can_be_checked(seen: tuple[Site,
     said = site.veil("audit", "verify-export", str(bundle), "--pubkey", str(key), check=True).stdout
     assert "12 records; whole" in said
     assert "user:anna" in said
-    asked = ("--type", "received", "--project", "research", "-c", str(site.config))
+    asked = ("--type", "received", "--format", "fhir", "--project", "research", "-c", str(site.config))
     site.veil("audit", "export", str(tmp_path / "cli.tar.gz"), *asked, check=True)
     told = site.veil("audit", "verify-export", str(tmp_path / "cli.tar.gz"), "--pubkey", str(key), check=True).stdout
     assert "records; whole" in told
