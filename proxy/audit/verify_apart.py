@@ -109,7 +109,7 @@ def judged(folder: Path, anchors: Sequence[Position], key: str) -> Verdict:
         each for each in result.problems if (each.seq <= end and _number(each) <= newest) or each.seq in passed
     ]
     told = tuple(str(each) for each in problems[:_TOLD])
-    return Verdict(min(result.records, end), result.signed, len(problems), told, keys != ANY)
+    return Verdict(min(result.records, end), min(result.signed, end), len(problems), told, keys != ANY)
 
 
 def _number(problem: Problem) -> int:
