@@ -48,7 +48,7 @@ async def test_tokens_that_the_provider_has_not_signed(algorithm: str) -> None:
     assert reason == ("bad-signature" if algorithm == "RS256" else "bad-algorithm")
 
 
-@pytest.mark.parametrize("auth_time", [None, 0, "now", True, time.time() - 3600])
+@pytest.mark.parametrize("auth_time", [None, 0, "now", True, pytest.param(time.time() - 3600, id="an hour ago")])
 async def test_who_was_signed_in_before_shows_again_who_he_is(auth_time: Any) -> None:
     place = Place(always_ask=True)
     place.login.changes = {"auth_time": auth_time}
