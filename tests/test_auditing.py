@@ -42,10 +42,10 @@ async def test_the_records_of_a_run_arrive_and_the_next_run_goes_on(tmp_path: Pa
             app = App(config)
             await app.start(servers=False)
             async with asyncio.timeout(10):
-                while (await asyncio.to_thread(app.sinks.status))["http"]["lag_records"]:
+                while (await asyncio.to_thread(app.stores.sinks.status))["http"]["lag_records"]:
                     await asyncio.sleep(0.05)
             await app.stop()
-        assert got == list(range(1, app.audit.position.seq + 1))  # the record of the stop, too
+        assert got == list(range(1, app.stores.audit.position.seq + 1))  # the record of the stop, too
         assert asked == {"Bearer sesame"}
 
 
@@ -53,9 +53,9 @@ async def test_a_receiver_that_is_away_is_recorded_and_stops_nothing(tmp_path: P
     app = App(site(tmp_path / "site", f"http://127.0.0.1:{free_port()}/audit"))
     await app.start(servers=False)
     async with asyncio.timeout(10):
-        while app.sinks.status()["http"]["state"] != "down":
+        while app.stores.sinks.status()["http"]["state"] != "down":
             await asyncio.sleep(0.05)
-    assert app.sinks.status()["http"]["last_error"] == "connection"
+    assert app.stores.sinks.status()["http"]["last_error"] == "connection"
     await app.stop()
     text = (tmp_path / "site" / "data" / "audit" / "audit-000001.jsonl").read_text()
     records = [json.loads(line) for line in text.splitlines()]

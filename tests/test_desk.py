@@ -14,7 +14,7 @@ from proxy.auditing import AuditSinks
 from proxy.certificates import Certificates
 from proxy.commands.init import write_site
 from proxy.config import Config, load_config
-from proxy.desk import make_console
+from proxy.desk import Standing, make_console
 from proxy.dicomweb.server import DicomwebServer
 from proxy.errors import ConfigError
 from proxy.store.accounts import FILE
@@ -42,9 +42,10 @@ def site(folder: Path, console: str, tokens: bool) -> Config:
 
 
 def console(config: Config, audit: Any) -> Any:
-    sinks = AuditSinks(config, audit, Certificates({}, audit))
-    absent: Any = Mock(drawers={})
-    return make_console(config, audit, nothing, absent, sinks, (), absent, absent, absent, absent, absent)
+    stores: Any = Mock(audit=audit, sinks=AuditSinks(config, audit, Certificates({}, audit)))
+    stores.ruling.specs, works = {}, Mock()
+    works.officers.drawers = {}
+    return make_console(config, Standing(stores, works, nothing, nothing))
 
 
 async def nothing() -> Any:

@@ -68,6 +68,8 @@ TOP = {
     "notebook",
     "operating",
     "querying",
+    "stores",
+    "works",
     "rules_desk",
     "ruling",
     "__init__",

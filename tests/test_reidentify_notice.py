@@ -66,12 +66,12 @@ async def test_a_webhook_gets_each_step_and_the_alert(tmp_path: Path) -> None:
         app = App(site(tmp_path / "site", f"http://127.0.0.1:{port}/veil"))
         await app.start(servers=False)
         officers = [person(name).officer for name in ("anna", "ben")]
-        await Identities(app.database).put(Key("research", 1, "patient", "P1"), ("", "original"), officers)
+        await Identities(app.stores.database).put(Key("research", 1, "patient", "P1"), ("", "original"), officers)
         async with asyncio.timeout(60):
-            await app.officers.take(REQUEST, asking("P1"))
+            await app.works.officers.take(REQUEST, asking("P1"))
             while not any(record["reason"] == ALERT for record in got):  # three refusals are enough, once it watches
                 with contextlib.suppress(Refused):
-                    await app.officers.take(REQUEST, asking("nobody"))
+                    await app.works.officers.take(REQUEST, asking("nobody"))
                 await asyncio.sleep(0.1)
         await app.stop()
     types = [record["type"] for record in got]

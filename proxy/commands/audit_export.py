@@ -111,7 +111,7 @@ async def _pieces(config: Config, query: MultiDict[str], form: str) -> AsyncIter
     app = App(config)
     await app.start(servers=False)
     try:
-        yield (await app.sinks.export.begin(question_of(query).selection, None, Peer("cli"), form)).pieces
+        yield (await app.stores.sinks.export.begin(question_of(query).selection, None, Peer("cli"), form)).pieces
     finally:
         await app.stop()
 

@@ -147,7 +147,7 @@ async def send(app: App, sent: Sequence[Sent], console: Console) -> set[str]:
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("delivered", total=len(sent))
         for _ in range(600):
-            counts = (await app.queue.counts()).get("archive", {})
+            counts = (await app.works.queue.counts()).get("archive", {})
             progress.update(bar, completed=counts.get("delivered", 0))
             done = all(c.returncode is not None for c in clients)
             if done and not counts.get("waiting", 0) + counts.get("in_flight", 0):
@@ -169,6 +169,6 @@ async def arrivals(app: App, sent: Sequence[Sent]) -> set[str]:
     found: set[str] = set()
     for s in sent:
         pseudonym = app.policies["research"].pseudonyms().uid(s.sop_instance_uid)
-        if await app.archive.search("research", "instance", {"SOPInstanceUID": pseudonym}, (), 1, 0):
+        if await app.stores.archive.search("research", "instance", {"SOPInstanceUID": pseudonym}, (), 1, 0):
             found.add(s.sop_instance_uid)
     return found

@@ -48,7 +48,7 @@ class Running:
     def receive(self, data: bytes) -> str:
         with Arena(1 << 24) as arena:
             arena.write(data)
-            outcome = self.wait(self.app.ingest.receive("research", arena, Claimed(), Peer("dimse")))
+            outcome = self.wait(self.app.works.ingest.receive("research", arena, Claimed(), Peer("dimse")))
         assert outcome.stored, outcome.reason
         return str(outcome.report.patient_id)
 

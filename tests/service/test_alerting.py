@@ -27,10 +27,10 @@ async def test_an_alert_is_recorded_with_what_it_is_about(tmp_path: Path) -> Non
     app = App(load_config(path))
     await app.start(servers=False)
     peer = {"transport": "dicomweb", "address": "192.0.2.7"}
-    before = app.audit.position.seq
+    before = app.stores.audit.position.seq
     async with asyncio.timeout(10):
-        while app.audit.position.seq <= before + 3:  # three are enough, once it watches
-            await app.audit.record(*[AuditEvent("denied", "failure", peer=peer)] * 3)
+        while app.stores.audit.position.seq <= before + 3:  # three are enough, once it watches
+            await app.stores.audit.record(*[AuditEvent("denied", "failure", peer=peer)] * 3)
             await asyncio.sleep(0.5)
     lines = (tmp_path / "site" / "data" / "audit" / "audit-000001.jsonl").read_text().splitlines()
     await app.stop()
@@ -47,9 +47,9 @@ async def test_that_nothing_comes_is_recorded_though_nothing_comes(tmp_path: Pat
     path.write_text(yaml.safe_dump(document))
     app = App(load_config(path))
     await app.start(servers=False)
-    before = app.audit.position.seq
+    before = app.stores.audit.position.seq
     async with asyncio.timeout(30):
-        while app.audit.position.seq == before:
+        while app.stores.audit.position.seq == before:
             await asyncio.sleep(0.05)
     await app.stop()
     lines = (tmp_path / "site" / "data" / "audit" / "audit-000001.jsonl").read_text().splitlines()
