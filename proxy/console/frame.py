@@ -75,6 +75,7 @@ class Visit:
             entry.path for entry in entries if here == entry.path or (entry.path and here.startswith(entry.path + "/"))
         ]
         frame: dict[str, Any] = {"at": self.at, "guest": self.guest.account, "token": self.token, "entries": entries}
+        frame["open"] = frozenset(entry.path for entry in entries)  # what may be linked to
         frame["here"] = max(under, key=len, default=None)
         return self.pages.page(name, status, **frame, **values)
 

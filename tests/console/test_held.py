@@ -156,6 +156,7 @@ async def test_a_detail_says_what_it_means_and_what_to_do(place: Place, person: 
     assert "blanked by a device rule" in page
     assert "12,345" in page
     assert "Purge" not in page
+    assert "/instance?of=" not in page
     await come(person, "administrator")
     assert "Purge" in (await person.get("/quarantine/aaaa"))[1]
     broken = (await person.get("/quarantine/cccc"))[1]

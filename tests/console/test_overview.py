@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from proxy.console.frame import Entry, may
+from proxy.service.callers import Verb
+
 
 async def seen(place: Any, name: str) -> str:
     async with place.open() as person:
@@ -90,3 +93,17 @@ async def test_what_a_destination_says_is_text(place: Any, monkeypatch: Any) -> 
 
 async def _given(status: Any) -> Any:
     return status
+
+
+class HeldElsewhere:
+    """A page for whoever may operate, by name only."""
+
+    entries = (Entry("/quarantine", "Held", may(Verb.OPERATE, ["research", "other"])),)
+    routes = ()
+
+
+async def test_links_go_where_somebody_may_go(place: Any) -> None:
+    place.parts = [HeldElsewhere()]
+    link = 'href="/console/quarantine">Which they are'
+    assert link in await seen(place, "operator")
+    assert link not in await seen(place, "viewer")
