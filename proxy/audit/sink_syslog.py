@@ -10,7 +10,9 @@ found out with an empty connection first. Of those, TCP must end in order, and s
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
 import socket
 import ssl
 from collections.abc import Sequence
@@ -23,6 +25,8 @@ from proxy.audit.forward import SinkDown, break_off, gently
 _CHUNK = 1 << 16
 #: how long a receiver may take for a chunk, to accept a connection, to end one
 _SECONDS = 10.0
+#: how long after the handshake a refusal may take that nothing else would tell
+_VERDICT = 1.0
 
 
 class _Syslog:
@@ -98,7 +102,9 @@ class SyslogTls(_Syslog):
 
     def _connected(self) -> socket.socket:
         if self._answers is None:
-            self._answers = _ended(self._opened())
+            first = self._opened()
+            _accepted(first)
+            self._answers = _ended(first)
             self.close()
         return self._socket or self._opened()
 
@@ -114,6 +120,19 @@ class SyslogTls(_Syslog):
         self._socket = made  # before the handshake, so that this can be broken off
         made.do_handshake()
         return made
+
+
+def _accepted(connection: socket.socket) -> None:
+    """OSError where the receiver refuses our certificate: in TLS 1.3 its alert comes after the handshake.
+
+    To `_ended` an alert is as good as an answer. One who accepts us sends tickets in its place, or nothing.
+    """
+    patience = connection.gettimeout()
+    connection.settimeout(0)
+    select.select([connection], [], [], _VERDICT)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        connection.recv(_CHUNK)
+    connection.settimeout(patience)
 
 
 def _ended(connection: socket.socket) -> bool:
