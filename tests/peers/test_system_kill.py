@@ -31,7 +31,7 @@ def pacs(program: Callable[[str], Path], tmp_path: Path) -> Iterator[tuple[int, 
     command = [program("storescp"), "--fork", "--promiscuous", "-od", folder, port]
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until(lambda: _listens(port), 10, "storescp listens")
+        until(lambda: _listens(port), 60, "storescp listens")
         yield port, folder
     finally:
         process.terminate()

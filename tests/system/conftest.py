@@ -73,7 +73,7 @@ def able(bounded: Site) -> Iterator[Site]:
     """`bounded`; after the test it must still answer, be ready and store, by both transports, without a restart."""
     pid = bounded.pid
     yield bounded
-    until(lambda: _echoes(bounded), 5, "C-ECHO is answered")
+    until(lambda: _echoes(bounded), 30, "C-ECHO is answered")
     assert bounded.ready
     bounded.drain()
     before = bounded.archived().keys()

@@ -66,7 +66,7 @@ def test_what_is_under_way_is_pending(make_site: Any) -> None:
     site.start()
     here = fresh()
     assert stow(site.http_port, here.part10).status == 200
-    until(lambda: len(site.archived()) == 1, 20, "the archive has it")
+    until(lambda: len(site.archived()) == 1, 60, "the archive has it")
     answer = asked(site, "1.2.3", request_of(named_of(here)))
     assert (answer.status_code, answer.content) == (202, b"")
     assert int(answer.headers["Retry-After"]) > 0

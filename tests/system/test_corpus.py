@@ -94,6 +94,7 @@ def send_all(site: Site, send: Send, expected: Twin) -> Counter[str]:
     return fates
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("pixels", ["hold", "forward"])
 def test_every_file_has_a_fate(make_site: Callable[..., Site], tmp_path: Path, pixels: str) -> None:
     site = make_site("site", {"projects.research.uninspected_pixels": pixels})

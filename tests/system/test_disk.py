@@ -51,8 +51,8 @@ def test_without_an_audit_record_nothing_is_acknowledged(full: Site) -> None:
     assert full.running
 
     lift(full)
-    until(lambda: c_store(full.dimse_port, fresh().part10).status == 0, 20, "it stores again")
-    until(lambda: stow(full.http_port, fresh().part10).status == 200, 20, "it stores again")
+    until(lambda: c_store(full.dimse_port, fresh().part10).status == 0, 60, "it stores again")
+    until(lambda: stow(full.http_port, fresh().part10).status == 200, 60, "it stores again")
     full.drain()
     pseudonyms = load_policies(load_config(full.config))["research"].pseudonyms()
     assert {pseudonyms.uid(one.sop_instance_uid) for one in acknowledged} <= set(full.archived())
@@ -68,7 +68,7 @@ def test_a_held_instance_that_cannot_be_sealed_is_not_acknowledged(full: Site) -
     assert set(statuses) <= {0, 0xA700}
     assert 0xA700 in statuses
     lift(full)
-    until(lambda: c_store(full.dimse_port, fresh("held").part10).status == 0, 20, "it seals again")
+    until(lambda: c_store(full.dimse_port, fresh("held").part10).status == 0, 60, "it seals again")
     lines = [line for path in (full.data / "audit").glob("*.jsonl") for line in path.read_text().splitlines()]
     entries = {json.loads(line)["object"]["id"] for line in lines if json.loads(line)["type"] == "held"}
     assert len(full.held()) >= statuses.count(0) + 1

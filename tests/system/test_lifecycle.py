@@ -57,7 +57,7 @@ def test_a_c_store_under_way_is_finished(site: Site) -> None:
     modality.socket.sendall(b"".join(rest))
     assert modality.answer().status == 0
     modality.socket.close()
-    until(lambda: not site.running, 20, "the end")
+    until(lambda: not site.running, 60, "the end")
     assert site.stop() == 0
     assert audited(site)[-1] == "stopped"
     if not site.archived():  # released and durable, but not yet sent on: the next start does
@@ -80,7 +80,7 @@ def test_a_stow_request_under_way_is_finished(site: Site) -> None:
         answer.begin()
         assert answer.status == 200
         answer.read()
-    until(lambda: not site.running, 20, "the end")
+    until(lambda: not site.running, 60, "the end")
     assert site.stop() == 0
     site.start()
     site.drain()
@@ -145,7 +145,8 @@ def test_workers_that_die_cost_no_acknowledged_instance(make_site: Make) -> None
         if workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(chance.choice(workers), signal.SIGKILL)
-    until(lambda: site.ready, 20, "ready again")
+    until(lambda: site.ready, 60, "ready again")
+    until(lambda: len(site.archived()) > 10, 60, "some have arrived, however slow the machine")
     load.stop()
     site.drain()
     assert load.surprises == []
@@ -154,7 +155,6 @@ def test_workers_that_die_cost_no_acknowledged_instance(make_site: Make) -> None
     there = site.archived()
     lost = [one for one in load.acknowledged if pseudonyms.uid(one.sop_instance_uid) not in there]
     assert {one.sop_instance_uid for one in lost} <= sealed
-    assert len(there) > 10
     reasons = {entry["reason"] for entry in site.held()}
     assert reasons <= {"worker-crashed", "pixels-uninspected"}
     assert site.stop() == 0
@@ -190,5 +190,5 @@ def test_an_unreachable_destination_keeps_rows_and_readiness(unreachable: tuple[
     pacs = make_site("pacs", {"dimse.port": port, "projects.research.ae_titles": ["PACS"]}, key="b")
     pacs.start()
     site.drain(90)
-    until(lambda: len(pacs.archived()) == 4, 20, "all four have arrived")
+    until(lambda: len(pacs.archived()) == 4, 60, "all four have arrived")
     assert site.queue()["delivered"] == 4

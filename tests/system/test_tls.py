@@ -122,6 +122,6 @@ def renewed(site: Site, certs: Path, following: Path) -> None:
     for name in ("server.pem", "ca.pem"):
         shutil.copy(following / name, certs / name)
     os.kill(site.pid, signal.SIGHUP)
-    until(lambda: bool(records(site, "certificates-reloaded")), 20, "the new certificates are in force")
+    until(lambda: bool(records(site, "certificates-reloaded")), 60, "the new certificates are in force")
     assert store(site, context(following, "modality")) == "stored"
     assert get(site, "/readyz", context(following, "viewer")) == 200

@@ -75,7 +75,7 @@ KINDS = {
     "released": Kind("110103", "C", "", SOURCE, APPLICATION, "7", (6005, 6)),
     "held": _KEPT,
     "quarantine": _KEPT,
-    "rules-tried": Kind("110100", "E", "", "", APPLICATION, "11", (6005, 1)),
+    "rules-tried": Kind("110103", "R", "", "", APPLICATION, "11", (6005, 1)),
     "quarantine-viewed": Kind("110103", "R", "", "", APPLICATION, "11", (6005, 1)),
     "replayed": Kind("110103", "R", "", "", APPLICATION, "6", (6005, 1)),
     "purged": Kind("110105", "D", "", "", APPLICATION, "15", (6005, 7)),
