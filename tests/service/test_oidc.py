@@ -80,8 +80,8 @@ async def test_every_algorithm(callers: OidcCallers, kid: str, name: str) -> Non
     ("changes", "reason"),
     [
         ({"exp": time.time() - 61}, "expired-token"),
-        ({"nbf": time.time() + 600}, "token-not-yet-valid"),
-        ({"iat": time.time() + 600}, "token-not-yet-valid"),
+        ({"nbf": time.time() + 86_400}, "token-not-yet-valid"),
+        ({"iat": time.time() + 86_400}, "token-not-yet-valid"),
         ({"aud": "others"}, "wrong-audience"),
         ({"aud": ["others"]}, "wrong-audience"),
         ({"aud": None}, "missing-claim"),
