@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,7 @@ import pytest
 from aiohttp import web
 from argon2 import PasswordHasher
 
+from proxy.audit.trail import AuditLog
 from proxy.console.application import Console
 from proxy.console.door import Door
 from proxy.console.frame import Part
@@ -142,3 +144,12 @@ class Person:
 @pytest.fixture
 def place() -> Place:
     return Place()
+
+
+@pytest.fixture
+async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
+    """A real one, in ``tmp_path / "log"``."""
+    log = AuditLog(tmp_path / "log", "veil")
+    await log.open()
+    yield log
+    await log.close()

@@ -28,14 +28,6 @@ PROJECTS = ["research", "other"]
 
 
 @pytest.fixture
-async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
-    log = AuditLog(tmp_path / "log", "veil")
-    await log.open()
-    yield log
-    await log.close()
-
-
-@pytest.fixture
 async def watched(place: Place, log: AuditLog, tmp_path: Path) -> AsyncIterator[Watched]:
     stream = LiveStream(tmp_path / "log", lambda: log.position.seq)
     reading = AuditReading(Lookup(tmp_path / "log", lambda: log.position.seq), stream, log)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
 
@@ -20,14 +19,6 @@ from tests.console.conftest import Place
 
 UID = "2.25.318"
 CT = {"transport": "dimse", "calling_ae": "CT1", "address": "10.0.0.5"}
-
-
-@pytest.fixture
-async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
-    log = AuditLog(tmp_path / "log", "veil")
-    await log.open()
-    yield log
-    await log.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,6 @@ UID = "2.25.318"
 CT = {"transport": "dimse", "calling_ae": "CT1", "address": "10.0.0.5"}
 UIDS = {"study_instance_uid": "2.25.1", "series_instance_uid": "2.25.2", "sop_instance_uid": UID}
 WAITS = {"destination": "pacs", "state": "waiting", "attempts": 2, "queued_at": 0.0, "due_at": 60.0, "last_code": "A7"}
-
-
-@pytest.fixture
-async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
-    log = AuditLog(tmp_path / "log", "veil")
-    await log.open()
-    yield log
-    await log.close()
 
 
 @pytest.fixture

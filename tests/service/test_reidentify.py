@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,13 +18,6 @@ from proxy.store.crosswalk import Key
 from proxy.store.database import Database
 from proxy.store.officers import sign
 from tests.service.reidentifying import ANNA, BEN, CLEO, MALLORY, P1, PLANTED, Site, both_ways, officer_in, value
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "veil.db")
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture(params=["here", "over HTTP"])

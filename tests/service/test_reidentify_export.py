@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,13 +27,6 @@ from proxy.service.reidentify_words import (
 from proxy.store.crosswalk import Key
 from proxy.store.database import Database
 from tests.service.reidentifying import ANNA, BEN, CLEO, P1, PLANTED, Site, both_ways
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "veil.db")
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture(params=["here", "over HTTP"])
