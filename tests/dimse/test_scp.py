@@ -326,7 +326,7 @@ async def test_stop_aborts_what_does_not_finish(serve: Serve, ingest: Any) -> No
     await until(lambda: ingest.at_once == 1)
     began = time.monotonic()
     await server.stop(0.2)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert "Status" not in (await sending)[0]
     await until(lambda: arenas() == 0 and connections() == 0)
 
