@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from proxy.config import Config
@@ -65,11 +66,10 @@ class Ruling:
                 await audit.record(rules_changed(peer, before, before, str(error)[:300]))
                 raise
             digests = {name: policy.digest for name, policy in policies.items()}
-            try:
+            async with AsyncExitStack() as undo:
+                undo.push_async_callback(pool.close)
                 await audit.record(rules_changed(peer, before, digests))
-            except BaseException:
-                await pool.close()
-                raise
+                undo.pop_all()  # on record: from here on these are the rules
             self.tables, self.specs, self.policies = tables, specs, policies
             took(policies)
             await judge.replace(pool)

@@ -9,6 +9,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -68,12 +69,10 @@ def collect(request_name: str, name: str, key_path: Path, out: Path, folder: Pat
     said = read(EXPORT, officers.one(folder, request_name)["statement"])
     private = officers.private_key(key_path)
     message = officers.signed(private, COLLECT, project=said["project"], by=name, request=request_name)
-    with _new(out) as file:  # before it is used up
-        try:
-            text = canonical(officers.ask(folder, lambda client: client.reidentify(COLLECT, message)))
-        except BaseException:
-            out.unlink()
-            raise
+    with _new(out) as file, ExitStack() as undo:  # before it is used up
+        undo.callback(out.unlink)
+        text = canonical(officers.ask(folder, lambda client: client.reidentify(COLLECT, message)))
+        undo.pop_all()  # used up: whatever happens now, what there is of it stays
         file.write(text)
     click.echo(f"{out}: {said['patients']} patients, SHA-256 {digest(text)}")
 

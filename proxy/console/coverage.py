@@ -33,7 +33,7 @@ _WORDS = {
     HELD: "held",
 }
 #: answer → what is to be done
-_TODO = {
+_ADVICE = {
     "rule": "Nothing: a device rule answers for all text.",
     "none": "Nothing: there are no pixels in which text is likely.",
     "unseen": "Nobody looks. Make sure that this device burns nothing in, or write a device rule.",
@@ -120,7 +120,7 @@ def todo(each: Covered) -> str:
         return _OTHERS
     if each.answer == HELD:
         return _held(each.reason)
-    return _TODO.get(each.answer, _PARTLY if each.ruled else _READ)
+    return _ADVICE.get(each.answer, _PARTLY if each.ruled else _READ)
 
 
 def _held(reason: str) -> str:

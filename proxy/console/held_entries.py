@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -82,11 +82,10 @@ class Wanted:
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
         return cls(query.get("reason", ""), query.get("project", ""), query.get("transport", ""), max(number, 1))
 
-    def url(self, **other: str | int) -> str:
-        """The query for this, but for ``other``."""
-        there = replace(self, **{"page": 1} | other)  # type: ignore[arg-type]  # names and types are ours
-        said = {"reason": there.reason, "project": there.project, "transport": there.transport}
-        said |= {"page": str(there.page)} if there.page > 1 else {}
+    def url(self, *, reason: str | None = None, page: int = 1) -> str:
+        """The query for this, but for another ``reason``; of the first page, if no other is asked for."""
+        said = {"reason": self.reason if reason is None else reason, "project": self.project}
+        said |= {"transport": self.transport, "page": str(page) if page > 1 else ""}
         return "?" + urlencode({name: value for name, value in said.items() if value})
 
     def of(self, entries: Sequence[HeldInstance], *, any_reason: bool = False) -> list[HeldInstance]:

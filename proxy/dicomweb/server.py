@@ -48,6 +48,27 @@ _CUT_SECONDS = 2.0
 _HANDSHAKE_SECONDS = 10.0
 
 
+def _known_callers(
+    app: web.Application, access: Access, named: Projects, reading: AuditReading | None, officers: Officers | None
+) -> None:
+    """What is there only where callers are asked who they are: the audit log, and re-identification."""
+    if reading is not None and access.asks:
+        AuditEvents(reading, access, named).add_to(app)
+        AuditStream(reading, access).add_to(app)
+    if officers is not None and access.asks:
+        Reidentification(officers, access).add_to(app)
+
+
+def _besides(
+    app: web.Application, access: Access, audit: AuditTrail, measures: Measures | None, console: web.Application | None
+) -> None:
+    """What is no DICOMweb: metrics, and the pages for people."""
+    if measures is not None:
+        Metrics(measures, access, audit).add_to(app)
+    if console is not None:
+        app.add_subapp(CONSOLE, console)
+
+
 def _runner(app: web.Application) -> web.AppRunner:
     return web.AppRunner(
         app,
@@ -110,15 +131,8 @@ class DicomwebServer:
         named = Projects(projects, public_url)
         Health(readiness).add_to(app)
         Viewer(viewer, projects, named).add_to(app)
-        if reading is not None and access.asks:
-            AuditEvents(reading, access, named).add_to(app)
-            AuditStream(reading, access).add_to(app)
-        if officers is not None and access.asks:
-            Reidentification(officers, access).add_to(app)
-        if measures is not None:
-            Metrics(measures, access, audit).add_to(app)
-        if console is not None:
-            app.add_subapp(CONSOLE, console)
+        _known_callers(app, access, named, reading, officers)
+        _besides(app, access, audit, measures, console)
         self.stow = Stow(named, ingest, audit, instance_limit, memory_limit)
         source, render = Source(named, retrieve, revision), Render(renderer, audit)
         handlers = _reading(Qido(named, search), source, render) | {"store": self.stow.store}

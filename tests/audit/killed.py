@@ -84,7 +84,7 @@ async def _work(folder: Path, at: int, chance: random.Random) -> NoReturn:
     await house.open()
     if at:
         disks = Disks()
-        sink_file.os = disks  # type: ignore[assignment]
+        sink_file.os = disks  # type: ignore[assignment]  # stands in for the module, call by call
         disks.spoil(folder, Deadly(at, chance))
     else:
         signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.001, 0.03))

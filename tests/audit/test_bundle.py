@@ -40,10 +40,11 @@ def log(count: int) -> list[tuple[bytes, Position]]:
 
 
 LOG = log(40)
+EVERYTHING = Selection()
 
 
 def made(
-    selection: Selection = Selection(),  # noqa: B008 - it is frozen
+    selection: Selection = EVERYTHING,
     signer: Signer = OWN,
     through: int = 40,
     covered: int = 40,
@@ -57,7 +58,8 @@ def made(
 
 def unpacked(data: bytes) -> Files:
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr] # all are files
+        files = [(member.name, tar.extractfile(member)) for member in tar]
+        return {name: file.read() for name, file in files if file is not None}
 
 
 def packed(files: Files) -> bytes:

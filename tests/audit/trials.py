@@ -51,7 +51,7 @@ class Figures:
 async def run(kind: str, trials: int, seed: int, folder: Path, at_once: int = 50) -> Figures:
     """``trials`` of ``kind`` in folders below ``folder``."""
     disks, figures, chance = Disks(), Figures(), random.Random(f"{kind} {seed}")
-    real, sink_file.os = sink_file.os, disks  # type: ignore[assignment]
+    real, sink_file.os = sink_file.os, disks  # type: ignore[assignment]  # stands in for the module, call by call
     watch = asyncio.create_task(_stalls(figures))
     places = asyncio.Semaphore(at_once)
 

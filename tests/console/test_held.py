@@ -82,11 +82,14 @@ class _Previews:
 @pytest.fixture
 def vault(place: Place) -> Vault:
     made = Vault(place, [entry("aaaa"), entry("bbbb", "other"), entry("cccc", "", Reason.ENGINE_ERROR)])
-    clock = lambda: made.now  # noqa: E731
+
+    def clock() -> float:
+        return made.now
+
     entries, projects = Entries(made.list, lambda: place.now), ["research", "other"]
     place.parts = [
         HeldPages(entries, made, projects, clock),  # type: ignore[arg-type]  # only two methods are asked for
-        HeldInstancePages(entries, made, _Previews(made), projects, clock),  # type: ignore[arg-type]
+        HeldInstancePages(entries, made, _Previews(made), projects, clock),  # type: ignore[arg-type]  # as above
     ]
     return made
 

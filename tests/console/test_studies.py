@@ -44,8 +44,8 @@ class Here:
         self.asked: list[tuple[Any, ...]] = []
         self.balances = [WHOLE, SHORT, FOREIGN]
         self.next: Place | None = None
-        books = Books(self, place, self._flow, ["research", "other"])  # type: ignore[arg-type]
-        place.parts += [StudiesPage(books), StudyPage(books, self._look, self)]  # type: ignore[arg-type]
+        books = Books(self, place, self._flow, ["research", "other"])  # type: ignore[arg-type]  # two methods of `Reconcile`, one of the trail
+        place.parts += [StudiesPage(books), StudyPage(books, self._look, self)]  # type: ignore[arg-type]  # `Compare.study`
 
     async def page(
         self, projects: Sequence[str], uid: str, shown: str = "", after: Place | None = None, limit: int = 50
