@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from aiohttp import web
 from proxy.console.frame import Entry, Route, Visit, may
 from proxy.console.held_one import keyword
 from proxy.console.pages import HEADERS
+from proxy.console.pictures import Pictures
 from proxy.console.refusal import Refusal
 from proxy.console.rules import project_of
 from proxy.deid.previewed import Previewed
@@ -26,8 +27,8 @@ from proxy.service.effective_rules import EffectiveRules
 from proxy.service.ports import Peer
 from proxy.service.trying import MOST_RULES, Tried
 
-#: differences and elements on a page; pictures that wait for the browser to fetch them, and for how many seconds
-_ROWS, _PICTURES, _SECONDS = 200, 16, 120.0
+#: differences and elements on a page
+_ROWS = 200
 #: bytes of a form around its files
 _AROUND = 16 << 10
 
@@ -40,12 +41,6 @@ class Tries(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    until: float
-    png: bytes
-
-
 class TryingPages:
     """A form, its answer, and the pictures of the answer. ``most``: bytes of a DICOM file."""
 
@@ -54,8 +49,7 @@ class TryingPages:
     def __init__(
         self, rules: EffectiveRules, tries: Tries, most: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._rules, self._tries, self._most, self._clock = rules, tries, most, clock
-        self._pictures: dict[tuple[str, str], _Picture] = {}
+        self._rules, self._tries, self._most, self._pictures = rules, tries, most, Pictures(clock)
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -100,7 +94,12 @@ class TryingPages:
         if tried is not None:
             named = [("Under the rules in force", tried.now), ("Under the changed profile", tried.then)]
             sides = [
-                {"name": name, "preview": _cut(each), "keyword": keyword(each.tag), "picture": self._keep(visit, each)}
+                {
+                    "name": name,
+                    "preview": _cut(each),
+                    "keyword": keyword(each.tag),
+                    "picture": self._keep(visit, project, each),
+                }
                 for name, each in named
                 if each is not None
             ]
@@ -112,19 +111,17 @@ class TryingPages:
         visit.must(Verb.OPERATE, project)
         return project
 
-    def _keep(self, visit: Visit, preview: Previewed) -> str:
+    def _keep(self, visit: Visit, project: str, preview: Previewed) -> str:
         name = secrets.token_hex(16)
-        self._pictures[visit.caller.name, name] = _Picture(self._clock() + _SECONDS, preview.picture.png)
-        while len(self._pictures) > _PICTURES:
-            del self._pictures[next(iter(self._pictures))]
+        self._pictures.keep((visit.caller.name, project, name), preview.picture.png)
         return name
 
     async def _picture(self, visit: Visit) -> web.StreamResponse:
-        self._project(visit)
-        shown = self._pictures.pop((visit.caller.name, visit.request.match_info["picture"]), None)
-        if shown is None or shown.until < self._clock():
+        project, name = self._project(visit), visit.request.match_info["picture"]
+        png = self._pictures.take((visit.caller.name, project, name))
+        if not png:
             raise Refusal(HTTPStatus.NOT_FOUND, "no-picture", "The picture is gone. Try once more.")
-        return web.Response(body=shown.png, content_type="image/png", headers=HEADERS | {"Cache-Control": "no-store"})
+        return web.Response(body=png, content_type="image/png", headers=HEADERS | {"Cache-Control": "no-store"})
 
 
 def _cut(preview: Previewed) -> Previewed:
