@@ -12,7 +12,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 
@@ -75,11 +75,13 @@ class DicomwebSender:
             "Content-Length": str(len(head) + size + len(tail)),  # many servers want no chunked encoding
         }
         limit = aiohttp.ClientTimeout(total=self._timeout + size / _SLOWEST, sock_connect=self._timeout)
-        request = self._opened().post(
-            self._url, data=_body(head, path, tail), headers=headers, timeout=limit, allow_redirects=False
-        )
-        async with request as response:
-            return response.status, _parsed(await _bounded(response))
+        # opened here, not in the body: a body that is given up on in the middle is nobody's until it is collected
+        with path.open("rb") as file:  # not in a thread: who is cancelled meanwhile would leave the file open
+            request = self._opened().post(
+                self._url, data=_body(head, file, tail), headers=headers, timeout=limit, allow_redirects=False
+            )
+            async with request as response:
+                return response.status, _parsed(await _bounded(response))
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -87,11 +89,10 @@ class DicomwebSender:
         return self._session
 
 
-async def _body(head: bytes, path: Path, tail: bytes) -> AsyncIterator[bytes]:
+async def _body(head: bytes, file: BinaryIO, tail: bytes) -> AsyncIterator[bytes]:
     yield head
-    with path.open("rb") as file:  # not in a thread: who is cancelled meanwhile would leave the file open
-        while block := await asyncio.to_thread(file.read, _BLOCK):
-            yield block
+    while block := await asyncio.to_thread(file.read, _BLOCK):
+        yield block
     yield tail
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -166,3 +167,32 @@ async def test_a_spool_file_that_is_gone(site, tmp_path: Path) -> None:
 def test_headers_that_are_none(headers: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         DicomwebSender("http://127.0.0.1/", headers, 1.0)
+
+
+@pytest.mark.parametrize("hang_up", ["abort", "close"])
+async def test_a_body_given_up_on_leaves_no_file_open(tmp_path: Path, hang_up: str) -> None:
+    """Not even until what is unreachable is collected: a file that is found open then is a warning, at any place."""
+    path = tmp_path / "a"
+    path.write_bytes(b"DATA" * 8_000_000)
+    opened: list[Any] = []
+
+    class Watched(type(path)):  # type: ignore[misc] # the class of paths on this system
+        def open(self, *arguments: Any, **named: Any) -> Any:
+            opened.append(super().open(*arguments, **named))
+            return opened[-1]
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"DATA")
+        getattr(writer.transport, hang_up)()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        sender = DicomwebSender(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", {}, 5.0)
+        gc.disable()
+        try:
+            with pytest.raises(DeliveryTransient):
+                await sender.send(row(), Watched(path))
+            assert [file.closed for file in opened] == [True]
+        finally:
+            gc.enable()
+            await sender.close()
