@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from proxy.deid.types import Report
 from proxy.service.ports import QueueRow, SpoolItem
 from proxy.store.database import Database
-from proxy.store.queue_rows import DUE, LATER, NEW, row_of, upsert, values_of, wanted
+from proxy.store.queue_rows import DUE, LATER, NEW, delivered, row_of, tried, upsert, values_of, wanted
 from proxy.store.ready import Ready
 from proxy.store.schema import DELIVERED, FAILED, IN_FLIGHT, WAITING, delivery
 from proxy.store.study_rows import arrived
@@ -108,18 +108,16 @@ class Queue:
 
     async def done(self, row: QueueRow) -> bool:
         """Delivered. True when no undelivered row refers to the spool file any more."""
-        return await self._settle(row, patient=True, state=DELIVERED, last_code="")
+        return await self._settle(row, lambda connection: delivered(connection, row.id), patient=True)
 
     async def retry(self, row: QueueRow, at: float, code: str) -> None:
         """Wait until ``at``; one attempt more."""
-        attempts = delivery.c.attempts + 1
-        await self._settle(row, state=WAITING, due_at=at, last_code=code, attempts=attempts)
+        await self._settle(row, lambda connection: tried(connection, row.id, WAITING, code, due_at=at))
         self._ready[row.destination].due(at)
 
     async def fail(self, row: QueueRow, code: str) -> None:
         """Given up; the row and its spool file stay until `requeue_failed` or a resend."""
-        attempts = delivery.c.attempts + 1
-        await self._settle(row, state=FAILED, last_code=code, attempts=attempts)
+        await self._settle(row, lambda connection: tried(connection, row.id, FAILED, code))
 
     async def requeue_failed(self, destination: str) -> int:
         """Let every failed row of ``destination`` wait again, with its attempts forgotten; returns how many."""
@@ -185,11 +183,11 @@ class Queue:
         query = sa.select(delivery.c.spool_name).where(delivery.c.state != DELIVERED).distinct()
         return await self._db.run(lambda connection: set(connection.execute(query).scalars()))
 
-    async def _settle(self, row: QueueRow, *, patient: bool = False, **values: Any) -> bool:
+    async def _settle(self, row: QueueRow, change: Callable[[sa.Connection], None], patient: bool = False) -> bool:
         """Write down what became of ``row``: in flight until that is committed. Whether nothing wants its file."""
 
         def work(connection: sa.Connection) -> bool:
-            connection.execute(sa.update(delivery).where(delivery.c.id == row.id).values(values))
+            change(connection)
             self._land([row.id])
             return not wanted(connection, row.spool_name)
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from proxy.deid.types import Report
 from proxy.service.ports import QueueRow, SpoolItem
+from proxy.store.prepared import Prepared
 from proxy.store.schema import DELIVERED, FAILED, WAITING, delivery
 
 _ROW = [delivery.c[name] for name in QueueRow.__dataclass_fields__]
@@ -63,21 +64,24 @@ def row_of(row_id: int, values: Mapping[str, Any]) -> QueueRow:
 _KEY = ("project", "destination", "sop_instance_uid", "sha256")
 #: in the place of an older spool file: the row is new
 NEW = ""
-_ADD = insert(delivery).on_conflict_do_nothing(index_elements=_KEY).returning(delivery.c.id)
+_SET = [column.name for column in delivery.c if column.name != "id"]
+_ADD = Prepared(insert(delivery).on_conflict_do_nothing(index_elements=_KEY).returning(delivery.c.id), _SET)
 _SAME = sa.select(delivery.c.id, delivery.c.state, delivery.c.spool_name).where(
     *(delivery.c[name] == sa.bindparam(name) for name in _KEY)
 )
-_WANTED = (
+_WANTED = Prepared(
     sa.select(delivery.c.id)
     .where(delivery.c.spool_name == sa.bindparam("spool_name"), delivery.c.state != DELIVERED)
     .limit(1)
+)
+_DELIVERED = Prepared(
+    sa.update(delivery).where(delivery.c.id == sa.bindparam("row")).values(state=DELIVERED, last_code="")
 )
 
 
 def upsert(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, str]:
     """The row's id, and the spool file it referred to before, or `NEW`."""
-    added = connection.execute(_ADD, values).scalar()
-    if added is not None:
+    for (added,) in _ADD(connection, values):
         return int(added), NEW
     old = connection.execute(_SAME, {name: values[name] for name in _KEY}).one()
     if old.state in (DELIVERED, FAILED):
@@ -87,7 +91,18 @@ def upsert(connection: sa.Connection, values: dict[str, Any]) -> tuple[int, str]
 
 def wanted(connection: sa.Connection, name: str) -> bool:
     """Whether an undelivered row still refers to the spool file ``name``."""
-    return connection.execute(_WANTED, {"spool_name": name}).first() is not None
+    return bool(_WANTED(connection, {"spool_name": name}))
+
+
+def delivered(connection: sa.Connection, row_id: int) -> None:
+    """The row is done with."""
+    _DELIVERED(connection, {"row": row_id})
+
+
+def tried(connection: sa.Connection, row_id: int, state: str, code: str, **more: float) -> None:
+    """The row was tried once more, in vain."""
+    values = {"state": state, "last_code": code, "attempts": delivery.c.attempts + 1, **more}
+    connection.execute(sa.update(delivery).where(delivery.c.id == row_id).values(values))
 
 
 def destinations(connection: sa.Connection) -> Iterator[str]:

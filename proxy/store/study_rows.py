@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from proxy.store.prepared import Prepared
 from proxy.store.queue_rows import destinations
 from proxy.store.schema import DELIVERED, FAILED, WAITING, delivery, held_instance, study
 
@@ -57,20 +58,23 @@ class Study:
 
 _KEY = ("project", "study_instance_uid")
 _new = insert(study)
-_ARRIVED = _new.on_conflict_do_update(
-    index_elements=_KEY,
-    set_={
-        "received": study.c.received + _new.excluded.received,
-        "again": study.c.again + _new.excluded.again,
-        "last_at": sa.func.max(study.c.last_at, _new.excluded.last_at),
-    },
+_ARRIVED = Prepared(
+    _new.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={
+            "received": study.c.received + _new.excluded.received,
+            "again": study.c.again + _new.excluded.again,
+            "last_at": sa.func.max(study.c.last_at, _new.excluded.last_at),
+        },
+    ),
+    study.c.keys(),
 )
 
 
 def arrived(connection: sa.Connection, project: str, uid: str, again: bool, now: float) -> None:
     """An instance of the study came; ``again``: it was there already."""
     values = {"project": project, "study_instance_uid": uid, "received": 1, "again": int(again), "forgotten": False}
-    connection.execute(_ARRIVED, values | {"first_at": now, "last_at": now})
+    _ARRIVED(connection, values | {"first_at": now, "last_at": now})
 
 
 def kept(connection: sa.Connection, project: str, uid: str, entry: str, arrival: bool, now: float) -> None:
