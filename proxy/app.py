@@ -34,6 +34,7 @@ from proxy.site import key_values, make_viewer
 from proxy.store.history import History
 from proxy.stores import Stores, open_stores
 from proxy.workers.arena import Arena
+from proxy.workers.begun import Begun
 from proxy.works import Works, open_works
 
 Observer = Callable[[Peer, Outcome], None]
@@ -70,9 +71,10 @@ class App:
     stores: Stores
     works: Works
 
-    def __init__(self, config: Config, observe: Observer | None = None) -> None:
-        """``observe`` is told each outcome; it must not block."""
+    def __init__(self, config: Config, observe: Observer | None = None, begun: list[Begun] | None = None) -> None:
+        """``observe`` is told each outcome; it must not block. ``begun``: processes for the workers (`begun.ahead`)."""
         self.config = config
+        self._begun = begun if begun is not None else []
         self._observe = observe
         self._stack = AsyncExitStack()
         self._drain = 60.0
@@ -84,7 +86,7 @@ class App:
         """
         try:
             self.stores = await open_stores(self.config, self._stack)
-            self.works = await open_works(self.stores, self._stack, servers, lambda: self._drain)
+            self.works = await open_works(self.stores, self._stack, servers, lambda: self._drain, self._begun)
             keeping, works = self.works.keeping, self.works
             self.operator = Operator(
                 keeping.replay, keeping.quarantine, self.status, works.destinations, self.reload, works.officers

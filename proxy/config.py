@@ -5,6 +5,7 @@ Paths in the document are relative to the document. Nothing here opens a key: se
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,6 +49,11 @@ class Workers(Strict):
     count: Annotated[int, Field(ge=0, le=64)] = 0
     memory_mib: Annotated[int, Field(ge=256)] = 2048
     seconds: Annotated[float, Field(gt=0)] = 60.0
+
+    @property
+    def processes(self) -> int:
+        """How many there are on this machine."""
+        return self.count or os.cpu_count() or 1
 
 
 class Project(Strict):

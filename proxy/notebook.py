@@ -38,7 +38,7 @@ def load(
     prefix and date_shift_days the pseudonyms are those of that project. `ConfigError` for what is wrong.
     """
     tables = load_tables()
-    register(tables)
+    register(tables.attributes)
     root_key = key if isinstance(key, bytes) else load_key(Path(key))
     if len(root_key) != KEY_BYTES:
         raise ConfigError("key", f"a key has {KEY_BYTES} bytes", "secrets.token_bytes(32), and keep it")

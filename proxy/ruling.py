@@ -19,6 +19,7 @@ from proxy.service.ports import AuditTrail, Peer
 from proxy.site import compile_policies, load_specs, make_pool
 from proxy.store.candidate import read_candidate
 from proxy.store.rulebook import load_pixel_rules, load_tables
+from proxy.workers.begun import Begun
 from proxy.workers.pool import WorkerPool
 from proxy.workers.rotation import Rotation
 
@@ -30,13 +31,13 @@ class Ruling:
         """`ConfigError` for a key, profile or rules file that is wrong."""
         self._config, self._gate_key, self._reloading = config, gate_key, asyncio.Lock()
         self.tables = load_tables()
-        register(self.tables)  # the archive reads attributes that pydicom's dictionary lacks
+        register(self.tables.attributes)  # the archive reads attributes that pydicom's dictionary lacks
         self.specs = load_specs(config)
         self.policies = compile_policies(self.specs, self.tables)
 
-    def pool(self) -> WorkerPool:
-        """Workers for these rules, not started."""
-        return make_pool(self._config, self.policies, self._gate_key, self.tables)
+    def pool(self, begun: list[Begun]) -> WorkerPool:
+        """Workers for these rules, not started; they take processes out of ``begun`` as far as there are any."""
+        return make_pool(self._config, self.policies, self._gate_key, self.tables, begun)
 
     def candidate(self, project: str, text: bytes) -> Policy:
         """The policy of ``project`` with the profile in ``text`` instead of its own; it takes no effect. Blocks.

@@ -5,7 +5,6 @@ With `proxy.app` the only module that may import every room. It decides nothing.
 
 from __future__ import annotations
 
-import os
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -40,6 +39,7 @@ from proxy.store.keys import check_key, load_certificate, load_key, project_key_
 from proxy.store.lock import DataLock
 from proxy.store.rulebook import load_pixel_rules, load_profile, load_tables
 from proxy.store.spool import DiskSpool
+from proxy.workers.begun import Begun
 from proxy.workers.pool import WorkerPool
 
 
@@ -105,10 +105,12 @@ def make_viewer(config: Config) -> Build | None:
     return Build(http.viewer_dir, SignIn(oidc.issuer, http.viewer_client_id, http.viewer_scope))
 
 
-def make_pool(config: Config, policies: dict[str, Policy], gate_key: bytes, tables: Tables) -> WorkerPool:
+def make_pool(
+    config: Config, policies: dict[str, Policy], gate_key: bytes, tables: Tables, begun: list[Begun] | None = None
+) -> WorkerPool:
     """Workers that know ``policies``; not started."""
-    count = config.workers.count or os.cpu_count() or 1
-    return WorkerPool(policies, gate_key, count, config.workers.memory_mib, config.workers.seconds, tables=tables)
+    about = config.workers
+    return WorkerPool(policies, gate_key, about.processes, about.memory_mib, about.seconds, tables=tables, begun=begun)
 
 
 def key_values(config: Config) -> dict[str, str]:

@@ -34,6 +34,7 @@ from proxy.store.queue import Queue
 from proxy.store.studies import Studies
 from proxy.store.study_look import StudyLook
 from proxy.stores import Stores
+from proxy.workers.begun import Begun
 from proxy.workers.rotation import Rotation
 
 
@@ -57,15 +58,17 @@ class Works:
     clinical: Clinical
 
 
-async def open_works(stores: Stores, stack: AsyncExitStack, servers: bool, drain: Callable[[], float]) -> Works:
+async def open_works(
+    stores: Stores, stack: AsyncExitStack, servers: bool, drain: Callable[[], float], begun: list[Begun]
+) -> Works:
     """Wire all of it; without ``servers`` no worker runs until one is needed, and nothing is counted by device.
 
-    ``drain``: seconds that deliveries under way are given at a stop.
+    ``drain``: seconds that deliveries under way are given at a stop. ``begun``: see `Ruling.pool`.
     """
     config = stores.config
     queue = await Queue.open(stores.database, stores.spool.remove)
     await stores.spool.sweep(await queue.referenced())
-    judge = await _judge(stores, stack, servers)
+    judge = await _judge(stores, stack, servers, begun)
     decoding = Decoding(judge, stores.gate, config.limits.instance_bytes)
     deliver = _deliver(stores, queue, decoding)
     destinations = Destinations(
@@ -107,8 +110,8 @@ async def open_works(stores: Stores, stack: AsyncExitStack, servers: bool, drain
     )
 
 
-async def _judge(stores: Stores, stack: AsyncExitStack, servers: bool) -> Rotation:
-    pool = stores.ruling.pool()
+async def _judge(stores: Stores, stack: AsyncExitStack, servers: bool, begun: list[Begun]) -> Rotation:
+    pool = stores.ruling.pool(begun)
     judge = Rotation(pool, started=servers)
     stack.push_async_callback(judge.close)
     if servers:

@@ -68,5 +68,5 @@ def _one(series: Series, policy: Policy, out: Path) -> str:
 def _policy() -> Policy:
     """Files are read as in flight; what the profile would do to them does not matter here."""
     tables = load_tables()
-    register(tables)
+    register(tables.attributes)
     return compile_policy(tables, PolicySpec("deface", load_profile("basic"), bytes(32)))

@@ -66,7 +66,7 @@ class Change:
 def diff_rules(old: str, new: str, files: tuple[Path, ...]) -> None:
     """Compare two profiles on FILES: OLD and NEW are names of shipped profiles or YAML files, each named as it says."""
     tables = load_tables()
-    register(tables)
+    register(tables.attributes)
     policies = tuple(_policy(tables, each) for each in (old, new))
     console = Console(markup=False, emoji=False, highlight=False)
     sums: Counter[tuple[tuple[int, ...], tuple[str, str]]] = Counter()

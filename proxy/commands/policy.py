@@ -23,6 +23,6 @@ def project_policy(config_path: Path, project: str) -> tuple[Config, Tables, Pol
     if project not in config.projects:
         raise ConfigError(f"{config_path}: projects", f"no project is called '{project}'")
     tables = load_tables()
-    register(tables)
+    register(tables.attributes)
     only = config.model_copy(update={"projects": {project: config.projects[project]}})
     return config, tables, load_policies(only, tables)[project]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.deid.text_terms import Vocabulary
 
@@ -53,9 +53,8 @@ class TransferSyntax:
     handling: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeType:
-    """PS3.3: the type of ``tag`` in ``module``, below the sequences named by ``path`` (keywords)."""
+class AttributeType(NamedTuple):
+    """PS3.3: the type of ``tag`` in ``module``, below the sequences named by ``path`` (keywords). There are 15 000."""
 
     module: str
     path: tuple[str, ...]

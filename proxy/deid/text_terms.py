@@ -133,8 +133,11 @@ def _compile(words: Mapping[str, list[str]], months: Mapping[str, int], german: 
     terms = frozenset(w for w in (every | keyed["cues"]) - eponyms if not _RUN.search(w))
     parts = keyed["prefixes"] | {w for w in map(key, german) if len(w) >= _GERMAN_PART}
     unspaced = frozenset(one_to_one(w) for kind in ("terms", "common") for w in words[kind] if _RUN.search(w))
-    heads = {word[0] for word in unspaced}
+    heads: dict[str, set[int]] = {}
+    for word in unspaced:
+        heads.setdefault(word[0], set()).add(len(word))
     clinical = {w for w in keyed["terms"] if len(w) > _SHORTEST_PART}
+    stems = {word: _stem(word) for word in terms | clinical}
     return Vocabulary(
         terms=terms,
         eponyms=eponyms,
@@ -144,11 +147,11 @@ def _compile(words: Mapping[str, list[str]], months: Mapping[str, int], german: 
         titles=titles,
         ambiguous_titles=keyed["ambiguous_titles"],
         cues=keyed["cues"],
-        stems=frozenset(_stem(word) for word in terms),
+        stems=frozenset(stems[word] for word in terms),
         parts=parts - eponyms,
-        ends=(keyed["suffixes"] | clinical | frozenset(map(_stem, clinical))) - eponyms,
+        ends=(keyed["suffixes"] | clinical | {stems[word] for word in clinical}) - eponyms,
         unspaced=unspaced,
-        heads={head: tuple(sorted({len(w) for w in unspaced if w[0] == head}, reverse=True)) for head in heads},
+        heads={head: tuple(sorted(lengths, reverse=True)) for head, lengths in heads.items()},
         marks=frozenset(map(one_to_one, words["marks"])),
         months=tuple(sorted(months.items(), key=lambda item: (-len(item[0]), item))),
         digest=digest,

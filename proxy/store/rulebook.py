@@ -187,17 +187,19 @@ def _read(path: Path) -> str:
 
 def _rows(name: str, text: str) -> Rows:
     where = f"rules/standard/{name}.csv"
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    if tuple(reader.fieldnames or ()) != _HEADERS[name]:
+    header = _HEADERS[name]
+    reader = csv.reader(io.StringIO(text), strict=True)  # of 20 000 rows DictReader takes twice as long
+    if tuple(next(reader, ())) != header:
         raise ConfigError(where, "its header is not the expected one")
-    rows = list(reader)
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
+    words = [(at, column, _WORDS[name, column]) for at, column in enumerate(header) if (name, column) in _WORDS]
+    rows: Rows = []
+    for number, cells in enumerate(filter(None, reader), start=2):
+        if len(cells) != len(header):
             raise ConfigError(where, f"row {number} has the wrong number of cells")
-        for column, cell in row.items():
-            words = _WORDS.get((name, column))
-            if words is not None and cell not in words:
-                raise ConfigError(where, f"row {number}: '{cell}' is no word for {column}")
+        for at, column, allowed in words:
+            if cells[at] not in allowed:
+                raise ConfigError(where, f"row {number}: '{cells[at]}' is no word for {column}")
+        rows.append(dict(zip(header, cells, strict=True)))
     if not rows:
         raise ConfigError(where, "it is empty")
     return rows

@@ -10,7 +10,6 @@ import ctypes
 import os
 import resource
 import signal
-from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -18,7 +17,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SLACK = 64 << 20
 
 
-def confine(parent: int, memory_bytes: int) -> None:
+def confine(parent: int) -> None:
     """Everything that holds for the worker's whole life; ends it at once when ``parent`` is gone already."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -28,7 +27,11 @@ def confine(parent: int, memory_bytes: int) -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _limit(resource.RLIMIT_FSIZE, memory_bytes)  # a reply's memfd counts too
+
+
+def limit_files(memory_bytes: int) -> None:
+    """For the worker's whole life; a reply's memfd counts too."""
+    _limit(resource.RLIMIT_FSIZE, memory_bytes)
 
 
 def limit_memory(base: int, memory_bytes: int, instance_bytes: int) -> None:
@@ -47,7 +50,11 @@ def resident() -> int:
 
 
 def _statm(field: int) -> int:
-    return int(Path("/proc/self/statm").read_bytes().split()[field]) * _PAGE
+    fd = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)  # after each instance: no file object for it
+    try:
+        return int(os.read(fd, 256).split()[field]) * _PAGE
+    finally:
+        os.close(fd)
 
 
 def _limit(which: int, wanted: int) -> None:

@@ -12,7 +12,8 @@ from proxy.deid.types import Claimed
 from proxy.errors import Reason, WorkersUnavailable
 from proxy.service.ports import Held, Verdict
 from proxy.workers.arena import Arena
-from proxy.workers.judge import ENGINE, GATE, Judge
+from proxy.workers.judge import Judge
+from proxy.workers.setup import ENGINE, GATE
 from proxy.workers.text_reader import make_reader
 
 

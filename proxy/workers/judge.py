@@ -30,11 +30,10 @@ from proxy.deid.verify import SALT_BYTES, Release
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released, Verdict
 from proxy.workers.describing import Alike, Outcome, describe
+from proxy.workers.setup import ENGINE, GATE
 
 T = TypeVar("T")
 
-#: modules; tests name others
-ENGINE, GATE = "proxy.deid.engine", "proxy.deid.verify"
 #: longest detail that is kept
 _DETAIL = 300
 

@@ -20,10 +20,10 @@ from proxy.deid.types import Claimed
 from proxy.errors import WorkersUnavailable
 from proxy.service.ports import Held, Verdict
 from proxy.workers.arena import Arena
-from proxy.workers.child import Setup
+from proxy.workers.begun import Begun
 from proxy.workers.describing import Outcome
-from proxy.workers.judge import ENGINE, GATE
 from proxy.workers.protocol import Job
+from proxy.workers.setup import ENGINE, GATE, Setup, packed
 from proxy.workers.worker import Worker
 
 T = TypeVar("T")
@@ -55,11 +55,19 @@ class WorkerPool:
         start_seconds: float = 120.0,
         engine: str = ENGINE,
         gate: str = GATE,
+        begun: list[Begun] | None = None,
     ) -> None:
-        """``memory_mib`` and ``seconds`` are for one instance; ``seconds`` grows with its size. See `Setup`."""
-        setup = Setup(dict(policies), gate_key, memory_mib << 20, tables, engine, gate)
+        """``memory_mib`` and ``seconds`` are for one instance; ``seconds`` grows with its size. See `Setup`.
+
+        ``begun``: processes to begin with; each that a worker takes leaves the list.
+        """
+        attributes = tables.attributes if tables is not None else ()
+        memory = memory_mib << 20
+        setup = packed(Setup(dict(policies), gate_key, memory, attributes, engine, gate))
         self._projects = frozenset(policies)
-        self._workers = [Worker(setup, start_seconds, jobs_per_worker) for _ in range(count)]
+        self._workers = [
+            Worker(setup, memory, start_seconds, jobs_per_worker, begun.pop() if begun else None) for _ in range(count)
+        ]
         self._seconds, self._wait_seconds, self._most_waiting = seconds, wait_seconds, waiting
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="veil-worker")
         # last in, first out: whoever has just worked has warm caches, which is a third of the time of an instance

@@ -6,36 +6,35 @@ the reply sees the socket close.
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
-import proxy
 from proxy.deid.pixels.rendering import Rendered
 from proxy.deid.previewed import Previewed
 from proxy.errors import Reason, WorkersUnavailable
 from proxy.service.ports import Held, Released, Verdict
 from proxy.workers import protocol
-from proxy.workers.child import Setup
+from proxy.workers.begun import Begun, begin
 from proxy.workers.describing import Outcome
 from proxy.workers.protocol import Job
 from proxy.workers.reply import Answer, receive_reply
 
-#: one thread per worker: the pool runs several workers instead
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-_PACKAGE = str(Path(proxy.__file__).resolve().parent.parent)
 _NONSENSE = "the worker's reply makes no sense"
 
 
 class Worker:
     """A slot for one process; `start` fills it, and again after the process is gone."""
 
-    def __init__(self, setup: Setup, start_seconds: float, jobs: int) -> None:
-        """``jobs``: instances after which the process counts as worn."""
-        self._setup, self._start_seconds, self._most_jobs = setup, start_seconds, jobs
+    def __init__(
+        self, setup: bytes, memory_bytes: int, start_seconds: float, jobs: int, begun: Begun | None = None
+    ) -> None:
+        """``setup``: a `Setup`, packed; ``jobs``: instances after which the process counts as worn.
+
+        ``begun``: for the first `start`.
+        """
+        self._setup, self._memory_bytes = setup, memory_bytes
+        self._start_seconds, self._most_jobs, self._begun = start_seconds, jobs, begun
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._expired = threading.Event()
@@ -50,24 +49,22 @@ class Worker:
     @property
     def worn(self) -> bool:
         """Whether the process should be replaced before the next instance: gone, killed, old or grown."""
-        grown = self._resident - self._first_resident > self._setup.memory_bytes // 2
+        grown = self._resident - self._first_resident > self._memory_bytes // 2
         return self._gone() or self._expired.is_set() or self._jobs >= self._most_jobs or grown
 
     def start(self) -> None:
         """Begin a process in place of any there was, and wait until it is warm. `WorkersUnavailable` if it is not."""
+        begun, self._begun = self._begun, None
         self.stop()
-        ours, theirs = socket.socketpair()
         self._expired.clear()
         try:
-            with theirs:
-                self._process = _spawn(theirs.fileno())
-            self._socket = ours
-            ours.settimeout(self._start_seconds)
-            protocol.send(ours, self._setup)
-            (state, value), _ = protocol.receive(ours, plain=True)
-            ours.settimeout(None)
+            begun = begun or begin()
+            self._process, self._socket = begun.process, begun.socket
+            self._socket.settimeout(self._start_seconds)
+            protocol.send(self._socket, self._setup)
+            (state, value), _ = protocol.receive(self._socket, plain=True)
+            self._socket.settimeout(None)
         except (OSError, EOFError, protocol.ProtocolError) as error:
-            ours.close()
             self.stop()
             raise WorkersUnavailable(f"a worker does not start: {type(error).__name__}") from None
         if state != "ready":
@@ -102,7 +99,7 @@ class Worker:
         self._jobs += 1
         try:
             protocol.send(sock, job, fd)
-            reply = receive_reply(sock, self._setup.memory_bytes + job.size)
+            reply = receive_reply(sock, self._memory_bytes + job.size)
         except (OSError, EOFError):
             return self._lost("the worker died")
         except protocol.ProtocolError:
@@ -118,6 +115,9 @@ class Worker:
 
     def stop(self) -> None:
         """End the process and wait for its end."""
+        if self._begun is not None:
+            self._begun.end()
+            self._begun = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -135,18 +135,3 @@ class Worker:
         if expired:
             return Held(Reason.WORKER_TIMEOUT, "the worker was too slow")
         return Held(Reason.WORKER_CRASHED, detail)
-
-
-def _spawn(fd: int) -> subprocess.Popen[bytes]:
-    # -P: a file called like one of our imports in the current folder must not be imported
-    command = [sys.executable, "-P", "-m", "proxy.workers.child", str(fd), str(os.getpid())]
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([_PACKAGE, inherited] if inherited else [_PACKAGE])
-    return subprocess.Popen(
-        command,
-        pass_fds=(fd,),
-        env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,  # a traceback may quote the data set
-    )

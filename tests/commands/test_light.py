@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-LIGHT = ("audit", "certs", "health", "init", "quarantine", "reidentify", "reload", "status", "token", "user")
+LIGHT = ("audit", "certs", "health", "init", "quarantine", "reidentify", "reload", "serve", "status", "token", "user")
 HEAVY = ("numba", "pydicom", "pynetdicom", "proxy.app")
 
 

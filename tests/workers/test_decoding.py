@@ -15,7 +15,7 @@ from proxy.deid.verify import Gate
 from proxy.errors import InstanceRejected, Reason
 from proxy.service.decoding import Decoding
 from proxy.service.ports import Held, Released
-from proxy.workers.judge import GATE
+from proxy.workers.setup import GATE
 from proxy.workers.rotation import Rotation
 from tests.deid.pixels.headers import policy
 
