@@ -22,6 +22,8 @@ from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
 
 _LENGTH = struct.Struct(">Q")
+#: bytes that are read at once: most frames are shorter
+_AT_ONCE = 64 << 10
 #: a reply's frame; whatever is larger comes by descriptor
 MAX_FRAME = 64 << 20
 #: what unpickling and unpacking of nonsense can raise
@@ -53,27 +55,48 @@ class Job:
     preview: Wish | None = None
     policy: Policy | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As plain arguments: the state of a frozen class is put back field by field, which takes far longer."""
+        rest = [getattr(self, name) for name in _REST]
+        said = self.claimed
+        return _job, (self.project, (said.sop_class_uid, said.sop_instance_uid, said.study_instance_uid), *rest)
+
+
+_REST = [name for name in Job.__dataclass_fields__ if name not in ("project", "claimed")]
+
+
+def _job(project: str, claimed: tuple[str, str, str], *rest: Any) -> Job:
+    return Job(project, Claimed(*claimed), *rest)
+
 
 def send(sock: socket.socket, value: object, fd: int = -1) -> None:
-    """One frame, with ``fd`` beside its first bytes if there is one."""
+    """One frame, with ``fd`` beside its first bytes if there is one; in one piece, so that who waits wakes up once."""
     body = pickle.dumps(value, protocol=5)
+    beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))] if fd >= 0 else []
     head = _LENGTH.pack(len(body))
-    sent = socket.send_fds(sock, [head], [fd]) if fd >= 0 else sock.send(head)
-    sock.sendall(head[sent:])
-    sock.sendall(body)
+    sent = sock.sendmsg([head, body], beside)
+    if sent < len(head) + len(body):
+        sock.sendall(head[sent:])
+        sock.sendall(memoryview(body)[max(sent - len(head), 0) :])
 
 
 def receive(sock: socket.socket, *, plain: bool, most: int = MAX_FRAME) -> tuple[Any, int]:
     """The next frame's value and the descriptor that came with it (-1: none). EOFError when the other side is gone.
 
-    ``plain``: refuse everything but builtin values.
+    Nothing follows a frame before it is answered: what does makes no sense. ``plain``: refuse everything but builtin
+    values.
     """
-    head, fd = _head(sock)
+    data, fd = _first(sock)
     try:
-        (length,) = _LENGTH.unpack(head + _exactly(sock, _LENGTH.size - len(head)))
+        if len(data) < _LENGTH.size:
+            data += _exactly(sock, _LENGTH.size - len(data))
+        (length,) = _LENGTH.unpack_from(data)
         if length > most:
             raise ProtocolError(f"a frame of {length} bytes")
-        body = _exactly(sock, length)
+        missing = _LENGTH.size + length - len(data)
+        if missing < 0:
+            raise ProtocolError("more than one frame")
+        body = memoryview(data + _exactly(sock, missing))[_LENGTH.size :]
         return (_plain(body) if plain else pickle.loads(body)), fd  # noqa: S301 - from our parent, see the file's head
     except BaseException:
         if fd >= 0:
@@ -81,10 +104,10 @@ def receive(sock: socket.socket, *, plain: bool, most: int = MAX_FRAME) -> tuple
         raise
 
 
-def _head(sock: socket.socket) -> tuple[bytes, int]:
-    """The first bytes of a frame, and its descriptor."""
+def _first(sock: socket.socket) -> tuple[bytes, int]:
+    """What there is of a frame, and its descriptor."""
     fds = array.array("i")
-    data, ancillary, _, _ = sock.recvmsg(_LENGTH.size, socket.CMSG_LEN(fds.itemsize), socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, _, _ = sock.recvmsg(_AT_ONCE, socket.CMSG_LEN(fds.itemsize), socket.MSG_CMSG_CLOEXEC)
     for level, kind, raw in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(raw[: len(raw) - len(raw) % fds.itemsize])
@@ -93,7 +116,7 @@ def _head(sock: socket.socket) -> tuple[bytes, int]:
     return data, fds[0] if fds else -1
 
 
-def _plain(body: bytes) -> Any:
+def _plain(body: memoryview) -> Any:
     try:
         return _PlainUnpickler(io.BytesIO(body)).load()
     except (pickle.UnpicklingError, EOFError, *BROKEN) as error:

@@ -7,6 +7,7 @@ import os
 import pickle
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -14,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.deid.made_by import Device
-from proxy.deid.types import Original, Report, Slice
+from proxy.deid.types import Claimed, Original, Report, Slice
 from proxy.deid.verify import Release
 from proxy.errors import Reason
 from proxy.service.ports import Held, Released
 from proxy.workers import protocol
-from proxy.workers.protocol import ProtocolError
+from proxy.workers.protocol import Job, ProtocolError
 from proxy.workers.reply import SPILL, Reply, receive_reply, send_reply
 
 ORIGINAL = Original("1.2.3", "1.2.4", "1.2.5", "1.2.6")
@@ -125,6 +126,39 @@ def test_an_endless_frame_is_not_read(pair: tuple[socket.socket, socket.socket])
     theirs.sendall(struct.pack(">Q", protocol.MAX_FRAME + 1))
     with pytest.raises(ProtocolError):
         receive_reply(ours, 1 << 30)
+
+
+def test_nothing_follows_a_frame(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Who asks waits for the answer: a second frame that is there already answers nothing that was asked."""
+    ours, theirs = pair
+    frame = pickle.dumps((1, "held", ("not-dicom", "", None, 0.0, None)))
+    whole = struct.pack(">Q", len(frame)) + frame
+    theirs.sendall(whole)
+    assert receive_reply(ours, 1 << 30).resident == 1
+    theirs.sendall(whole + whole)
+    with pytest.raises(ProtocolError):
+        receive_reply(ours, 1 << 30)
+
+
+@pytest.mark.parametrize("length", [0, 1, 64 << 10, (64 << 10) - 8, 3 << 20])
+def test_frames_of_every_length_come_whole(pair: tuple[socket.socket, socket.socket], length: int) -> None:
+    ours, theirs = pair
+    value, fd = b"x" * length, memfd(1)
+    sender = threading.Thread(target=protocol.send, args=(theirs, value, fd))
+    sender.start()
+    found, other = protocol.receive(ours, plain=True)
+    sender.join()
+    assert found == value
+    assert os.fstat(other).st_ino == os.fstat(fd).st_ino
+    os.close(fd)
+    os.close(other)
+
+
+def test_a_job_comes_as_it_was_sent(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    for job in (Job("p", Claimed("1", "2", "3"), 4), Job("p", Claimed(), 5, describing=True, passing=False)):
+        protocol.send(theirs, job)
+        assert protocol.receive(ours, plain=False) == (job, -1)
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0\0\0", struct.pack(">Q", 10) + b"abc"])
