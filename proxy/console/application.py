@@ -13,7 +13,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from proxy.console.door import Door, House
-from proxy.console.frame import SMALL, Part, Route, Visit
+from proxy.console.frame import SMALL, Part, Route, Visit, watched
 from proxy.console.pages import STATIC, Pages, moved
 from proxy.console.refusal import Refusal
 from proxy.console.visitor import Cookie, Forms, Visits, new_cookie
@@ -58,7 +58,8 @@ class Console:
 
     def _answer(self, route: Route) -> _Answer:
         async def answer(request: web.Request) -> web.StreamResponse:
-            guest = await self._guest(request)
+            # a page that is asked for by itself keeps nobody signed in who has gone
+            guest = await self._guest(request, use=not watched(request))
             if guest is None:
                 return self._to_sign_in(request)
             if not route.may(guest.caller):

@@ -123,7 +123,7 @@ class DestinationsPage:
             self._row(name, visit.caller, status, oldest) | {"recent": recent.get(name, 0)} for name in sorted(seen)
         ]
         answer = HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK
-        return visit.page("destinations", answer, rows=rows, whys=WHY_WORDS, minutes=RECENT, problem=problem)
+        return visit.page("destinations", answer, {}, rows=rows, whys=WHY_WORDS, minutes=RECENT, problem=problem)
 
     def _row(self, name: str, caller: Caller, status: Mapping[str, Any], oldest: Mapping[str, float]) -> dict[str, Any]:
         lane, counts = status["destinations"].get(name, {}), status["queue"].get(name, {})

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -21,6 +22,8 @@ from proxy.service.sign_in import Guest
 
 #: Bytes of a form without files; ours are small.
 SMALL = 16_384
+#: Seconds after which a page that is watched is shown anew, as its URL says them.
+SPELLS = {"15": "every 15 seconds", "60": "every minute"}
 #: Who may see a page at all.
 May = Callable[[Caller], bool]
 
@@ -67,8 +70,10 @@ class Visit:
         if verb not in self.caller.verbs(project):
             raise Refusal(HTTPStatus.FORBIDDEN, "role", "Your role does not allow this.", project=project, verb=verb)
 
-    def page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> web.Response:
-        """The template ``name``."""
+    def page(
+        self, name: str, status: HTTPStatus = HTTPStatus.OK, anew: Mapping[str, str] | None = None, **values: Any
+    ) -> web.Response:
+        """The template ``name``; ``anew``: the query of a page that can be shown anew by itself, without ``every``."""
         entries = [entry for entry in self.entries if entry.may(self.caller)]
         here = self.request.path.rstrip("/").removeprefix(PLACE)
         under = [
@@ -77,7 +82,12 @@ class Visit:
         frame: dict[str, Any] = {"at": self.at, "guest": self.guest.account, "token": self.token, "entries": entries}
         frame["open"] = frozenset(entry.path for entry in entries)  # what may be linked to
         frame["here"] = max(under, key=len, default=None)
-        return self.pages.page(name, status, **frame, **values)
+        every = watched(self.request) if anew is not None else ""
+        frame["anew"] = None if anew is None else {"every": every, "ways": _ways(anew)}
+        answer = self.pages.page(name, status, **frame, **values)
+        if every:
+            answer.headers["Refresh"] = every
+        return answer
 
     def go(self, path: str) -> web.Response:
         """Go on at ``path`` of the console, with GET: the answer to a form that was carried out."""
@@ -121,3 +131,15 @@ def anybody(_: Caller) -> bool:
 def may(verb: Verb, projects: Sequence[str]) -> May:
     """Whoever has ``verb`` in one of ``projects``, or everywhere."""
     return lambda caller: any(verb in caller.verbs(project) for project in projects)
+
+
+def watched(request: web.Request) -> str:
+    """After how many seconds the page is asked for again by itself; "" where a person asks."""
+    asked = request.query.get("every", "") if request.method == "GET" else ""
+    return asked if asked in SPELLS else ""
+
+
+def _ways(query: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What can be chosen: the value, its words and the query of its link."""
+    spells = {"": "no", **SPELLS}
+    return [(each, words, urlencode({**query, **({"every": each} if each else {})})) for each, words in spells.items()]

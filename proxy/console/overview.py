@@ -66,7 +66,8 @@ class Overview:
 
     async def _shown(self, visit: Visit) -> web.StreamResponse:
         asked = visit.request.query.get("span", "")
-        return visit.page("overview", **await self.seen_by(visit.caller, asked if asked in SPANS else "day"))
+        span = asked if asked in SPANS else "day"
+        return visit.page("overview", anew={"span": span}, **await self.seen_by(visit.caller, span))
 
     async def seen_by(self, caller: Caller, span: str) -> dict[str, Any]:
         """The values of the template; ``span``: one of `SPANS`."""

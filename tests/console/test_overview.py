@@ -107,3 +107,36 @@ async def test_links_go_where_somebody_may_go(place: Any) -> None:
     link = 'href="/console/quarantine">Which they are'
     assert link in await seen(place, "operator")
     assert link not in await seen(place, "viewer")
+
+
+@pytest.mark.parametrize(("query", "seconds"), [("", None), ("?every=15", "15"), ("?every=60&span=hour", "60")])
+async def test_a_page_that_is_watched_is_shown_anew_by_itself(place: Any, query: str, seconds: str | None) -> None:
+    async with place.open() as person:
+        assert await person.sign_in("officer") == 303
+        _, text, headers = await person.get(query)
+    assert headers.get("Refresh") == seconds
+    span = "hour" if "hour" in query else "day"
+    assert re.findall(r'<a href="([^"]+)" aria-current="true">(?:no|every)', text) == [
+        f"/console?span={span}" + (f"&amp;every={seconds}" if seconds else "")
+    ]
+    assert ('href="/console?span=hour&amp;every=60#flow"' in text) == (seconds == "60")  # it stays so with another span
+
+
+@pytest.mark.parametrize("every", ["1", "015", "15;url=//elsewhere.example", "-1", "15%0d%0aX-Injected:1"])
+async def test_nobody_else_says_how_often(place: Any, every: str) -> None:
+    async with place.open() as person:
+        assert await person.sign_in("officer") == 303
+        _, text, headers = await person.get(f"?every={every}")
+    assert "Refresh" not in headers
+    assert "X-Injected" not in headers
+    assert "elsewhere.example" not in text
+
+
+async def test_a_page_that_is_left_open_keeps_nobody_signed_in(place: Any) -> None:
+    async with place.open() as person:
+        assert await person.sign_in("officer") == 303
+        place.now = 50.0
+        assert (await person.get("?every=15"))[0] == 200
+        place.now = 70.0  # 60 seconds without a person
+        assert (await person.get("?every=15", follow=False))[2]["Location"] == "/console/sign-in"
+    assert place.said()[-1] == ("logout", "user:officer", "idle")
