@@ -18,7 +18,7 @@ from proxy.certificates import Certificates
 from proxy.config import Config, Limits
 from proxy.config_upstreams import ARCHIVE, ArchiveSource, DicomwebSource, DimseSource, Source
 from proxy.deid.profile import Policy
-from proxy.deid.verify import Gate
+from proxy.deid.release import Keyholder
 from proxy.dicomweb.outgoing import trusting
 from proxy.dicomweb.upstream import DicomwebUpstream
 from proxy.dimse.moving import Arrivals
@@ -51,7 +51,7 @@ class Parts:
     audit: AuditLog
     database: Database
     judge: Rotation
-    gate: Gate
+    gate: Keyholder
     certificates: Certificates
 
 

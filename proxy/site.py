@@ -22,9 +22,9 @@ from proxy.config_destinations import ArchiveDestination, Destination, DicomwebD
 from proxy.control_client import connect
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.pseudonym import key_check_value
+from proxy.deid.release import Keyholder
 from proxy.deid.tables import Tables
 from proxy.deid.tokens import Limits
-from proxy.deid.verify import Gate
 from proxy.dicomweb.client import DicomwebSender
 from proxy.dicomweb.viewer import Build
 from proxy.dicomweb.viewer_config import SignIn
@@ -193,6 +193,6 @@ async def offline_site(config: Config, work: Path) -> AsyncIterator[OfflineSite]
         pool = make_pool(config, policies, gate_key, tables)
         stack.push_async_callback(pool.close)
         await pool.start()
-        spool = DiskSpool(work, Gate(gate_key), 1 << 62)
+        spool = DiskSpool(work, Keyholder(gate_key), 1 << 62)
         stack.callback(spool.close)
         yield OfflineSite(pool, spool, audit, config.limits.instance_bytes)

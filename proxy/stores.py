@@ -15,7 +15,7 @@ from proxy.auditing import AuditSinks
 from proxy.beginning import record_start
 from proxy.certificates import Certificates, every_tls
 from proxy.config import Config
-from proxy.deid.verify import Gate
+from proxy.deid.release import Keyholder
 from proxy.ruling import Ruling
 from proxy.site import audit_key, key_values, stopped
 from proxy.store.database import Database
@@ -30,7 +30,7 @@ class Stores:
     """Everything that outlives the process, open."""
 
     config: Config
-    gate: Gate
+    gate: Keyholder
     ruling: Ruling
     database: Database
     audit: AuditLog
@@ -60,7 +60,7 @@ async def open_stores(config: Config, stack: AsyncExitStack) -> Stores:
     sinks = AuditSinks(config, audit, certificates)
     sinks.start()
     stack.push_async_callback(sinks.stop)
-    spool = DiskSpool(root / "spool", Gate(gate_key), config.limits.spool_bytes)
+    spool = DiskSpool(root / "spool", Keyholder(gate_key), config.limits.spool_bytes)
     stack.callback(spool.close)
     quarantine = QuarantineFolder(root / "quarantine", load_key(config.node_key_file), config.limits.quarantine_bytes)
     archive = EmbeddedArchive(root / "archive")
@@ -68,4 +68,4 @@ async def open_stores(config: Config, stack: AsyncExitStack) -> Stores:
     stack.push_async_callback(archive.close)
     await record_start(config, ruling.policies, audit)
     stack.push_async_callback(audit.record, stopped())
-    return Stores(config, Gate(gate_key), ruling, database, audit, certificates, sinks, spool, quarantine, archive)
+    return Stores(config, Keyholder(gate_key), ruling, database, audit, certificates, sinks, spool, quarantine, archive)

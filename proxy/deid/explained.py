@@ -14,10 +14,11 @@ from proxy.deid.pixels.plan import TextReader
 from proxy.deid.place import Step
 from proxy.deid.profile import Policy
 from proxy.deid.reading import Leaf, Path
+from proxy.deid.release import KEY_BYTES
 from proxy.deid.repertoire import decode
 from proxy.deid.tables import tag_text
 from proxy.deid.types import Claimed, materialise
-from proxy.deid.verify import KEY_BYTES, Gate
+from proxy.deid.verify import Gate
 from proxy.errors import InstanceHeld
 
 #: VR → how one value of it is packed (PS3.5 6.2)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
 from functools import lru_cache
 
 from proxy.deid.access import plain_of
 from proxy.deid.decisions import decider_of
 from proxy.deid.decode import read_instance
+from proxy.deid.device import LONGEST, Device
 from proxy.deid.encode import Element, Part
 from proxy.deid.identity import identity_of
 from proxy.deid.level import Level
@@ -23,21 +23,9 @@ from proxy.deid.text import Identity
 from proxy.deid.values import strict_text
 
 SOP_CLASS_UID, MODALITY, MANUFACTURER, MODEL = 0x00080016, 0x00080060, 0x00080070, 0x00081090
-#: longest text of a header that is kept
-LONGEST = 64
 _MODALITY = re.compile(r"[A-Z0-9_ ]{1,16}")
 _SHORT = 3
 _WORD = re.compile(r"[^\W_]{3,}")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Device:
-    """ "" for what an instance does not say, or may not be told."""
-
-    manufacturer: str = ""
-    model: str = ""
-    modality: str = ""
-    sop_class_uid: str = ""
 
 
 def released_device(root: Level, elements: Mapping[int, Part], policy: Policy) -> tuple[str, str]:

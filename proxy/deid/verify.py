@@ -9,7 +9,6 @@ A `Release` carries a MAC under a key of this run: one made elsewhere admits not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
@@ -26,6 +25,7 @@ from proxy.deid.part10 import read_part10
 from proxy.deid.pixels.plan import TextReader
 from proxy.deid.profile import Policy
 from proxy.deid.reading import PIXEL_DATA, Leaf
+from proxy.deid.release import SALT_BYTES, Keyholder, Release
 from proxy.deid.rows import FORM
 from proxy.deid.said import CODE_VALUE, Said, check_markers, check_report
 from proxy.deid.seal import NONCE_BYTES, Seal
@@ -36,33 +36,21 @@ from proxy.deid.view import View
 from proxy.deid.witness import CLEAN_PIXELS, check_claims, check_legible, check_pixels, is_told, named
 from proxy.errors import MALFORMED_REASONS, InstanceHeld, Reason
 
-KEY_BYTES, SALT_BYTES = 32, 8
 _BURNED_IN = 0x00280301
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
-    """What lets bytes leave: their length, and a MAC over all of them that only a `Gate` of this run can make."""
-
-    size: int
-    nonce: bytes
-    tag: bytes
-
-
-class Gate:
-    """Holds this run's key; it is given to workers, which verify, and to the spool, which admits."""
+class Gate(Keyholder):
+    """Verifies, in the workers. Who lets bytes out has the `Keyholder` alone."""
 
     def __init__(self, key: bytes, reader: TextReader | None = None, salt: bytes = bytes(SALT_BYTES)) -> None:
         """``key`` 32 random bytes, made at each start and never stored; ``reader``: for profiles that read twice.
 
         ``salt``: 8 random bytes of each gate that verifies with the same key; they begin its nonces.
         """
-        if (len(key), len(salt)) != (KEY_BYTES, SALT_BYTES):
+        super().__init__(key)
+        if len(salt) != SALT_BYTES:
             raise ValueError("a gate's key has 32 bytes, its salt has 8")
-        self._key, self._reader, self._salt, self._turns = key, reader, salt, count()
-
-    def __repr__(self) -> str:
-        return "Gate(<key>)"
+        self._reader, self._salt, self._turns = reader, salt, count()
 
     def verify(self, data: memoryview, result: Deidentified, policy: Policy) -> Release:
         """Read input and output again; raises `InstanceHeld` unless nothing at all is wrong with the output."""
@@ -95,16 +83,6 @@ class Gate:
         output = read_output(data, chunks, policy, (1, len(chunks) - 1), seal.add)
         report = check_decoded(read_input(data, policy), read_part10(data), output, policy)
         return _released(seal), report
-
-    def again(self, release: Release) -> Seal:
-        """For who lets bytes out: what they have to be added to, and asked whether it is of ``release``."""
-        return Seal(self._key, release.nonce)
-
-    def admits(self, release: Release, data: bytes | memoryview) -> bool:
-        """Whether a gate with this key released ``data``, the whole of it, by ``release``."""
-        seal = self.again(release)
-        seal.add(data)
-        return seal.is_of(release.size, release.tag)
 
     def _seal(self) -> Seal:
         return Seal(self._key, self._salt + next(self._turns).to_bytes(NONCE_BYTES - SALT_BYTES, "big"))

@@ -17,8 +17,7 @@ from multidict import CIMultiDict
 
 from proxy.archive.encoded import Stamp
 from proxy.archive.values import NoSuchValue
-from proxy.deid.pixels.rendering import Rendered, Rendering
-from proxy.deid.pixels.rendering_picture import MEDIA
+from proxy.deid.pixels.rendering import MEDIA, Rendered, Rendering
 from proxy.deid.pixels.rendering_report import TEXTS
 from proxy.dicomweb.accepting import accepted, taken
 from proxy.dicomweb.conditions import digest, unchanged

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from multidict import MultiMapping
 
 from proxy.deid.pixels.display import Window
-from proxy.deid.pixels.rendering import Rendering
-from proxy.deid.pixels.rendering_picture import Viewport
+from proxy.deid.pixels.rendering import Rendering, Viewport
 from proxy.deid.pixels.rendering_words import KINDS
 from proxy.wire.uri import UriError
 

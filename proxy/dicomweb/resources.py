@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from proxy.deid.pixels.rendering_picture import MEDIA
+from proxy.deid.pixels.rendering import MEDIA
 from proxy.deid.pixels.rendering_report import TEXTS
 from proxy.dicomweb import rendering_parameters
 from proxy.service.callers import Verb

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from proxy.archive.values import NoSuchValue
-from proxy.deid.pixels.rendering_picture import MEDIA
+from proxy.deid.pixels.rendering import MEDIA
 from proxy.deid.pixels.rendering_report import TEXTS
 from proxy.dicomweb.accepting import accepted
 from proxy.dicomweb.conditions import unchanged

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from proxy.deid.made_by import Device
+from proxy.deid.device import Device
 from proxy.deid.tables import SopClass
 from proxy.store.devices import Seen
 

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from proxy.deid.release import Keyholder
 from proxy.deid.seal import Seal
-from proxy.deid.verify import Gate
 from proxy.errors import DeliveryTransient, InstanceRejected, Reason, Unavailable
 from proxy.service.ports import Arena, Held, Released, Verdict
 from proxy.workers.arena import ArenaFull
@@ -34,7 +34,7 @@ class Decodes(Protocol):
 class Decoding:
     """Decompresses spooled files."""
 
-    def __init__(self, workers: Decodes, gate: Gate, limit: int) -> None:
+    def __init__(self, workers: Decodes, gate: Keyholder, limit: int) -> None:
         """``limit``: bytes of one result."""
         self._workers, self._gate, self._limit = workers, gate, limit
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Protocol
 
-from proxy.deid.made_by import LONGEST, Device
+from proxy.deid.device import LONGEST, Device
 from proxy.deid.types import Claimed
 from proxy.errors import Unavailable
 from proxy.service.ports import Deidentifier, Released, Verdict

@@ -16,9 +16,9 @@ from proxy.errors import Reason
 from proxy.workers.arena import Arena as Arena  # adapters take it from here: they may not import a sibling room
 
 if TYPE_CHECKING:  # the engine takes a second to import, which a verb that reads the audit log need not wait
-    from proxy.deid.made_by import Device
+    from proxy.deid.device import Device
+    from proxy.deid.release import Release
     from proxy.deid.types import Chunk, Claimed, Original, Report
-    from proxy.deid.verify import Release
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
 
 from proxy.archive.attributes import COMPUTED, KEPT, LEVELS
+from proxy.deid.release import Keyholder
 from proxy.deid.types import Claimed, Report, materialise
-from proxy.deid.verify import Gate
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Arena, Deidentifier, Held, Released
 from proxy.wire.dicom_encode import EncodeError, encode, head
@@ -61,7 +61,7 @@ class Match:
 class Matches:
     """De-identifies matches; what was released is remembered by a keyed digest of what went in."""
 
-    def __init__(self, deidentifier: Deidentifier, gate: Gate) -> None:
+    def __init__(self, deidentifier: Deidentifier, gate: Keyholder) -> None:
         """``gate`` admits what the workers' gate released."""
         self._deidentifier, self._gate = deidentifier, gate
         self._remembered: OrderedDict[bytes, Match] = OrderedDict()
@@ -116,7 +116,7 @@ def _tags(level: str) -> set[str]:
     return own - {tag for _, tag, _ in COMPUTED.values()}
 
 
-def _admitted(gate: Gate, verdict: Released, data: bytes) -> bytes:
+def _admitted(gate: Keyholder, verdict: Released, data: bytes) -> bytes:
     """The released bytes; `InstanceHeld` where they are not those that the gate saw."""
     out = materialise(verdict.chunks, data)
     if not gate.admits(verdict.release, out):

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from proxy.deid.made_by import Device
+from proxy.deid.device import Device
 from proxy.store.database import Database
 from proxy.store.schema import device_seen
 

@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from proxy.deid.release import Keyholder, Release
 from proxy.deid.types import Chunk
-from proxy.deid.verify import Gate, Release
 from proxy.errors import InstanceHeld, Reason, SpoolFull, Unavailable
 from proxy.service.ports import Arena, Placed, SpoolItem
 from proxy.store.durable import Folder
@@ -41,7 +41,9 @@ class Swept:
 class DiskSpool:
     """One flat folder of ``<sha256>-<random>.dcm``, 0600."""
 
-    def __init__(self, root: Path, gate: Gate, max_bytes: int, *, what: str = "spool", durable: bool = True) -> None:
+    def __init__(
+        self, root: Path, gate: Keyholder, max_bytes: int, *, what: str = "spool", durable: bool = True
+    ) -> None:
         """``max_bytes`` is the high-water mark over all files. ``what`` and ``durable``: see `durable.Folder`."""
         self._folder = Folder(root, what, durable)
         self._gate = gate

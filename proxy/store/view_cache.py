@@ -14,8 +14,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PosixPath
 
+from proxy.deid.release import Keyholder, Release
 from proxy.deid.types import Chunk
-from proxy.deid.verify import Gate, Release
 from proxy.errors import SpoolFull
 from proxy.service.ports import Arena
 from proxy.store.spool import DiskSpool
@@ -35,7 +35,7 @@ class _Entry:
 class ViewCache:
     """Files by key. `open` it before use, `close` it after."""
 
-    def __init__(self, root: Path, gate: Gate, max_bytes: int) -> None:
+    def __init__(self, root: Path, gate: Keyholder, max_bytes: int) -> None:
         """``max_bytes`` over all files, those being read included."""
         self._spool = DiskSpool(root, gate, max_bytes, what="cache", durable=False)
         self._max = max_bytes

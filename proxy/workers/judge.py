@@ -17,16 +17,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-from proxy.deid.made_by import Device, held_device
+from proxy.deid.device import Device
+from proxy.deid.made_by import held_device
 from proxy.deid.pixels.decompressed import decompress
-from proxy.deid.pixels.masked import NOTHING, Masked, masked
+from proxy.deid.pixels.masked import masked
 from proxy.deid.pixels.plan import TextReader, summary
-from proxy.deid.pixels.rendering import Rendered, Rendering, render
-from proxy.deid.previewed import Previewed, Table, Wish, table
+from proxy.deid.pixels.rendering import Rendered, Rendering
+from proxy.deid.pixels.rendering_file import render
+from proxy.deid.pixels.shown import NOTHING, Masked
+from proxy.deid.previewed import Previewed, Table, Wish
 from proxy.deid.profile import Policy
+from proxy.deid.release import SALT_BYTES, Release
+from proxy.deid.steps import table
 from proxy.deid.tables import tag_text
 from proxy.deid.types import Chunk, Claimed, Deidentified, Original, Report, Slice, materialise
-from proxy.deid.verify import SALT_BYTES, Release
 from proxy.errors import InstanceHeld, Reason
 from proxy.service.ports import Held, Released, Verdict
 from proxy.workers.describing import Alike, Outcome, describe

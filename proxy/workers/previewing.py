@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import astuple
 from typing import Any
 
-from proxy.deid.pixels.masked import Mark, Masked
 from proxy.deid.pixels.plan import Box
+from proxy.deid.pixels.shown import Mark, Masked
 from proxy.deid.previewed import Previewed, Row, Table
 
 

@@ -12,11 +12,11 @@ import socket
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from proxy.deid.made_by import Device
+from proxy.deid.device import Device
 from proxy.deid.pixels.rendering import Rendered
 from proxy.deid.previewed import Previewed
+from proxy.deid.release import Release
 from proxy.deid.types import Chunk, Original, Report, Slice
-from proxy.deid.verify import Release
 from proxy.errors import Reason
 from proxy.service.ports import Held, Released, Verdict
 from proxy.workers import previewing

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.console.coverage import CoveragePage, todo
-from proxy.deid.made_by import Device
+from proxy.deid.device import Device
 from proxy.errors import Reason
 from proxy.service.coverage import Covered
 

@@ -12,8 +12,8 @@ import pytest
 from proxy.console.held import HeldPages
 from proxy.console.held_entries import PAGE, Entries
 from proxy.console.held_one import HeldInstancePages
-from proxy.deid.pixels.masked import WHOLE, Mark, Masked
 from proxy.deid.pixels.plan import Box
+from proxy.deid.pixels.shown import WHOLE, Mark, Masked
 from proxy.deid.previewed import Previewed, Row, Table, Wish
 from proxy.errors import Reason, SealBroken, WorkersUnavailable
 from proxy.service import events

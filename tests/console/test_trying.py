@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from proxy.console.trying import TryingPages
-from proxy.deid.pixels.masked import WHOLE, Masked
+from proxy.deid.pixels.shown import WHOLE, Masked
 from proxy.deid.previewed import Previewed, Row, Table
 from proxy.deid.profile import PolicySpec, compile_policy
 from proxy.errors import ConfigError

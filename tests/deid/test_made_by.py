@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from proxy.deid.made_by import LONGEST, Device, held_device
+from proxy.deid.device import LONGEST, Device
+from proxy.deid.made_by import held_device
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.store.rulebook import load_profile, load_tables
 

@@ -6,8 +6,7 @@ import pytest
 from multidict import MultiDict
 
 from proxy.deid.pixels.display import Window
-from proxy.deid.pixels.rendering import Rendering
-from proxy.deid.pixels.rendering_picture import Viewport
+from proxy.deid.pixels.rendering import Rendering, Viewport
 from proxy.dicomweb.rendering_parameters import Asked, by_uri, rendered, thumbnail
 from proxy.wire.uri import UriError
 

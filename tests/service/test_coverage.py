@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.deid.made_by import Device
+from proxy.deid.device import Device
 from proxy.deid.tables import SopClass
 from proxy.service.coverage import Coverage, covered
 from proxy.store.devices import Kind, Seen

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from proxy.deid.made_by import LONGEST, Device
+from proxy.deid.device import LONGEST, Device
 from proxy.deid.types import Claimed
 from proxy.errors import Reason, Unavailable
 from proxy.service.devices import Devices, kind_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.deid.pixels.masked import NOTHING, Masked
+from proxy.deid.pixels.shown import NOTHING, Masked
 from proxy.deid.previewed import MOST_ROWS, Previewed, Row, Table, Wish
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.errors import AuditUnavailable, ConfigError, Unavailable

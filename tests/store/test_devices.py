@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proxy.deid.made_by import Device
+from proxy.deid.device import Device
 from proxy.store.database import Database
 from proxy.store.devices import MOST, OTHERS, DeviceRows, Kind, Seen
 

@@ -15,8 +15,8 @@ from proxy.deid.verify import Gate
 from proxy.errors import InstanceRejected, Reason
 from proxy.service.decoding import Decoding
 from proxy.service.ports import Held, Released
-from proxy.workers.setup import GATE
 from proxy.workers.rotation import Rotation
+from proxy.workers.setup import GATE
 from tests.deid.pixels.headers import policy
 
 KEY = b"k" * 32

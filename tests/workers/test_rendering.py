@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydicom.data import get_testdata_file
 
-from proxy.deid.pixels.rendering import Rendered, Rendering, render
-from proxy.deid.pixels.rendering_picture import Viewport
+from proxy.deid.pixels.rendering import Rendered, Rendering, Viewport
+from proxy.deid.pixels.rendering_file import render
 from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.deid.types import Claimed
 from proxy.errors import Reason, WorkersUnavailable

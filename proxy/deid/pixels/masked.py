@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -21,8 +20,10 @@ from proxy.deid.pixels.burned_in import SOP_CLASS_UID, decide
 from proxy.deid.pixels.faces import face
 from proxy.deid.pixels.header import Header
 from proxy.deid.pixels.plan import Area, Box, Layout, TextReader, Work
+from proxy.deid.pixels.rendering import PNG
 from proxy.deid.pixels.rendering_light import light_of
-from proxy.deid.pixels.rendering_picture import PNG, still
+from proxy.deid.pixels.rendering_picture import still
+from proxy.deid.pixels.shown import BLACK, COARSE, NOTHING, WHOLE, Mark, Masked
 from proxy.deid.pixels.stage import images_of
 from proxy.deid.pixels.texts import Bounded, Texts
 from proxy.deid.pixels.tiles import share
@@ -31,8 +32,6 @@ from proxy.deid.profile import Policy
 from proxy.deid.values import strict_text
 from proxy.errors import InstanceHeld, Reason
 
-#: how a frame is shown
-WHOLE, COARSE, BLACK, NOTHING = "whole", "coarse", "black", "nothing"
 #: the longer side of a picture, at least and at most; of a coarse one before it is enlarged; areas that are told
 _LEAST, _MOST, _COARSE, _MARKS = 512, 1024, 64, 100
 #: pixels that the reader is shown at most
@@ -48,26 +47,6 @@ _UNSHOWN = {
 _COLOURS = {"rule": "#ff9d00", "outside": "#00b7ff", "text": "#ff3860"}
 _OTHER, _PAPER = "#c56cf0", "#000000"
 _FONT, _LABEL = 13, 40
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """An area that is black in the picture, in pixels of the image; ``source``: which rule or reader wants it."""
-
-    source: str
-    box: Box
-
-
-@dataclass(frozen=True, slots=True)
-class Masked:
-    """``shown``: one of the words above, ``why`` it is no more. ``frame``: from 1. ``png`` is empty for `NOTHING`."""
-
-    shown: str
-    why: str
-    frames: int = 0
-    frame: int = 0
-    marks: tuple[Mark, ...] = ()
-    png: bytes = field(default=b"", repr=False)
 
 
 def colour_of(source: str) -> str:

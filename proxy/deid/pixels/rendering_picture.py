@@ -7,45 +7,25 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from proxy.deid.pixels.rendering import ANIMATED, JPEG, MEDIA, PNG, Viewport
 from proxy.deid.pixels.views import Picture
 
-JPEG, PNG, ANIMATED = "image/jpeg", "image/png", "image/gif"
 #: media type → Pillow's name and options
 _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     JPEG: ("JPEG", {"subsampling": 0}),
     ANIMATED: ("GIF", {}),
     PNG: ("PNG", {"compress_level": 3}),
 }
-#: what pictures come as, the default first
-MEDIA = tuple(_FORMATS)
 _LEAST_FONT, _FONT_SHARE, _LEADING = 10, 1 / 36, 1.3
 
 
 class OutsideImage(Exception):
     """A source region that has nothing of the image."""
-
-
-@dataclass(frozen=True, slots=True)
-class Viewport:
-    """To fit into ``columns`` by ``rows`` (0: as large as the source), and the region of the source to show.
-
-    ``width`` and ``height`` of 0: all there is from ``left`` and ``top`` on; negative: mirrored. ``shares``: the region
-    is given in shares of the image (PS3.18 9.4.1.2.8), otherwise in its pixels.
-    """
-
-    columns: int = 0
-    rows: int = 0
-    left: float = 0.0
-    top: float = 0.0
-    width: float = 0.0
-    height: float = 0.0
-    shares: bool = False
 
 
 def drawn(light: Picture, viewport: Viewport | None, lines: Mapping[str, tuple[str, ...]]) -> Picture:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from proxy.deid.pixels.masked import BLACK, COARSE, NOTHING, WHOLE, Masked, masked
+from proxy.deid.pixels.masked import masked
 from proxy.deid.pixels.plan import Area, Box, Decision, Work
+from proxy.deid.pixels.shown import BLACK, COARSE, NOTHING, WHOLE, Masked
 from proxy.errors import InstanceHeld, Reason
 from proxy.workers.text_reader import make_reader
 

@@ -16,8 +16,9 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
-from proxy.deid.pixels.rendering import Rendered, Rendering, render
-from proxy.deid.pixels.rendering_picture import MEDIA, OutsideImage, Viewport, drawn, warm
+from proxy.deid.pixels.rendering import MEDIA, Rendered, Rendering, Viewport
+from proxy.deid.pixels.rendering_file import render
+from proxy.deid.pixels.rendering_picture import OutsideImage, drawn, warm
 from proxy.deid.pixels.rendering_words import KINDS, lines_of, milliseconds_of
 from proxy.errors import InstanceHeld, Reason
 from tests.deid.pixels.headers import dataset, policy, read

@@ -11,7 +11,8 @@ from pydicom import Dataset
 from pydicom.data import get_testdata_file
 from pydicom.sequence import Sequence
 
-from proxy.deid.pixels.rendering import Rendering, render
+from proxy.deid.pixels.rendering import Rendering
+from proxy.deid.pixels.rendering_file import render
 from proxy.deid.pixels.rendering_report import HTML, PLAIN, TEXTS, is_report, report
 from proxy.errors import InstanceHeld
 from tests.deid.pixels.headers import dataset, policy, read
