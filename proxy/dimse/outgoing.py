@@ -61,7 +61,8 @@ async def send(stream: Stream, announced: int, context: int, command: Command, d
 async def _send_file(stream: Stream, most: int, context: int, file: File) -> None:
     block = max(_BLOCK // (most - 6), 1) * ((most - 6) & ~1)  # whole PDUs
     try:
-        descriptor = await asyncio.to_thread(os.open, file.path, os.O_RDONLY | os.O_CLOEXEC)
+        # not in a thread: who is cancelled meanwhile would leave the file open
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             left, at = os.fstat(descriptor).st_size - file.offset, file.offset
             if left <= 0:
@@ -90,8 +91,11 @@ def part10_offset(path: Path) -> int:
 
     OSError when it cannot be read, ValueError when it is no Part 10 file.
     """
-    with path.open("rb") as file:
-        head = file.read(144)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # for every instance: no file object for it
+    try:
+        head = os.pread(descriptor, 144, 0)
+    finally:
+        os.close(descriptor)
     if len(head) < 144 or head[128:140] != b"DICM\x02\x00\x00\x00UL\x04\x00":
         raise ValueError("not Part 10")
     return 144 + int(struct.unpack("<I", head[140:144])[0])
