@@ -1,21 +1,18 @@
-"""Who is let in, made of veil.yaml: the kinds of callers, peers, rates, reverse proxies. Decides nothing itself."""
+"""Who is let in, made of veil.yaml: the kinds of callers, peers, rates, reverse proxies. Decides nothing itself.
+
+What only some sites have is imported where they have it: every start would wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from proxy.config import Config
-from proxy.config_auth import Oidc
 from proxy.dicomweb.auth import Access
 from proxy.dicomweb.forwarded import Hops
-from proxy.dicomweb.jwks import Jwks, from_file, from_url
-from proxy.dicomweb.outgoing import trusting
-from proxy.entrance import make_client
-from proxy.errors import ConfigError
 from proxy.reading import arrivals_of
 from proxy.service.callers import Callers, Verb, grants_of, scope_of
 from proxy.service.known_peers import KnownPeer
-from proxy.service.oidc import OidcCallers, read_keys
 from proxy.service.peers import Admission
 from proxy.service.ports import AuditTrail
 from proxy.service.rate import Rates
@@ -61,24 +58,10 @@ def make_callers(config: Config, audit: AuditTrail) -> list[Callers] | None:
     if auth.tokens_file is not None:
         found.append(StaticCallers(TokensFile(auth.tokens_file).read, audit))
     if auth.oidc is not None:
-        oidc = auth.oidc
-        keys = _keys(oidc)
-        found.append(
-            OidcCallers(keys, oidc.issuer, oidc.audience, oidc.scope_claim, oidc.name_claim, oidc.leeway_seconds)
-        )
+        from proxy.oidc import make_oidc_callers
+
+        found.append(make_oidc_callers(auth.oidc))
     return found
-
-
-def _keys(oidc: Oidc) -> Jwks:
-    if oidc.jwks_url is not None:
-        tls = trusting(oidc.ca_file) if oidc.ca_file is not None else None
-        return Jwks(from_url(oidc.jwks_url, tls), oidc.jwks_seconds)
-    assert oidc.jwks_file is not None  # one of the two: see `Oidc`
-    try:
-        read_keys(oidc.jwks_file.read_bytes())
-    except (OSError, ValueError):
-        raise ConfigError(str(oidc.jwks_file), "no JWK Set with a key that can be used") from None
-    return Jwks(from_file(oidc.jwks_file), oidc.jwks_seconds)
 
 
 def check_callers(config: Config) -> None:
@@ -87,10 +70,14 @@ def check_callers(config: Config) -> None:
     if auth is not None and auth.tokens_file is not None:
         load(auth.tokens_file)
     if auth is not None and auth.oidc is not None:
-        _keys(auth.oidc)
+        from proxy.oidc import make_keys
+
+        make_keys(auth.oidc)
     if config.console.enabled:
         accounts(config.data_dir / FILE)
     if config.console.enabled and config.console.oidc is not None:
+        from proxy.entrance import make_client
+
         make_client(config.console.oidc)
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
+
+from aiohttp import web
 
 from proxy import __version__
 from proxy.admission import make_access, make_admission, make_callers, make_hops
@@ -20,11 +22,9 @@ from proxy.control import ControlServer
 from proxy.control_export import export_route
 from proxy.deid.profile import Policy
 from proxy.deid.types import Claimed
-from proxy.desk import Standing, make_console
 from proxy.dicomweb.server import DicomwebServer
 from proxy.dimse.moving import Reception
-from proxy.errors import ConfigError
-from proxy.listening import make_dimse, routes
+from proxy.listening import listening, make_dimse, routes
 from proxy.operating import Operator
 from proxy.querying import make_queries
 from proxy.service.housekeeping import Housekeeping
@@ -40,16 +40,6 @@ from proxy.works import Works, open_works
 Observer = Callable[[Peer, Outcome], None]
 #: who may open the control socket, or signal the process
 _OPERATOR = Peer("cli")
-
-
-@contextmanager
-def _listening(where: str, host: str, port: int) -> Iterator[None]:
-    """An address that cannot be had is the configuration's fault."""
-    try:
-        yield
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise ConfigError(f"{where}.port", f"cannot listen on {host}:{port}: {why}", "choose another port") from None
 
 
 class _Watched:
@@ -131,16 +121,15 @@ class App:
         control = ControlServer(config.data_dir, self.operator, [export_route(stores.sinks.export)])
         await control.start()
         stack.push_async_callback(control.stop)
-        with _listening("http", config.http.host, config.http.port):
+        with listening("http", config.http.host, config.http.port):
             await self.http.start()
         stack.push_async_callback(self._stop_http)
-        with _listening("dimse", config.dimse.host, config.dimse.port):
+        with listening("dimse", config.dimse.host, config.dimse.port):
             await self.dimse.start()
         stack.push_async_callback(self._stop_dimse)
 
     def _http(self, intake: Any, search: Any, retrieve: Any, callers: Any) -> DicomwebServer:
         config, limits, stores, works = self.config, self.config.limits, self.stores, self.works
-        standing = Standing(stores, works, self.status, self.reload)
         return DicomwebServer(
             config.http.host,
             config.http.port,
@@ -163,10 +152,18 @@ class App:
             tls=stores.certificates.get("http.tls"),
             reading=stores.sinks.reading,
             officers=works.officers if works.officers.drawers else None,
-            console=make_console(config, standing),
+            console=self._console(),
             measures=make_measures(config, self.status, stores.quarantine.list, stores.sinks),
             commitment={n: works.commitment for n, p in config.projects.items() if p.storage_commitment == "answer"},
         )
+
+    def _console(self) -> web.Application | None:
+        """The pages for people; where they are off not even imported, for a start would wait for it."""
+        if not self.config.console.enabled:
+            return None
+        from proxy.desk import Standing, make_console
+
+        return make_console(self.config, Standing(self.stores, self.works, self.status, self.reload))
 
     async def _stop_http(self) -> None:
         await self.http.stop(self._drain)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from proxy.config import Config
 from proxy.dimse.acceptor import Gatekeeper
@@ -16,12 +16,23 @@ from proxy.dimse.receiving import Budget
 from proxy.dimse.server import Bounds, DimseServer, Patience
 from proxy.dimse.services import Service, Verification
 from proxy.dimse.storage import Ingest, Storage
+from proxy.errors import ConfigError
 from proxy.service.ports import AuditTrail
 
 #: Connections that nobody has associated on yet. Each costs some KiB, and with TLS 300 KiB of asyncio's.
 _STRANGERS, _STRANGERS_BY_TLS = 4096, 256
 #: of all associations, what one address may hold unless the site says otherwise: another one always finds a place
 _SHARE = 0.8
+
+
+@contextlib.contextmanager
+def listening(where: str, host: str, port: int) -> Iterator[None]:
+    """An address that cannot be had is the configuration's fault."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError(f"{where}.port", f"cannot listen on {host}:{port}: {why}", "choose another port") from None
 
 
 def routes(config: Config, arrivals: Mapping[str, str]) -> Mapping[str, str]:

@@ -16,9 +16,11 @@ from collections.abc import Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Generic, NoReturn, TextIO, TypeVar
 
-import structlog
-
 from proxy.errors import VeilError
+from proxy.lean import without
+
+with without("rich"):
+    import structlog
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ import click
 from proxy.commands.options import config_option
 from proxy.config import Config, load_config
 from proxy.errors import VeilError
+from proxy.lean import import_pydicom
 from proxy.workers.begun import Begun, ahead
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def serve(config_path: Path, drain: float) -> None:
     config = load_config(config_path)
     gc.disable()  # what a start makes stays: collections that walk it meanwhile take a sixth of the time
     with ahead(config.workers.processes) as begun:  # they import while this process does
+        import_pydicom()
         import uvloop
 
         from proxy.logs import configure

@@ -13,6 +13,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from proxy.lean import import_pydicom
 from proxy.workers import confine
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def main(arguments: list[str]) -> int:
     gc.disable()  # what imports make stays: collections that walk it meanwhile take a sixth of the time
     sock = socket.socket(fileno=int(arguments[0]))
     confine.confine(int(arguments[1]))
-    from proxy.workers import bench, protocol  # a second of work, and confined already
+    import_pydicom()
+    from proxy.workers import bench, protocol  # half a second of work, and confined already
     from proxy.workers.setup import unpacked
 
     problem: Exception | None = None
