@@ -22,8 +22,8 @@ def test_the_engine_is_not_imported(verb: str) -> None:
     assert imported(f"proxy.commands.{verb}", HEAVY) == []
 
 
-@pytest.mark.parametrize("name", ["proxy.console", "proxy.service.oidc", "rich", "jinja2", "jwt"])
-def test_what_only_some_sites_have_is_not_imported(name: str) -> None:
+@pytest.mark.parametrize("name", ["proxy.console", "proxy.service.oidc", "pynetdicom", "rich", "jinja2", "jwt"])
+def test_what_few_sites_need_is_not_imported(name: str) -> None:
     assert imported("proxy.app", (name,)) == []
 
 

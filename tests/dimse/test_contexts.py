@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydicom._uid_dict import UID_dictionary
-from pynetdicom import ALL_TRANSFER_SYNTAXES
+from pynetdicom import ALL_TRANSFER_SYNTAXES, StoragePresentationContexts
 
 from proxy.config_listening import Dimse
 from proxy.dimse import contexts
@@ -37,6 +37,10 @@ def test_every_storage_sop_class_of_the_standard() -> None:
         listed = {line["sop_class_uid"] for line in csv.DictReader(file)} - {"(private or unknown SOP class UID)"}
     assert len(listed) == 211
     assert listed == contexts.STORAGE_SOP_CLASSES
+
+
+def test_what_is_proposed_where_nothing_says_what_comes() -> None:
+    assert tuple(str(each.abstract_syntax) for each in StoragePresentationContexts) == contexts.COMMON_SOP_CLASSES
 
 
 def test_every_transfer_syntax_but_those_whose_pixels_are_elsewhere() -> None:
