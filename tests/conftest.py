@@ -6,9 +6,11 @@ says so; with ``VEIL_REQUIRE_PEERS=1``, as in CI, it fails instead.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,10 @@ import pytest
 
 from tests.system.remains import pytest_configure, pytest_sessionfinish, pytest_terminal_summary  # noqa: F401 - hooks
 
+#: A run starts hundreds of interpreters and compiles five hundred files in each runner. What one has compiled the others
+#: find, also where the environment, as that of containers does, says that nothing is kept. ``python -B`` is obeyed.
+if "-B" not in sys.orig_argv and os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    sys.dont_write_bytecode = False
 #: Debian puts daemons where an ordinary user's PATH does not look, and Orthanc's binary has a capital letter.
 _ALSO = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 _NAMES = {"orthanc": ("Orthanc", "orthanc")}
@@ -36,6 +42,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return rank.get(str(item.path.relative_to(here)) if item.path.is_relative_to(here) else "", len(rank))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Nineteen thousand tests are not looked through again by every collection of garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """What a file of tests leaves open is found with its last test, and not in the middle of another file."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
 
 
 def _find(name: str) -> Path | None:
