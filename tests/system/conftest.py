@@ -19,8 +19,8 @@ from tests.system.stow import stow
 def _sites(folder: Path) -> Iterator[Callable[..., Site]]:
     made: list[Site] = []
 
-    def make(name: str = "site", changes: dict[str, Any] | None = None, key: str = "a") -> Site:
-        site = Site(folder / name, changes, key)
+    def make(name: str = "site", changes: dict[str, Any] | None = None, key: str = "a", afresh: bool = False) -> Site:
+        site = Site(folder / name, changes, key, afresh)
         site.secrets.update(MARKERS)
         made.append(site)
         return site
@@ -62,6 +62,7 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 "dimse.associations": 12,
                 "dimse.idle_seconds": 5,
             },
+            afresh=True,  # what it has in memory is measured, and pages of a fork are shared
         )
         site.start()
         yield site

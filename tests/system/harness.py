@@ -24,12 +24,16 @@ from typing import Any
 import yaml
 
 from tests.system import remains
+from tests.system.forked import Forked
+from tests.system.forked import run as forked_run
 from tests.system.planting import found_in
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: keys by label, so that a run repeats itself
 KEYS = {label: hashlib.sha256(b"veil system tests: " + label.encode()).hexdigest() for label in ("node", "a", "b")}
 _START_SECONDS = 60.0
+#: verbs for which this process has started an interpreter
+_STARTED: set[str] = set()
 #: what tells about a site, and planted names in questions, which no answer and no log may repeat
 _INDISCREET = (
     "/metrics", "/readyz", "/dicomweb/research/studies?PatientName=Zqxplant*&PatientID=ZQXIDENT1",
@@ -56,15 +60,20 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 class Site:
-    """``changes`` go into veil.yaml by dotted path; ``key`` names one of `KEYS` as the project's key."""
+    """``changes`` go into veil.yaml by dotted path; ``key`` names one of `KEYS` as the project's key.
 
-    def __init__(self, folder: Path, changes: Mapping[str, Any] | None = None, key: str = "a") -> None:
-        self.folder = folder
+    ``afresh``: an interpreter is started for each process; otherwise for the first of each verb, as `_afresh` says.
+    """
+
+    def __init__(
+        self, folder: Path, changes: Mapping[str, Any] | None = None, key: str = "a", afresh: bool = False
+    ) -> None:
+        self.folder, self._always_afresh = folder, afresh
         self.dimse_port, self.http_port = quiet_port(), quiet_port()
         self.log = folder.parent / f"{folder.name}.log"
         self.said = folder.parent / f"{folder.name}.said"
         self.secrets: set[str] = set()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._temporary = folder.parent / f"{folder.name}.tmp"
         self._temporary.mkdir(parents=True)
         remains.note(folder, self._temporary, self.log, self.said)
@@ -110,25 +119,28 @@ class Site:
 
     def veil(self, *arguments: str, check: bool = False, timeout: float = 90) -> subprocess.CompletedProcess[str]:
         """Run a verb to its end. What it says must keep the secrets too."""
-        done = subprocess.run(
-            [sys.executable, "-m", "proxy.cli", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=check,
-            cwd=self.folder.parent,
-            env=self._environment(),
-        )
+        where = {"cwd": self.folder.parent, "env": self._environment()}
+        if self._afresh(arguments[0]):
+            command = [sys.executable, "-m", "proxy.cli", *arguments]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **where)
+        else:
+            done = forked_run(arguments, *where.values(), timeout)
         with self.said.open("a") as said:
             said.write(done.stdout + done.stderr)
+        if check:
+            done.check_returncode()
         return done
 
     def spawn(self) -> None:
         """Start `veil serve` in a process group of its own; do not wait."""
         assert not self.running
+        arguments = ("serve", "-c", str(self.config))
         with self.log.open("ab") as log:
+            if not self._afresh("serve and stay"):
+                self._process = Forked(arguments, (log, log), self.folder.parent, self._environment(), session=True)
+                return
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "proxy.cli", "serve", "-c", str(self.config)],
+                [sys.executable, "-m", "proxy.cli", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -233,6 +245,12 @@ class Site:
         """Where one of ``secrets`` stands in clear: files, temporary files, log, what its verbs said."""
         places = (self.folder, self._temporary, self.log, self.said)
         return found_in(places, self.secrets)
+
+    def _afresh(self, verb: str) -> bool:
+        """Whether ``verb`` is not forked: the first of each is not, so that its start is tested by every run."""
+        first = verb not in _STARTED
+        _STARTED.add(verb)
+        return first or self._always_afresh
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))

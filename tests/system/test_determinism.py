@@ -45,7 +45,7 @@ def contents(site: Site) -> dict[str, bytes]:
 
 
 def test_two_processes_two_transports_and_a_resend_give_the_same_bytes(make_site: Callable[..., Site]) -> None:
-    one, other = make_site("one"), make_site("other", {"workers.count": 2})
+    one, other = make_site("one"), make_site("other", {"workers.count": 2}, afresh=True)
     one.start()
     other.start()
     by_dimse(one)
