@@ -18,8 +18,8 @@ import pytest
 
 from tests.system.remains import pytest_configure, pytest_sessionfinish, pytest_terminal_summary  # noqa: F401 - hooks
 
-#: A run starts hundreds of interpreters and compiles five hundred files in each runner. What one has compiled the others
-#: find, also where the environment, as that of containers does, says that nothing is kept. ``python -B`` is obeyed.
+#: A run starts hundreds of interpreters, and each runner compiles five hundred files. What one of them has compiled the
+#: others find, also where the environment, as in containers, says that nothing is kept. ``python -B`` is obeyed.
 if "-B" not in sys.orig_argv and os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     sys.dont_write_bytecode = False
 #: Debian puts daemons where an ordinary user's PATH does not look, and Orthanc's binary has a capital letter.
