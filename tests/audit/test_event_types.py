@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from proxy.audit.formats.events import OTHER, kind_of
@@ -43,15 +44,21 @@ def _sites(node: ast.AST, scope: Scope) -> Iterator[Site]:
         yield from _sites(child, inner)
 
 
-MODULES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "proxy").rglob("*.py"))}
-CALLS: dict[str, list[Site]] = {}
-for _module in MODULES.values():
-    for _site in _sites(_module, Scope(_module, None)):
-        _callee = _site.call.func
-        _name = (
-            _callee.id if isinstance(_callee, ast.Name) else _callee.attr if isinstance(_callee, ast.Attribute) else ""
-        )
-        CALLS.setdefault(_name, []).append(_site)
+@cache
+def modules() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "proxy").rglob("*.py"))}
+
+
+@cache
+def calls() -> dict[str, list[Site]]:
+    """What is called → where."""
+    found: dict[str, list[Site]] = {}
+    for module in modules().values():
+        for site in _sites(module, Scope(module, None)):
+            callee = site.call.func
+            name = callee.id if isinstance(callee, ast.Name) else getattr(callee, "attr", "")
+            found.setdefault(name, []).append(site)
+    return found
 
 
 def _words(value: ast.expr | None, scope: Scope) -> set[str]:
@@ -76,7 +83,7 @@ def _of_name(name: str, scope: Scope) -> set[str]:
         parameters = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
         if name in parameters:
             own = function.name.startswith("_")
-            sites = [site for site in CALLS[function.name] if site.scope.module is scope.module or not own]
+            sites = [site for site in calls()[function.name] if site.scope.module is scope.module or not own]
             return {word for site in sites for word in _words(_argument(site, name, parameters), site.scope)}
     return {word for each in _assigned(name, scope) for word in _words(each, scope)}
 
@@ -102,7 +109,7 @@ def _assigned(name: str, scope: Scope) -> list[ast.expr]:
 
 
 def _module_called(name: str) -> ast.Module:
-    return MODULES[ROOT / Path(*name.split(".")).with_suffix(".py")]
+    return modules()[ROOT / Path(*name.split(".")).with_suffix(".py")]
 
 
 def _from(node: ast.AST, name: str) -> list[ast.expr]:
@@ -137,7 +144,7 @@ def _values_of(tables: list[ast.expr]) -> list[ast.expr]:
 def written() -> set[str]:
     """The types that the sources can write."""
     found: set[str] = set()
-    for site in [*CALLS["AuditEvent"], *CALLS["replace"]]:
+    for site in [*calls()["AuditEvent"], *calls()["replace"]]:
         given = {keyword.arg: keyword.value for keyword in site.call.keywords}
         made = ast.unparse(site.call.func) == "AuditEvent"
         if made or "type" in given:  # or made of another one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import aiohttp
@@ -11,7 +12,7 @@ import pytest
 from proxy.console.trying import TryingPages
 from proxy.deid.pixels.shown import WHOLE, Masked
 from proxy.deid.previewed import Previewed, Row, Table
-from proxy.deid.profile import PolicySpec, compile_policy
+from proxy.deid.profile import Policy, PolicySpec, compile_policy
 from proxy.errors import ConfigError
 from proxy.service.effective_rules import EffectiveRules
 from proxy.service.ports import Peer
@@ -19,11 +20,15 @@ from proxy.service.trying import MOST_RULES, Difference, Tried
 from proxy.store.rulebook import load_profile, load_tables
 
 SPECS = {name: PolicySpec(name, load_profile("basic"), b"k" * 32) for name in ("research", "other")}
-POLICIES = {name: compile_policy(load_tables(), spec) for name, spec in SPECS.items()}
 ROWS = tuple(Row("", f"(0018,{n:04X})", "", "DS", "keep", f"rule {n}", "") for n in range(250))
 NOW = Previewed(pixels="nothing blanked", table=Table(250, ROWS), picture=Masked(WHOLE, "", 1, 1, (), b"PNG 1"))
 THEN = Previewed("refused-by-rule", "rule <2>", "(0018,0060)", picture=Masked(WHOLE, "", 1, 1, (), b"PNG 2"))
 MOST = 1000
+
+
+@cache
+def policies() -> dict[str, Policy]:
+    return {name: compile_policy(load_tables(), spec) for name, spec in SPECS.items()}
 
 
 class Tries:
@@ -44,7 +49,7 @@ class Tries:
 @pytest.fixture
 def tries(place: Any) -> Tries:
     made = Tries()
-    rules = EffectiveRules(lambda: SPECS, lambda: POLICIES)
+    rules = EffectiveRules(lambda: SPECS, policies)
     place.parts.append(TryingPages(rules, made, MOST, lambda: made.now))
     return made
 

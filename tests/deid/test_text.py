@@ -351,19 +351,17 @@ ADVERSARIES = [
 
 @pytest.mark.parametrize("unit", ADVERSARIES)
 def test_cost_is_linear(unit: str) -> None:
-    """Eight times the text costs about eight times as much, sixty-four if it were quadratic."""
+    """Eight times the text costs about eight times as much, sixty-four if it were quadratic; one of two tries."""
     made = cleaner(("Smith^John=山田^太郎",), numbers=("4711-0815",))
     small, large = unit * (MEGABYTE // 80 // len(unit)), unit * (MEGABYTE // 10 // len(unit))
     made.clean(small, MEGABYTE)
-    seconds = []
-    for text in (small, large):
-        runs = []
-        for _ in range(2):
-            start = time.process_time()
-            made.clean(text, MEGABYTE)
-            runs.append(time.process_time() - start)
-        seconds.append(min(runs))
-    assert seconds[1] < 32 * max(seconds[0], 0.01)
+
+    def cost(text: str) -> float:
+        start = time.process_time()
+        made.clean(text, MEGABYTE)
+        return time.process_time() - start
+
+    assert any(cost(large) < 32 * max(cost(small), 0.01) for _ in range(2))
 
 
 def test_a_megabyte_of_report_is_cleaned() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -16,13 +17,17 @@ from proxy.service.trying import Difference, Trying, differences
 from proxy.store.rulebook import load_profile, load_tables
 
 PEER = Peer("dicomweb", "10.0.0.9", name="user:otto")
-POLICY = compile_policy(load_tables(), PolicySpec("research", load_profile("basic"), b"k" * 32))
 KVP = Row("", "(0018,0060)", "KVP", "DS", "keep", "unlisted DS", "E.1")
 UID = Row("(0008,1140)[0]", "(0008,1155)", "ReferencedSOPInstanceUID", "UI", "U", "Table E.1-1", "E.1")
 NOW = Previewed(table=Table(2, (KVP, UID)), picture=Masked(NOTHING, "none"))
 THEN = replace(
     NOW, reason="refused-by-rule", table=Table(1, (replace(KVP, action="remove", rule="mine 1", section=""),))
 )
+
+
+@cache
+def policy() -> Policy:
+    return compile_policy(load_tables(), PolicySpec("research", load_profile("basic"), b"k" * 32))
 
 
 class World:
@@ -45,7 +50,7 @@ class World:
     def compiled(self, project: str, text: bytes) -> Policy:
         if text == b"wrong":
             raise ConfigError("profile mine: rules: rule 1.do", "it is keep, remove")
-        return POLICY
+        return policy()
 
     @property
     def records(self) -> list[AuditEvent]:
@@ -55,7 +60,7 @@ class World:
 async def test_both_outcomes_and_digests_are_on_record_and_no_value_is() -> None:
     world = World()
     tried = await world.trying.run("research", b"file", b"rules", 3, PEER)
-    assert [each[-1] for each in world.done[:2]] == [None, POLICY]
+    assert [each[-1] for each in world.done[:2]] == [None, policy()]
     assert world.done[0][1:4] == ("research", b"file", Wish(0, MOST_ROWS, 3))
     (event,) = world.records
     assert event is world.done[-1]
@@ -65,10 +70,10 @@ async def test_both_outcomes_and_digests_are_on_record_and_no_value_is() -> None
     assert event.peer["caller"] == "user:otto"
     assert event.object == {
         "kind": "rules",
-        "candidate": POLICY.digest,
+        "candidate": policy().digest,
         "outcomes": {"now": "released", "then": "refused-by-rule"},
     }
-    assert (tried.now, tried.then, tried.digest, tried.whole) == (NOW, THEN, POLICY.digest, True)
+    assert (tried.now, tried.then, tried.digest, tried.whole) == (NOW, THEN, policy().digest, True)
     assert tried.differences == (
         Difference("", "(0018,0060)", "KVP", "keep", "unlisted DS (E.1)", "remove", "mine 1"),
         Difference("(0008,1140)[0]", "(0008,1155)", "ReferencedSOPInstanceUID", "U", "Table E.1-1 (E.1)", "absent", ""),

@@ -95,8 +95,9 @@ def _deflated(plain: bytes) -> bytes:
 def _bomb(uid: str, mebibytes: int) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     size = mebibytes << 20
-    packed = packer.compress(body(uid) + element(0x7FE00010, "OB", b"", size))
-    packed += b"".join(packer.compress(bytes(1 << 20)) for _ in range(mebibytes)) + packer.flush()
+    packed = packer.compress(body(uid) + element(0x7FE00010, "OB", b"", size)) + packer.flush(zlib.Z_FULL_FLUSH)
+    # a full flush ends on a byte and forgets what was before: the same mebibyte can come again and again
+    packed += (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)) * mebibytes + packer.flush()
     return packed + b"\0" * (len(packed) % 2)
 
 
