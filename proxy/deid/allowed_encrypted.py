@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from proxy.deid.encrypted_read import read_envelope
-from proxy.deid.encrypted_recipients import Recipient
 from proxy.deid.identifiers import stripped
 from proxy.deid.reading import Leaf
+from proxy.deid.recipient import Recipient
 
 ENCRYPTED_ATTRIBUTES_SEQUENCE, ENCRYPTED_CONTENT = 0x04000500, 0x04000520
 _SYNTAX = 0x04000510

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from proxy.deid.encrypted_recipients import Recipient
+from proxy.deid.recipient import Recipient
 
 _SEQUENCE, _SET, _INTEGER, _OCTETS, _NULL = 0x30, 0x31, b"\x02\x01\x02", 0x04, b"\x05\x00"
 #: context-specific tags 0, constructed and primitive

@@ -8,32 +8,18 @@ time, chains and revocation are not looked at: the configuration names the certi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from proxy.deid.recipient import Recipient
 from proxy.errors import ConfigError
 
 LEAST_BITS = 2048
 _MARK = "-----BEGIN CERTIFICATE-----"
 #: what the parser raises for a certificate that is none
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Recipient:
-    """``key_id``: Subject Key Identifier (RFC 5280 4.2.1.2); the RSA public key (RFC 8017 3.1)."""
-
-    key_id: bytes
-    modulus: int
-    exponent: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of the modulus, and of whatever is encrypted with it."""
-        return (self.modulus.bit_length() + 7) // 8
 
 
 def read_recipients(certificates: Iterable[str], where: str) -> tuple[Recipient, ...]:

@@ -16,13 +16,13 @@ from typing import Any
 
 import proxy
 from proxy.deid.date_policy import DatePolicy
-from proxy.deid.encrypted_recipients import Recipient, read_recipients
 from proxy.deid.iod import IodTypes, compile_types
 from proxy.deid.part10 import Limits
 from proxy.deid.pixels.pixel_words import PixelPolicy
 from proxy.deid.private import SafePrivate
 from proxy.deid.profile_words import Profile, Unlisted, read_profile
 from proxy.deid.pseudonym import HmacPseudonyms, PseudonymProvider
+from proxy.deid.recipient import Recipient
 from proxy.deid.rules import Rule, longitudinal, relaxes
 from proxy.deid.structured import ContentRules
 from proxy.deid.tables import SopClass, Tables, TransferSyntax, tag_number
@@ -195,7 +195,7 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
         dates=profile.dates,
         rules=profile.rules,
         documents=profile.documents,
-        recipients=read_recipients(spec.encrypt_to, f"projects.{spec.project}.encrypt_originals"),
+        recipients=_recipients(spec),
         pixels=profile.pixels,
         claims_profile=claimed,
         vocabulary=tables.vocabulary,
@@ -203,6 +203,14 @@ def compile_policy(tables: Tables, spec: PolicySpec) -> Policy:
         methods=tuple((m.code, m.meaning) for m in tables.methods if m.option in stated),
         root_key=spec.root_key,
     )
+
+
+def _recipients(spec: PolicySpec) -> tuple[Recipient, ...]:
+    if not spec.encrypt_to:
+        return ()
+    from proxy.deid.encrypted_recipients import read_recipients  # what reads certificates takes long to import
+
+    return read_recipients(spec.encrypt_to, f"projects.{spec.project}.encrypt_originals")
 
 
 def _safe_private(tables: Tables, profile: Profile) -> SafePrivate | None:

@@ -130,9 +130,9 @@ def _compile(words: Mapping[str, list[str]], months: Mapping[str, int], german: 
     eponyms = keyed["eponyms"] | keyed["surnames"]
     titles = keyed["titles"] | keyed["ambiguous_titles"]
     every = keyed["terms"] | keyed["common"] | keyed["anchors"] | keyed["prefixes"]
-    terms = frozenset(w for w in (every | keyed["cues"]) - eponyms if not _RUN.search(w))
+    terms = frozenset(w for w in (every | keyed["cues"]) - eponyms if not _runs(w))
     parts = keyed["prefixes"] | {w for w in map(key, german) if len(w) >= _GERMAN_PART}
-    unspaced = frozenset(one_to_one(w) for kind in ("terms", "common") for w in words[kind] if _RUN.search(w))
+    unspaced = frozenset(one_to_one(w) for kind in ("terms", "common") for w in words[kind] if _runs(w))
     heads: dict[str, set[int]] = {}
     for word in unspaced:
         heads.setdefault(word[0], set()).add(len(word))
@@ -156,6 +156,11 @@ def _compile(words: Mapping[str, list[str]], months: Mapping[str, int], german: 
         months=tuple(sorted(months.items(), key=lambda item: (-len(item[0]), item))),
         digest=digest,
     )  # fmt: skip
+
+
+def _runs(word: str) -> bool:
+    """Whether it is of a script without spaces between words."""
+    return not word.isascii() and _RUN.search(word) is not None
 
 
 def _stem(word: str) -> str:

@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from proxy.lean import import_pydicom
+from proxy.lean import import_pydicom, without
 from proxy.workers import confine
 
 if TYPE_CHECKING:
@@ -27,14 +27,15 @@ def main(arguments: list[str]) -> int:
     sock = socket.socket(fileno=int(arguments[0]))
     confine.confine(int(arguments[1]))
     import_pydicom()
-    from proxy.workers import bench, protocol  # half a second of work, and confined already
-    from proxy.workers.setup import unpacked
+    with without("cffi", "yaml"):  # numba would have them, for functions and settings that are not ours
+        from proxy.workers import bench, protocol  # half a second of work, and confined already
+        from proxy.workers.setup import unpacked
 
-    problem: Exception | None = None
-    try:
-        bench.warm()  # the parent reads its rules meanwhile
-    except Exception as error:  # noqa: BLE001 - told when the set-up is there, as below
-        problem = error
+        problem: Exception | None = None
+        try:
+            bench.warm()  # the parent reads its rules meanwhile
+        except Exception as error:  # noqa: BLE001 - told when the set-up is there, as below
+            problem = error
     try:
         told, _ = protocol.receive(sock, plain=False, most=sys.maxsize)
     except EOFError:  # the parent cannot start after all

@@ -9,8 +9,8 @@ import pytest
 from proxy.deid import allowed_encrypted
 from proxy.deid.allowed_encrypted import EnvelopeCheck
 from proxy.deid.encrypted_read import Envelope
-from proxy.deid.encrypted_recipients import Recipient
 from proxy.deid.reading import Path
+from proxy.deid.recipient import Recipient
 
 SEQUENCE, SYNTAX, CONTENT = 0x04000500, 0x04000510, 0x04000520
 INSIDE = (SEQUENCE, 0)

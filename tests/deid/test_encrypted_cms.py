@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from proxy.deid.encrypted_cms import envelope
 from proxy.deid.encrypted_open import open_envelope
 from proxy.deid.encrypted_read import read_envelope
-from proxy.deid.encrypted_recipients import Recipient, read_recipients
+from proxy.deid.encrypted_recipients import read_recipients
+from proxy.deid.recipient import Recipient
 from tests.deid.officers import Officer, officer, opened_by_openssl
 
 SECRET = bytes(range(32))

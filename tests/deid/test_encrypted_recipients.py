@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.deid.encrypted_recipients import Recipient, read_recipients
+from proxy.deid.encrypted_recipients import read_recipients
+from proxy.deid.recipient import Recipient
 from proxy.errors import ConfigError
 from tests.deid.officers import certificate, ec_key, officer, rsa_key
 
