@@ -17,7 +17,7 @@ import proxy.store.rulebook as rulebook
 from proxy.deid.dictionary import register, young_attributes
 from proxy.deid.profile import PolicySpec, compile_policy
 from proxy.errors import ConfigError
-from proxy.store.rulebook import load_pixel_rules, load_profile, load_tables, rules_root
+from proxy.store.rulebook import load_pixel_rules, load_profile, load_tables, read_mapping, rules_root
 
 
 @pytest.fixture
@@ -228,6 +228,14 @@ def test_the_profile_in_the_readme_is_complete() -> None:
     shipped = load_profile("research")
     assert set(example) - {"names", "private", "rules", "dates", "extends", "note"} == set(shipped)
     assert set(example["unlisted"]) == set(shipped["unlisted"])
+
+
+@pytest.mark.parametrize("path", sorted((rules_root() / "text").glob("*.yaml")), ids=lambda path: path.name)
+def test_words_are_the_same_however_they_are_read(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert read_mapping("here", text, quickly=True) == read_mapping("here", text)
+    with pytest.raises(ConfigError, match="'version' stands twice"):
+        read_mapping("here", f"{text}\nversion: 1\n", quickly=True)
 
 
 def test_the_library_learns_the_young_attributes_once() -> None:
