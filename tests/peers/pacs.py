@@ -85,6 +85,7 @@ def run_orthanc(
     with running_program([str(binary), str(configuration)], folder / "orthanc.log") as process:
         _wait_for(running, process, folder / "orthanc.log")
         yield running
+        process.kill()  # its storage goes with the test: nobody waits the three seconds of an orderly end
 
 
 @contextmanager

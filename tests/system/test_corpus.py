@@ -20,6 +20,7 @@ from proxy.errors import MALFORMED_REASONS, Reason
 from tests.system.corpus import DATA, Bundled, bundled
 from tests.system.harness import Site
 from tests.system.modality import c_store, split
+from tests.system.planting import planted
 from tests.system.sealed import sealed_instances
 from tests.system.stow import stow
 
@@ -94,14 +95,17 @@ def send_all(site: Site, send: Send, expected: Twin) -> Counter[str]:
     return fates
 
 
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Twin:
+    """With the settings of `veil init`."""
+    folder = tmp_path_factory.mktemp("twin")
+    return twin(Site(folder / "site"), folder / "out")
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("pixels", ["hold", "forward"])
-def test_every_file_has_a_fate(make_site: Callable[..., Site], tmp_path: Path, pixels: str) -> None:
-    site = make_site("site", {"projects.research.uninspected_pixels": pixels})
-    expected = twin(site, tmp_path / "out")
+def test_every_file_has_a_fate(site: Site, expected: Twin) -> None:
     assert expected.released.keys() | expected.held.keys() >= {file.name for file in bundled()}
     assert not set(expected.held.values()) & FAULTS_OF_OURS
-    site.start()
     by_name = {file.name: file for file in bundled()}
     for send in (by_web, by_dimse):
         print(json.dumps(send_all(site, send, expected), indent=1))
@@ -118,3 +122,25 @@ def test_every_file_has_a_fate(make_site: Callable[..., Site], tmp_path: Path, p
     everything = b"".join(path.read_bytes() for path in site.archived().values())
     long = {pattern for file in bundled() for pattern in file.identifiers if len(pattern) > 20}
     assert not [pattern for pattern in long if re.search(pattern, everything)]
+
+
+@pytest.mark.timeout(600)
+def test_what_nobody_can_inspect_is_all_that_is_forwarded_more(
+    make_site: Callable[..., Site], expected: Twin, tmp_path: Path
+) -> None:
+    """Files that have the fate under both settings need not be sent again; one that has not, is."""
+    forwarding = make_site("site", {"projects.research.uninspected_pixels": "forward"})
+    before, after = expected, twin(forwarding, tmp_path / "out")
+    more = after.released.keys() - before.released.keys()
+    assert {before.held[name] for name in more} <= {Reason.PIXELS_UNINSPECTED}
+    assert {name: after.released[name] for name in before.released} == before.released
+    assert {name: before.held[name] for name in after.held} == after.held
+    assert Reason.PIXELS_UNINSPECTED not in after.held.values()
+    forwarding.start()
+    by_name = {file.name: file.path.read_bytes() for file in bundled()}
+    for part10 in (planted(1, "held").part10, *(by_name[name] for name in more)):
+        assert c_store(forwarding.dimse_port, part10).status == 0
+    assert stow(forwarding.http_port, planted(2, "held").part10).status == 200
+    forwarding.drain()
+    assert len(forwarding.archived()) == 2 + len({split(by_name[name])[1] for name in more})
+    assert forwarding.held() == []
