@@ -173,8 +173,13 @@ class App:
 
     async def readiness(self) -> dict[str, Any]:
         """Ready when audit, database and workers answer and the spool has room; destinations never count."""
-        used = self.stores.spool.used / self.config.limits.spool_bytes
-        checks = {"audit": self.stores.audit.healthy, "workers": self.works.judge.ready, "spool": used < 0.9}
+        stores, works = self.stores, self.works
+        checks = {
+            "audit": stores.audit.healthy,
+            "workers": works.judge.ready,
+            "spool": stores.spool.used < 0.9 * self.config.limits.spool_bytes,
+            "disk": not works.ingest.hangs,
+        }
         return {"ready": all(checks.values()), "checks": checks}
 
     async def status(self) -> dict[str, Any]:

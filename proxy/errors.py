@@ -7,6 +7,7 @@
     ├── Unavailable          no durable promise can be made right now  → A700 / 503, the sender tries again
     │   ├── AuditUnavailable     no audit sink can write
     │   ├── SpoolFull            disk or high-water mark
+    │   ├── DiskHangs            the disk finishes nothing any more
     │   └── WorkersUnavailable   no de-identification worker answers
     └── DeliveryError        a destination did not take an instance
         ├── DeliveryTransient    try again later, without limit
@@ -114,6 +115,10 @@ class AuditUnavailable(Unavailable):
 
 class SpoolFull(Unavailable):
     """The disk is full or the spool is above its high-water mark."""
+
+
+class DiskHangs(Unavailable):
+    """The disk has finished nothing for too long, though something waits for it."""
 
 
 class WorkersUnavailable(Unavailable):

@@ -3,7 +3,7 @@
 Order (the acknowledgement contract): worker verdict → spool file written and verified → its fsync, that of the folder
 and the audit record on disk, side by side → queue row committed → return. Held: sealed → audit record → return.
 Whoever calls may answer success exactly when `Ingest.receive` returns; when it raises `Unavailable` nothing was
-promised and the sender keeps the instance.
+promised and the sender keeps the instance. A disk that hangs is not waited for (`proxy.service.disk_watch`).
 Knows neither DIMSE nor HTTP. Sees clear bytes only as an `Arena` it hands on; never reads them.
 """
 
@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from proxy.deid.types import Claimed, Original, Report
-from proxy.errors import MALFORMED_REASONS, AuditUnavailable, InstanceHeld, Reason, Unavailable
+from proxy.errors import MALFORMED_REASONS, AuditUnavailable, DiskHangs, InstanceHeld, Reason, Unavailable
 from proxy.service import events
 from proxy.service.arrival import Arrival
+from proxy.service.awaiting import every, finished, tell
+from proxy.service.disk_watch import DiskWatch
 from proxy.service.ports import (
     AuditTrail,
     Deidentifier,
@@ -84,6 +86,7 @@ class Ingest:
         notify: Callable[[Sequence[str]], None] = _nobody,
         remember: Callable[[str, Report, Original], Awaitable[None]] = _forgotten,
         count: Callable[[str, HeldInstance, Original | None, Peer], Awaitable[None]] = _uncounted,
+        disk: DiskWatch | None = None,
     ) -> None:
         """``notify`` is told the destinations that have a new row; it must not block.
 
@@ -93,6 +96,8 @@ class Ingest:
         self._deidentifier, self._spool, self._queue = deidentifier, spool, queue
         self._quarantine, self._audit, self._projects = quarantine, audit, projects
         self._notify, self._remember, self._count = notify, remember, count
+        self._disk = disk or DiskWatch()
+        self._behind: dict[asyncio.Future[Outcome], Arena] = {}  # what goes on behind a refusal
 
     async def receive(self, project: str, arena: Arena, claimed: Claimed, peer: Peer) -> Outcome:
         """Judge, store and record one Part 10 instance; raises `Unavailable` when no promise can be made.
@@ -102,17 +107,41 @@ class Ingest:
         """
         if project not in self._projects:
             raise Unavailable("no such project")
-        work = asyncio.ensure_future(self._receive(Arrival(project, arena, claimed, peer)))
+        arrival = Arrival(project, arena, claimed, peer)
+        if (hangs := self._disk.hangs) is not None:
+            await self._refused(arrival, hangs)
+            raise hangs
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        work = asyncio.ensure_future(self._receive(arrival, answer))
+        work.add_done_callback(lambda _: tell(work, answer))
         try:
-            return await asyncio.shield(work)
+            return await answer
         except asyncio.CancelledError:
-            await _finished(work)
+            await finished(work)
+            raise
+        except DiskHangs:
+            arena.keep()
+            self._behind[work] = arena
+            work.add_done_callback(lambda _: self._behind.pop(work).close())
             raise
 
-    async def _receive(self, arrival: Arrival) -> Outcome:
+    @property
+    def hangs(self) -> bool:
+        """Whether the disk keeps instances waiting and finishes none; for readiness."""
+        return self._disk.hangs is not None
+
+    async def _receive(self, arrival: Arrival, answer: asyncio.Future[Outcome]) -> Outcome:
+        """``answer`` is who waits for it."""
+        try:
+            return await self._judged(arrival, answer)
+        finally:
+            self._disk.end(answer)
+
+    async def _judged(self, arrival: Arrival, answer: asyncio.Future[Outcome]) -> Outcome:
         started = time.monotonic()
         try:
             verdict = await self._deidentifier.run(arrival.project, arrival.arena, arrival.claimed)
+            self._disk.begin(answer, arrival.arena.size)
             if isinstance(verdict, Released):
                 return await self._release(arrival, verdict)
             return await self._hold(arrival, verdict)
@@ -123,6 +152,7 @@ class Ingest:
             held = Held(error.reason, error.detail)
         except Exception as error:  # noqa: BLE001 - a bug must cost this instance only, and not its bytes
             held = Held(Reason.ENGINE_ERROR, type(error).__name__)
+        self._disk.begin(answer, arrival.arena.size)
         spent = (time.monotonic() - started) * 1000
         return await self._hold_after_bug(arrival, replace(held, milliseconds=spent))
 
@@ -135,7 +165,7 @@ class Ingest:
         record = arrival.record(self._audit, told)
         try:
             # all this waiting at once: nothing can follow any of it but the row, which needs it all
-            await _all(self._spool.settle(placed), record, self._remember(project, verdict.report, verdict.original))
+            await every(self._spool.settle(placed), record, self._remember(project, verdict.report, verdict.original))
             await self._queue.enqueue(project, destinations, item, verdict.report)
         except Unavailable:
             # nothing refers to it; it must not fill the disk while a sender retries
@@ -173,21 +203,3 @@ class Ingest:
             await arrival.record(self._audit, told)
         except Unavailable:
             return
-
-
-async def _all(*waits: Awaitable[None]) -> None:
-    """Wait for all of ``waits``, also where one fails; then raise the first error."""
-    for error in await asyncio.gather(*waits, return_exceptions=True):
-        if error is not None:
-            raise error
-
-
-async def _finished(work: asyncio.Future[Outcome]) -> None:
-    """Wait for ``work`` however often the waiter is cancelled; its outcome has nobody to go to any more."""
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError:
-            continue
-    if not work.cancelled():
-        work.exception()

@@ -33,6 +33,7 @@ class Arena:
         self.limit = limit
         self.size = 0
         self._reserved = 0
+        self._keepers = 0
         self._map: mmap.mmap | None = None
 
     def reserve(self, size: int) -> None:
@@ -73,8 +74,15 @@ class Arena:
             self._map = mmap.mmap(self.fd, self.size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
         return memoryview(self._map)
 
+    def keep(self) -> None:
+        """One `close` more is needed: for work that goes on when the owner has gone."""
+        self._keepers += 1
+
     def close(self) -> None:
-        """Give the memory back. Views still held elsewhere keep their pages until they are dropped."""
+        """Give the memory back, unless somebody keeps it. Views held elsewhere keep their pages until dropped."""
+        if self._keepers:
+            self._keepers -= 1
+            return
         if self._map is not None:
             with contextlib.suppress(BufferError):  # a view is still alive somewhere; its owner drops the pages
                 self._map.close()

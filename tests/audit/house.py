@@ -21,7 +21,7 @@ from proxy.audit.trail import AuditLog
 from proxy.audit.verify import verify_folder
 from proxy.audit.verify_notes import Keys
 from proxy.deid.types import Claimed, Report
-from proxy.errors import AuditUnavailable
+from proxy.errors import AuditUnavailable, DiskHangs
 from proxy.service.deliver import Deliver
 from proxy.service.ingest import Ingest, ProjectRoute
 from proxy.service.ports import SpoolItem, Verdict
@@ -125,7 +125,7 @@ class House:
                 with Arena(64) as arena:
                     arena.write(text(kind, number))
                     await self._ingest.receive("research", arena, Claimed(), PEER)
-        except AuditUnavailable:
+        except (AuditUnavailable, DiskHangs):  # whichever notices first
             done = False
         deed = Deed(kind, number, done, time.monotonic() - began)
         self.deeds.append(deed)
