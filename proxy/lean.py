@@ -1,11 +1,13 @@
-"""Imports of libraries without what they import for their own convenience, where it happens to be installed.
+"""A start that does nothing needless: no garbage collection, and of other libraries what is used here.
 
-Nothing here uses it, and each process would wait for it: structlog formats tracebacks with rich (ours leave none to
-format), pydicom looks for other decoders than ours, and for what it downloads its examples with.
+They import for their own convenience what happens to be installed, and each process would wait for it: structlog
+formats tracebacks with rich (ours leave none to format), pydicom looks for other decoders than ours, and for what it
+downloads its examples with.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +25,16 @@ def without(*names: str) -> Iterator[None]:
     finally:
         for name in absent:
             del modules[name]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collection in this block: what a start makes stays, and to walk it again and again takes a sixth."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def import_pydicom() -> None:

@@ -7,56 +7,60 @@ keeps nothing between instances.
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 import sys
 from typing import TYPE_CHECKING
 
-from proxy.lean import import_pydicom, without
+from proxy.lean import import_pydicom, uncollected, without
 from proxy.workers import confine
 
 if TYPE_CHECKING:
     from proxy.workers.bench import Bench
-    from proxy.workers.setup import Setup
 
 
 def main(arguments: list[str]) -> int:
     """Set up and serve; a set-up that fails is answered with a text without values."""
-    gc.disable()  # what imports make stays: collections that walk it meanwhile take a sixth of the time
     sock = socket.socket(fileno=int(arguments[0]))
     confine.confine(int(arguments[1]))
-    import_pydicom()
-    with without("cffi", "yaml"):  # numba would have them, for functions and settings that are not ours
-        from proxy.workers import bench, protocol  # half a second of work, and confined already
-        from proxy.workers.setup import unpacked
+    with uncollected():
+        problem = _warmed()  # the parent reads its rules meanwhile
+        from proxy.workers import protocol
 
-        problem: Exception | None = None
         try:
-            bench.warm()  # the parent reads its rules meanwhile
-        except Exception as error:  # noqa: BLE001 - told when the set-up is there, as below
-            problem = error
-    try:
-        told, _ = protocol.receive(sock, plain=False, most=sys.maxsize)
-    except EOFError:  # the parent cannot start after all
-        return 0
-    setup = unpacked(told)
-    confine.limit_files(setup.memory_bytes)
-    ready = _made(setup, problem)
+            told, _ = protocol.receive(sock, plain=False, most=sys.maxsize)
+        except EOFError:  # the parent cannot start after all
+            return 0
+        ready = _made(told, problem)
     if isinstance(ready, str):
         protocol.send(sock, ("failed", ready))
         return 1
-    gc.enable()
     protocol.send(sock, ("ready", confine.resident()))
     serve(sock, ready)
     return 0
 
 
-def _made(setup: Setup, problem: Exception | None) -> Bench | str:
+def _warmed() -> Exception | None:
+    """Half a second of imports and kernels; and what went wrong with them, to be told when the parent has spoken."""
+    import_pydicom()
+    with without("cffi", "yaml"):  # numba would have them, for functions and settings that are not ours
+        from proxy.workers import bench
+
+        try:
+            bench.warm()
+        except Exception as error:  # noqa: BLE001 - see above
+            return error
+    return None
+
+
+def _made(told: bytes, problem: Exception | None) -> Bench | str:
     """The bench, or what is the matter; the parent decides what a worker that cannot start means."""
     from proxy.errors import VeilError
     from proxy.workers.bench import Bench
+    from proxy.workers.setup import unpacked
 
+    setup = unpacked(told)
+    confine.limit_files(setup.memory_bytes)
     try:
         if problem is not None:
             raise problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -44,6 +45,8 @@ def deidentify(data: memoryview, claimed: Claimed, policy: object, reader: objec
             return Deidentified((b"head", Slice(0, 4), b"\x07" * (40 << 20), b"tail"), ORIGINAL, REPORT)
         case b"pid":
             return Deidentified((str(os.getpid()).encode(),), ORIGINAL, REPORT)
+        case b"collected":
+            return Deidentified((str(gc.isenabled()).encode(),), ORIGINAL, REPORT)
         case b"class":
             return Deidentified((b"x",), ORIGINAL, Evil())  # type: ignore[arg-type]
     return Deidentified((b"out:", Slice(0, len(data))), ORIGINAL, REPORT)

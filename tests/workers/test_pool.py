@@ -183,6 +183,12 @@ def _same(verdict: Verdict) -> Any:
     return Same()
 
 
+async def test_garbage_is_collected_once_a_worker_has_started(pool: Callable[..., Any]) -> None:
+    verdict = await ask(await pool(), b"collected")
+    assert isinstance(verdict, Released)
+    assert verdict.chunks == (b"True",)
+
+
 async def test_a_worker_leaves_no_core_and_ends_with_the_pool(pool: Callable[..., Any]) -> None:
     workers = await pool()
     limits = Path(f"/proc/{workers.pids[0]}/limits").read_text()
