@@ -12,7 +12,7 @@ help:
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types, layers"
 	@echo "make bench   measure, print a table, write bench/results.json"
-	@echo "make soak    the long runs: 300 kills, 200 000 mutated data sets and DIMSE sessions, peers at fault, 3 000 code streams, 20 000 requests, every canary, a fault at each call, 10 000 tamperings, 1 000 trials of each fault of the audit disk, 200 mishaps (hours)"
+	@echo "make soak    the long runs: 300 kills, 200 000 mutated data sets and DIMSE sessions, peers at fault, 3 000 code streams, 20 000 requests, every canary, a fault at each call, 10 000 tamperings, 1 000 trials of each fault of the audit disk, 200 mishaps, 100 freezes of the disk (hours, as root)"
 	@echo "make mutants break the gate and the profile on purpose and see whether a test notices"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -61,6 +61,7 @@ soak: $(STAMP)
 	VEIL_TAMPERINGS=10000 $(BIN)/python -m pytest --timeout 7200 tests/audit/test_tampering.py
 	VEIL_TRIALS=1000 $(BIN)/python -m pytest -s --timeout 7200 tests/audit/test_trials.py tests/audit/test_sink_trials.py tests/peers/test_rsyslog.py
 	VEIL_MISHAPS=200 $(BIN)/python -m pytest -s --timeout 7200 tests/system/test_completeness.py
+	$(BIN)/python -m tests.system.frozen 100  # as root: it mounts a file system
 
 mutants: $(STAMP)
 	$(BIN)/python tests/mutation/run.py $(ARGS)
