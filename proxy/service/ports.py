@@ -16,6 +16,8 @@ from proxy.errors import Reason
 from proxy.workers.arena import Arena as Arena  # adapters take it from here: they may not import a sibling room
 
 if TYPE_CHECKING:  # the engine takes a second to import, which a verb that reads the audit log need not wait
+    import asyncio
+
     from proxy.deid.device import Device
     from proxy.deid.release import Release
     from proxy.deid.types import Chunk, Claimed, Original, Report
@@ -117,10 +119,10 @@ class SpoolItem:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A spool item that is written and found to be what the gate released, and not yet durable. ``fd``: its file."""
+    """A spool item that is written and found to be what the gate released. ``settled`` when it is durable."""
 
     item: SpoolItem
-    fd: int
+    settled: asyncio.Future[SpoolItem]
 
 
 class Spool(Protocol):
@@ -133,7 +135,7 @@ class Spool(Protocol):
     async def place(self, release: Release, chunks: Sequence[Chunk], arena: Arena) -> Placed:
         """Temp file, verification, rename. Refuses bytes that are not those of the release (`InstanceHeld`).
 
-        `SpoolFull` on ENOSPC or above the high-water mark. `settle` must follow, whatever else goes wrong.
+        `SpoolFull` on ENOSPC or above the high-water mark. It is made durable meanwhile: `settle` waits for that.
         """
         ...
 

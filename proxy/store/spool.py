@@ -66,18 +66,28 @@ class DiskSpool:
         """See `Spool.place`."""
         if length_of(chunks, arena.size) != release.size:
             raise InstanceHeld(Reason.ENGINE_ERROR, "the chunks have not the released length")
-        source = _duplicate(arena.fd)
-        work = asyncio.get_running_loop().run_in_executor(self._pool, self._place, release, tuple(chunks), source)
+        loop, source = asyncio.get_running_loop(), _duplicate(arena.fd)
+        written: asyncio.Future[SpoolItem] = loop.create_future()
+
+        def work() -> SpoolItem:
+            item, fd = self._place(release, tuple(chunks), source)
+            try:
+                loop.call_soon_threadsafe(_tell, written, item)
+            finally:  # in the same thread: what follows elsewhere meanwhile need not wait for one
+                self._folder.settle(fd)
+            return item
+
+        settled = loop.run_in_executor(self._pool, work)
+        settled.add_done_callback(lambda _: _fail(settled, written))
         try:
-            return await asyncio.shield(work)
+            return Placed(await written, settled)
         except asyncio.CancelledError:
-            work.add_done_callback(self._abandoned)
+            settled.add_done_callback(self._abandoned)
             raise
 
     async def settle(self, placed: Placed) -> None:
         """See `Spool.settle`."""
-        work = asyncio.get_running_loop().run_in_executor(self._pool, self._folder.settle, placed.fd)
-        await asyncio.shield(work)  # begun or not, it is what closes the file
+        await asyncio.shield(placed.settled)
 
     def path(self, name: str) -> Path:
         """Where ``name`` lies. ValueError for what is not a spool name."""
@@ -122,7 +132,9 @@ class DiskSpool:
             self._count(-size)
         return dropped
 
-    def _place(self, release: Release, chunks: tuple[Chunk, ...], source: int) -> Placed:
+    def _place(self, release: Release, chunks: tuple[Chunk, ...], source: int) -> tuple[SpoolItem, int]:
+        """The item and its file, still to be made durable."""
+
         def fill(fd: int) -> str:
             copy(fd, chunks, source)
             seal = self._gate.again(release)
@@ -140,13 +152,12 @@ class DiskSpool:
                 raise
         finally:
             os.close(source)
-        return Placed(SpoolItem(name, name.partition("-")[0], release.size), fd)
+        return SpoolItem(name, name.partition("-")[0], release.size), fd
 
-    def _abandoned(self, work: asyncio.Future[Placed]) -> None:
+    def _abandoned(self, work: asyncio.Future[SpoolItem]) -> None:
         """Nobody waits any more for what was placed."""
         if not work.cancelled() and work.exception() is None:
-            os.close(work.result().fd)
-            self._forget(work.result().item.name)
+            self._forget(work.result().name)
 
     def _forget(self, name: str) -> None:
         """Remove what nobody knows the name of, without waiting for it."""
@@ -158,6 +169,18 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError("not a spool file name")
     return name
+
+
+def _tell(written: asyncio.Future[SpoolItem], item: SpoolItem) -> None:
+    if not written.done():  # who waited has gone
+        written.set_result(item)
+
+
+def _fail(settled: asyncio.Future[SpoolItem], written: asyncio.Future[SpoolItem]) -> None:
+    """What could not be written is told to who waits for it."""
+    error = None if settled.cancelled() else settled.exception()
+    if error is not None and not written.done():
+        written.set_exception(error)
 
 
 def _duplicate(fd: int) -> int:

@@ -66,7 +66,7 @@ class FakeSpool:
         await self.world.happen("write")
         assert arena.fd >= 0, "the arena was closed under the spool"
         self.files.add("file-1")
-        return Placed(SpoolItem("file-1", "a" * 64, release.size), -1)
+        return Placed(SpoolItem("file-1", "a" * 64, release.size), asyncio.get_running_loop().create_future())
 
     async def settle(self, placed: Placed) -> None:
         await self.world.happen("settle")
