@@ -14,7 +14,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -33,13 +34,16 @@ _CHECKPOINT_IDLE, _CHECKPOINT_BUSY = 100, 2000  # commits after which the WAL go
 @dataclass(slots=True)
 class _Job(Generic[T]):
     work: Callable[[sa.Connection], T]
+    future: asyncio.Future[T]  # of the caller's event loop
     patient: bool = False
     undo: Callable[[], None] | None = None
-    future: Future[T] = field(default_factory=Future)
     result: Any = None
     error: Exception | None = None
 
     def settle(self) -> None:
+        """On the event loop."""
+        if self.future.done():
+            return  # the caller has gone
         if self.error is None:
             self.future.set_result(self.result)
         else:
@@ -80,9 +84,9 @@ class Database:
         """
         if self._closed:
             raise Unavailable("database is closed")
-        job = _Job(work, patient, undo)
+        job: _Job[T] = _Job(work, asyncio.get_running_loop().create_future(), patient, undo)
         self._jobs.put(job)
-        return await asyncio.wrap_future(job.future)
+        return await job.future
 
     async def close(self) -> None:
         """Finish what waits, checkpoint, close."""
@@ -104,8 +108,7 @@ class Database:
             if not self._attempt(batch) and len(batch) > 1:
                 for job in batch:
                     self._attempt([job])
-            for job in batch:
-                job.settle()
+            _settle(batch)
             if self._commits >= (_CHECKPOINT_IDLE if self._jobs.empty() else _CHECKPOINT_BUSY):
                 self._checkpoint()
         self._checkpoint()
@@ -129,7 +132,7 @@ class Database:
             if job is None:
                 self._jobs.put(None)  # what was taken before it is still served; the next call ends
                 return batch
-            if job.future.set_running_or_notify_cancel():
+            if not job.future.cancelled():
                 batch.append(job)
 
     def _attempt(self, jobs: list[_Job[Any]]) -> bool:
@@ -155,3 +158,16 @@ class Database:
             self._commits = 0
         except sqlite3.Error as error:
             translated(error)
+
+
+def _settle(batch: list[_Job[Any]]) -> None:
+    """Tell the callers, from the database's thread; an event loop wakes up once for all of its own."""
+    for loop in {job.future.get_loop() for job in batch}:
+        mine = [job for job in batch if job.future.get_loop() is loop]
+        with suppress(RuntimeError):  # it is closed: nobody waits any more
+            loop.call_soon_threadsafe(_tell, mine)
+
+
+def _tell(jobs: list[_Job[Any]]) -> None:
+    for job in jobs:
+        job.settle()
