@@ -24,7 +24,7 @@ KEYS = Keys.read(KEY.signer("veil").verifier.text())
 
 
 async def write(folder: Path, count: int, key: AuditKey = KEY, **options: int) -> None:
-    log = AuditLog(folder, "veil", key=key, **options)  # type: ignore[arg-type] # ints only
+    log = AuditLog(folder, "veil", key=key, **options, timeout=60)  # type: ignore[arg-type] # ints only
     await log.open()
     for n in range(count):
         await log.record(AuditEvent("released", object={"size": n}))
@@ -57,7 +57,7 @@ async def test_a_checkpoint_after_a_second_or_a_thousand_records_and_none_for_no
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "EVERY_SECONDS", 0.2)
-    log = AuditLog(tmp_path, "veil", key=KEY)
+    log = AuditLog(tmp_path, "veil", key=KEY, timeout=60)
     await log.open()
     await asyncio.sleep(0.5)
     assert sizes(tmp_path) == [1]
@@ -112,7 +112,7 @@ async def test_what_a_crash_left_unsigned_is_signed_where_it_stands(tmp_path: Pa
         path.write_bytes(path.read_bytes().replace(b'"seq":7,', b'"seq":8,'))
     else:
         (tmp_path / "audit-000002.jsonl").touch(0o600)
-    log = AuditLog(tmp_path, "veil", key=KEY)
+    log = AuditLog(tmp_path, "veil", key=KEY, timeout=60)
     await log.open()
     await log.close()
     assert [p for p in verified(tmp_path).problems if p.file.endswith("notes")] == []
@@ -153,7 +153,7 @@ async def test_a_checkpoint_that_cannot_be_written_costs_nobody_anything(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoints, "_append", full)
-    log = AuditLog(tmp_path, "veil", key=KEY)
+    log = AuditLog(tmp_path, "veil", key=KEY, timeout=60)
     await log.open()
     for _ in range(3):
         await log.record(*(AuditEvent("x") for _ in range(600)))
@@ -175,7 +175,7 @@ async def test_no_caller_waits_for_a_checkpoint(tmp_path: Path, monkeypatch: pyt
         genuine(*arguments)  # type: ignore[arg-type] # passed on
 
     monkeypatch.setattr(Checkpoints, "write", slow)
-    log = AuditLog(tmp_path, "veil", key=KEY)
+    log = AuditLog(tmp_path, "veil", key=KEY, timeout=60)
     await log.open()
     started = time.monotonic()
     await log.record(*(AuditEvent("x") for _ in range(2000)))

@@ -14,7 +14,7 @@ from proxy.service.ports import AuditEvent
 
 
 async def written(folder: Path, count: int, segment_bytes: int = 4000) -> int:
-    log = AuditLog(folder, "veil", segment_bytes=segment_bytes)
+    log = AuditLog(folder, "veil", segment_bytes=segment_bytes, timeout=60)
     await log.open()
     for n in range(count):
         await log.record(AuditEvent("received", project="research", object={"size": n}))

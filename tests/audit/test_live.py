@@ -24,7 +24,7 @@ async def more(log: AuditLog, count: int) -> int:
 
 
 async def test_from_now_from_a_number_and_from_the_beginning(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path, "veil", segment_bytes=2000)
+    log = AuditLog(tmp_path, "veil", segment_bytes=2000, timeout=60)
     await log.open()
     before = await more(log, 20)
     live = LiveStream(tmp_path, lambda: log.position.seq)

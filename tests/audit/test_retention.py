@@ -36,7 +36,12 @@ class Clock:
 
 async def opened(folder: Path, clock: Clock, segment_bytes: int = 1500) -> AuditLog:
     log = AuditLog(
-        folder, "veil", segment_bytes=segment_bytes, key=AuditKey(bytes(32)), watch=Watch(clock, clock.seconds)
+        folder,
+        "veil",
+        segment_bytes=segment_bytes,
+        key=AuditKey(bytes(32)),
+        watch=Watch(clock, clock.seconds),
+        timeout=60,
     )
     await log.open()
     for n in range(20):

@@ -20,7 +20,7 @@ RECORDS = 200
 @pytest.fixture
 async def log(tmp_path: Path) -> Path:
     """Four segments, 200 records."""
-    trail = AuditLog(tmp_path / "audit", "veil", segment_bytes=20_000)
+    trail = AuditLog(tmp_path / "audit", "veil", segment_bytes=20_000, timeout=60)
     await trail.open()
     for n in range(RECORDS):
         await trail.record(AuditEvent("received", project="research", object={"kind": "instance", "size": n + 1000}))

@@ -29,7 +29,7 @@ class Broken:
 
 @pytest.fixture
 async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
-    log = AuditLog(tmp_path / "log", "veil", segment_bytes=4000)
+    log = AuditLog(tmp_path / "log", "veil", segment_bytes=4000, timeout=60)
     await log.open()
     await log.record(AuditEvent("started"))
     for n in range(20):

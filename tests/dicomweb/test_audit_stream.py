@@ -26,7 +26,7 @@ AUDIT = frozenset({Verb.AUDIT})
 
 @pytest.fixture
 async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
-    log = AuditLog(tmp_path / "log", "veil", segment_bytes=20_000)
+    log = AuditLog(tmp_path / "log", "veil", segment_bytes=20_000, timeout=60)
     await log.open()
     await write(log, 10)
     yield log

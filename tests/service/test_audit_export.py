@@ -29,7 +29,7 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
-    made = AuditLog(tmp_path / "audit", "veil", key=KEY)
+    made = AuditLog(tmp_path / "audit", "veil", key=KEY, timeout=60)
     await made.open()
     await made.record(*(AuditEvent("held", project="ab"[n % 2], object={"id": str(n)}) for n in range(20)))
     yield made

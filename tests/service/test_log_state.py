@@ -15,7 +15,7 @@ def test_a_log_that_has_not_begun(tmp_path: Path) -> None:
 
 
 async def test_a_log_of_which_the_first_part_is_gone(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path, "veil", key=AuditKey(bytes(32)), segment_bytes=2000)
+    log = AuditLog(tmp_path, "veil", key=AuditKey(bytes(32)), segment_bytes=2000, timeout=60)
     await log.open()
     for n in range(12):
         await log.record(AuditEvent("held", object={"id": str(n)}))

@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
-    made = AuditLog(tmp_path, "veil", key=KEY, segment_bytes=4000)
+    made = AuditLog(tmp_path, "veil", key=KEY, segment_bytes=4000, timeout=60)
     await made.open()
     for n in range(30):
         await made.record(AuditEvent("held", project="a", object={"id": str(n)}))
@@ -161,7 +161,7 @@ async def test_keys_are_those_that_the_log_names_and_the_last_is_ours(log: Audit
     await log.close()
     other = OTHER.signer("veil").verifier.text()
     assert judged(tmp_path, at(log), other).told[0].endswith("the log names another key than its own")
-    later = AuditLog(tmp_path, "veil", key=OTHER, segment_bytes=4000)
+    later = AuditLog(tmp_path, "veil", key=OTHER, segment_bytes=4000, timeout=60)
     await later.open()
     await later.close()
     assert judged(tmp_path, at(later), other).told == ()
