@@ -45,7 +45,7 @@ _INDISCREET = (
 def quiet_port() -> int:
     """A loopback port below the ephemeral range: no outgoing connection takes it while a site restarts."""
     while True:
-        port = random.randrange(20000, 32000)
+        port = random.SystemRandom().randrange(20000, 32000)  # not what another runner draws from the same seed
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
