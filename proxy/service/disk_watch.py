@@ -15,7 +15,7 @@ from typing import Any
 from proxy.errors import DiskHangs
 
 #: more than the audit log waits for its own disk (1.5 s): where only that hangs, it is the one to say so
-SECONDS = 1.8
+SECONDS = 1.6
 #: what a slow disk writes at least, in bytes a second
 _SLOWEST = 20_000_000
 
