@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +42,6 @@ class Modality:
     callers: list[str] = field(default_factory=list)
     roles: list[tuple[bool, bool]] = field(default_factory=list)
     status: int = 0x0000
-    came: threading.Event = field(default_factory=threading.Event)
     port: int = 0
 
     def heard(self, way: str) -> Callable[[Any], tuple[int, None]]:
@@ -51,7 +49,6 @@ class Modality:
             self.reports.append((way, event.event_type, event.event_information))
             self.callers.append(event.assoc.requestor.ae_title)
             self.roles += [(r.scu_role, r.scp_role) for r in event.assoc.requestor.role_selection.values()]
-            self.came.set()
             return self.status, None
 
         return handler
@@ -75,7 +72,6 @@ def listening() -> Iterator[Modality]:
 @pytest.fixture
 def modality(listening: Modality) -> Modality:
     listening.reports, listening.callers, listening.roles, listening.status = [], [], [], 0x0000
-    listening.came.clear()
     return listening
 
 
@@ -163,17 +159,16 @@ def associate(site: Site, modality: Modality, called: str = "VEIL") -> Any:
 
 
 async def ask(site: Site, modality: Modality, *uids: str, wait: bool = False) -> int:
-    """The status of an N-ACTION; the association is released at once, or when a report has come."""
+    """The status of an N-ACTION; the association is released at once, or when a report was answered.
 
-    def work() -> int:
-        association = associate(site, modality)
-        status, _ = association.send_n_action(request(*uids), 1, SOP_CLASS, SOP_INSTANCE)
-        if wait:
-            assert modality.came.wait(10)
-        association.release()
-        return int(status.Status)
-
-    return await asyncio.to_thread(work)
+    When it has come is too soon: whose answer is lost by the release is sent the report again, and rightly.
+    """
+    association = await asyncio.to_thread(associate, site, modality)
+    status, _ = await asyncio.to_thread(association.send_n_action, request(*uids), 1, SOP_CLASS, SOP_INSTANCE)
+    if wait:
+        await site.until(REPORTED)
+    await asyncio.to_thread(association.release)
+    return int(status.Status)
 
 
 async def ask_and_leave(site: Site, modality: Modality) -> None:
