@@ -68,6 +68,7 @@ class App:
         self._observe = observe
         self._stack = AsyncExitStack()
         self._drain = 60.0
+        self._listening = False
 
     async def start(self, servers: bool = True) -> None:
         """Start in the order of the file's head; any failure undoes what was started and is raised.
@@ -83,6 +84,7 @@ class App:
             )
             if servers:
                 await self._open_servers()
+                self._listening = True
                 gc.freeze()  # rules and code are here to stay; collections that walk them cost milliseconds
         except BaseException:
             await self._stack.aclose()
@@ -90,7 +92,7 @@ class App:
 
     async def stop(self, drain: float = 60.0) -> None:
         """Stop taking, finish what is under way for up to ``drain`` seconds, record the stop, close."""
-        self._drain = drain
+        self._drain, self._listening = drain, False
         await self._stack.aclose()
 
     async def _open_servers(self) -> None:
@@ -172,13 +174,17 @@ class App:
         await self.dimse.stop(self._drain)
 
     async def readiness(self) -> dict[str, Any]:
-        """Ready when audit, database and workers answer and the spool has room; destinations never count."""
+        """Ready when both servers listen, audit, disk and workers answer and the spool has room.
+
+        Not ready any more as soon as it stops. Destinations never count.
+        """
         stores, works = self.stores, self.works
         checks = {
             "audit": stores.audit.healthy,
             "workers": works.judge.ready,
             "spool": stores.spool.used < 0.9 * self.config.limits.spool_bytes,
             "disk": not works.ingest.hangs,
+            "listening": self._listening,
         }
         return {"ready": all(checks.values()), "checks": checks}
 
