@@ -194,3 +194,22 @@ def test_an_arena_closes_when_the_last_keeper_has_gone(kept: int) -> None:
         assert arena.fd == fd
     arena.close()
     assert arena.fd == -1
+
+
+async def test_it_looks_again_when_it_must_and_not_later() -> None:
+    """What began to wait a moment after the first look was set is refused in time all the same."""
+    clock = Clock()
+    watch = DiskWatch(2.0, clock=clock)
+    asked: list[float] = []
+    watch._wake_after = asked.append  # type: ignore[method-assign]  # no real time
+    first, second = await waits(2)
+    watch.begin(first, 0)
+    clock.now += 0.1
+    watch.begin(second, 0)
+    watch.end(first)
+    clock.now += 1.9
+    watch._look()
+    assert asked == [pytest.approx(2.0), pytest.approx(0.1)]
+    clock.now += 0.1
+    watch._look()
+    assert isinstance(second.exception(), DiskHangs)
