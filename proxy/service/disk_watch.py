@@ -65,10 +65,10 @@ class DiskWatch:
         self._timer = None
         if not self._waiting:
             return
-        hangs = self.hangs
-        if hangs is None:
-            return self._wake_after(self._left())
-        for who in self._waiting:
-            if not who.done():
-                who.set_exception(hangs)
-        return self._wake_after(self._seconds / 4)
+        again = self._left()
+        if (hangs := self.hangs) is not None:
+            again = self._seconds / 4
+            for who in self._waiting:
+                if not who.done():
+                    who.set_exception(hangs)
+        self._wake_after(max(again, 0.0))
