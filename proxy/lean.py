@@ -40,4 +40,4 @@ def uncollected() -> Iterator[None]:
 def import_pydicom() -> None:
     """Before any other module does."""
     with without("gdcm", "requests", "tqdm"):
-        import pydicom  # noqa: F401
+        import pydicom  # noqa: F401 - so that who imports it next finds it, without what is hidden here

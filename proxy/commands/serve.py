@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from proxy.commands.options import config_option
-from proxy.config import Config, load_config
+from proxy.config import load_config
 from proxy.errors import VeilError
 from proxy.lean import import_pydicom, uncollected
-from proxy.workers.begun import Begun, ahead
+from proxy.workers.begun import ahead
 
 if TYPE_CHECKING:
     from proxy.app import App
@@ -31,11 +31,11 @@ def serve(config_path: Path, drain: float) -> None:
             import_pydicom()
             import uvloop
 
-            import proxy.app  # noqa: F401
+            from proxy.app import App
             from proxy.logs import configure
 
         configure()
-        uvloop.run(run(config, drain, begun))
+        uvloop.run(run(App(config, begun=begun), drain))
 
 
 async def _reload(app: App) -> None:
@@ -46,17 +46,14 @@ async def _reload(app: App) -> None:
         click.echo(f"veil: {error}; the old rules stay in force", err=True)
 
 
-async def run(config: Config, drain: float, begun: list[Begun]) -> None:
+async def run(app: App, drain: float) -> None:
     """Start the proxy, tell where it listens, stop on a signal."""
-    from proxy.app import App
-
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     tasks: list[asyncio.Future[None]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    app = App(config, begun=begun)
     with uncollected():
         await app.start()
     loop.add_signal_handler(signal.SIGHUP, lambda: tasks.append(asyncio.ensure_future(_reload(app))))

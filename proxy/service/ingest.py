@@ -122,7 +122,7 @@ class Ingest:
         except DiskHangs:
             arena.keep()
             self._behind[work] = arena
-            work.add_done_callback(lambda _: self._behind.pop(work).close())
+            work.add_done_callback(lambda _: self._behind.pop(work).release())
             raise
 
     @property

@@ -188,7 +188,7 @@ class _UniqueKeys(_Unique, yaml.SafeLoader):
     """YAML as people write it."""
 
 
-class _Quick(_Unique, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # as it was built
+class _Quick(_Unique, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # with libyaml or without: PyYAML as built
     """The same with libyaml."""
 
 

@@ -33,7 +33,7 @@ class Arena:
         self.limit = limit
         self.size = 0
         self._reserved = 0
-        self._keepers = 0
+        self._keepers, self._closed = 0, False
         self._map: mmap.mmap | None = None
 
     def reserve(self, size: int) -> None:
@@ -69,19 +69,30 @@ class Arena:
         """The bytes, read-only and uncopied; valid until `close`."""
         if self.size == 0:
             return memoryview(b"")
+        if self.fd < 0:  # mmap would give anonymous memory for it, all zeros
+            raise ValueError("the arena is closed")
         if self._map is None:
             # private: a shared mapping of a writable descriptor would forbid the seal against writing
             self._map = mmap.mmap(self.fd, self.size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
         return memoryview(self._map)
 
     def keep(self) -> None:
-        """One `close` more is needed: for work that goes on when the owner has gone."""
+        """For work that goes on when the owner has closed it; `release` must follow."""
         self._keepers += 1
 
+    def release(self) -> None:
+        """The counterpart of `keep`."""
+        self._keepers -= 1
+        if self._closed:
+            self.close()
+
     def close(self) -> None:
-        """Give the memory back, unless somebody keeps it. Views held elsewhere keep their pages until dropped."""
+        """Give the memory back, or have the last keeper do so. Safe to repeat.
+
+        Views still held elsewhere keep their pages until they are dropped.
+        """
+        self._closed = True
         if self._keepers:
-            self._keepers -= 1
             return
         if self._map is not None:
             with contextlib.suppress(BufferError):  # a view is still alive somewhere; its owner drops the pages

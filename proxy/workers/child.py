@@ -48,7 +48,7 @@ def _warmed() -> Exception | None:
 
         try:
             bench.warm()
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:  # noqa: BLE001 - a worker's shell: told when the parent has spoken
             return error
     return None
 
@@ -65,7 +65,7 @@ def _made(told: bytes, problem: Exception | None) -> Bench | str:
         if problem is not None:
             raise problem
         return Bench(setup)
-    except Exception as error:  # noqa: BLE001 - see above
+    except Exception as error:  # noqa: BLE001 - a worker's shell: the parent decides what it means
         return type(error).__name__ + (f": {error}" if isinstance(error, VeilError) else "")
 
 

@@ -32,5 +32,5 @@ def packed(setup: Setup) -> bytes:
 
 def unpacked(data: bytes) -> Setup:
     """What `packed` made, by our parent."""
-    setup: Setup = pickle.loads(data)  # noqa: S301 - see above
+    setup: Setup = pickle.loads(data)  # noqa: S301 - our parent's bytes, by a socket pair nobody else has
     return setup

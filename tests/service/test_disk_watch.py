@@ -183,16 +183,30 @@ async def test_whoever_has_ended_is_told_nothing() -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 1, 3])
-def test_an_arena_closes_when_the_last_keeper_has_gone(kept: int) -> None:
+def test_an_arena_closes_when_owner_and_keepers_have_gone(kept: int) -> None:
     arena = Arena(100)
+    arena.write(b"original")
     for _ in range(kept):
         arena.keep()
-    fd = arena.fd
-    for _ in range(kept):
+    if kept:
         arena.close()
-        os.fstat(fd)
-        assert arena.fd == fd
+        arena.close()  # an owner may say so twice; that takes nothing from a keeper
+        for _ in range(kept):
+            assert bytes(arena.view()) == b"original"
+            arena.release()
+    else:
+        arena.close()
+    assert arena.fd == -1
     arena.close()
+    with pytest.raises(ValueError, match="closed"):  # and never zeros in the place of what was there
+        arena.view()
+
+
+def test_a_keeper_that_goes_first_leaves_it_to_the_owner() -> None:
+    with Arena(100) as arena:
+        arena.keep()
+        arena.release()
+        os.fstat(arena.fd)
     assert arena.fd == -1
 
 
